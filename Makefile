@@ -1,0 +1,86 @@
+# Needs Python 3.11 or newer with venv and pip, and nothing else. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
+PYTEST ?=
+# A part of the suite cannot reach the floor of the whole: make test PYTEST='tests/flows' COVER=
+COVER ?= --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+# Arguments of the demo: make run RUN='--port 9000'
+RUN ?=
+BENCH ?=
+
+CHECKED := idp tests $(wildcard migrations benchmarks examples)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help run test lint bench lock format clean
+help: ## Show this list
+	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
+
+run: $(VENV)/.runtime ## Start a complete demo on this machine
+	@$(BIN)/idp dev $(RUN)
+
+test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types, architecture, tests, coverage
+	@$(BIN)/python tests/support/chromium.py
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -n 2 $(COVER) $(PYTEST)
+
+lint: $(VENV)/.test ## Run the linters, the type checker and the architecture contracts
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test ## Run the benchmark
+	$(BIN)/python -m benchmarks $(BENCH)
+
+format: $(VENV)/.test ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix-only --exit-zero $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+lock: $(VENV)/.test ## Renew both lock files from pyproject.toml
+	$(COMPILE) --upgrade --extra build --output-file requirements.lock
+	$(COMPILE) --upgrade --extra build --extra test --output-file requirements-test.lock
+
+clean: ## Remove what these targets made, except data and keys
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* *.egg-info
+
+# Stamps: a target below is made again only when what it was made from has changed.
+
+$(VENV)/.created:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "idp needs Python 3.11 or newer: install it, or name it with 'make PYTHON=/path/to/python3.11'." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "This Python has no venv module: install it (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Creating $(VENV)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.created
+	@echo "Installing what the provider needs"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The test lock holds the runtime at the same versions, so one install serves both targets.
+$(VENV)/.test: requirements-test.lock requirements.lock pyproject.toml $(VENV)/.created
+	@echo "Installing what the provider and its tests need"
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@
+
+NODE_CLIENT := tests/clients/node
+$(VENV)/.node: $(wildcard $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json) $(VENV)/.created
+	@if [ ! -f $(NODE_CLIENT)/package.json ]; then :; \
+	elif command -v npm >/dev/null; then echo "Installing the Node.js relying party"; npm ci --prefix $(NODE_CLIENT) --no-audit --no-fund --silent; \
+	elif [ "$${CI:-}" = true ]; then echo "CI must run the Node.js relying party: install node and npm." >&2; exit 1; \
+	else echo "No npm here: the tests that drive a Node.js relying party will be skipped."; fi
+	@touch $@
