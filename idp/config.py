@@ -1,0 +1,282 @@
+"""The configuration: one frozen, nested `Settings`, read once at start and passed down.
+
+Sources, strongest first: keyword arguments (tests, `idp dev`), the environment, `idp.toml`.
+Every environment variable is `IDP_` and the field's name, nested fields joined with `__`
+(`IDP_TOKENS__ACCESS_TOKEN_TTL`); the same name with `_FILE` reads the value from a file, as container
+secrets want it. An unknown name is refused, because a misspelt security setting that is silently
+ignored is worse than a server that does not start. `idp config` prints this module as a reference.
+"""
+
+import ipaddress
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from idp.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "IDP_"
+FILE_SUFFIX = "_FILE"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def _split(value: object) -> object:
+    """Let a list be written as JSON or as comma-separated text."""
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _check_issuer(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an absolute https URL such as https://id.example.com")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("must have no query, fragment or user name (OIDC Discovery 1.0 §3)")
+    if value.endswith("/"):
+        raise ValueError("must not end with a slash: it is compared letter by letter")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError(
+            "uses http on a host that is not loopback; tokens and cookies would travel in the clear: use https"
+        )
+    return value
+
+
+def _check_network(value: str) -> str:
+    ipaddress.ip_network(value, strict=False)
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address means this machine only."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(_split)]
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Brand(Section):
+    """What people see on the hosted pages."""
+
+    name: str = Field("idp", description="The name shown on pages and in mails.")
+    logo_url: str | None = Field(None, description="An https image shown above the forms; none shows a mark.")
+    color: str = Field("#2f5bea", pattern="^#[0-9a-fA-F]{6}$", description="The accent colour, #rrggbb.")
+
+
+class Tokens(Section):
+    """Lifetimes, in seconds."""
+
+    code_ttl: int = Field(60, ge=5, le=600, description="Authorization code (RFC 6749 §4.1.2: at most 600).")
+    access_token_ttl: int = Field(15 * MINUTE, ge=30, le=DAY, description="Access token.")
+    id_token_ttl: int = Field(HOUR, ge=30, le=DAY, description="ID token.")
+    refresh_token_ttl: int = Field(30 * DAY, ge=60, description="Refresh token, counted from its last rotation.")
+    grant_ttl: int = Field(180 * DAY, ge=60, description="A grant with its whole line of refresh tokens.")
+    refresh_grace: int = Field(
+        10,
+        ge=0,
+        le=120,
+        description="How long a rotated refresh token, presented again by its client, gets a sibling "
+        "instead of raising the alarm; 0 switches the window off.",
+    )
+
+
+class Sessions(Section):
+    """Browser sessions, in seconds."""
+
+    idle_ttl: int = Field(7 * DAY, ge=60, description="A session unused for so long has ended.")
+    absolute_ttl: int = Field(30 * DAY, ge=60, description="A session ends so long after sign-in, used or not.")
+    transaction_ttl: int = Field(30 * MINUTE, ge=60, le=DAY, description="Time to finish a sign-in under way.")
+
+
+class SigningKeys(Section):
+    """Signing keys and their automatic rotation."""
+
+    directory: Path = Field(
+        Path("keys"), description="Where master.key is kept in development and *.pem to import are looked for."
+    )
+    algorithms: Texts = Field(
+        ("RS256", "ES256", "EdDSA"), description="Algorithms that a key is kept for; RS256 is the default."
+    )
+    rotate_after: int = Field(90 * DAY, ge=60, description="A key signs for so long, in seconds.")
+    publish_ahead: int = Field(
+        DAY, ge=0, description="A new key is published so long before it signs, in seconds (caches of JWKS)."
+    )
+    reload_every: int = Field(10, ge=1, le=300, description="How often a worker looks for new keys, in seconds.")
+
+
+class Passwords(Section):
+    """How passwords are hashed: Argon2id (RFC 9106)."""
+
+    time_cost: int = Field(2, ge=1, le=20, description="Argon2 passes.")
+    memory_kib: int = Field(19 * 1024, ge=8, description="Argon2 memory, in KiB (OWASP: 19 MiB with 2 passes).")
+    parallelism: int = Field(1, ge=1, le=16, description="Argon2 lanes.")
+    threads: int = Field(0, ge=0, le=64, description="Hashes computed at once by a worker; 0 means one per core.")
+    queue: int = Field(64, ge=1, description="Hashes that may wait; beyond it a sign-in is answered 503.")
+
+
+class Throttle(Section):
+    """Slowing down guesses at passwords and codes."""
+
+    window: int = Field(15 * MINUTE, ge=1, description="Failures are forgotten after so long, in seconds.")
+    free_tries_per_account: int = Field(5, ge=1, description="Failures before an account is slowed down.")
+    free_tries_per_address: int = Field(50, ge=1, description="Failures before an address is slowed down.")
+    longest_delay: int = Field(60, ge=1, description="The longest wait between tries, in seconds; never a lock-out.")
+
+
+class RateLimits(Section):
+    """Requests a minute; 0 switches a limit off."""
+
+    token_per_client: int = Field(0, ge=0, description="/token, per client.")
+    token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")
+    introspection_per_client: int = Field(0, ge=0, description="/introspect, per client.")
+    pages_per_address: int = Field(300, ge=0, description="Forms posted to hosted pages, per address.")
+
+
+class Database(Section):
+    """The database connection."""
+
+    pool_size: int = Field(10, ge=1, description="Connections kept by each worker.")
+    pool_overflow: int = Field(10, ge=0, description="Connections beyond it under load.")
+    timeout: float = Field(5.0, gt=0, description="Seconds to wait for a connection or a locked row.")
+
+
+class Logging(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level written.")
+    format: Literal["json", "text"] = Field("json", description="json for machines, text for people.")
+    requests: bool = Field(default=True, description="One line for each request.")
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    issuer: Annotated[str, AfterValidator(_check_issuer)] = Field(
+        "http://localhost:8000", description="The issuer identifier: the public URL, without a slash at its end."
+    )
+    database_url: str = Field(
+        "sqlite:///idp.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+    )
+    redis_url: str | None = Field(None, description="redis://HOST:PORT/0 for ephemeral state; none uses a table.")
+    master_key: SecretStr | None = Field(
+        None,
+        description="32 bytes in base64url that seal secrets at rest; more after commas only open old ones. "
+        "Make one with: idp keys generate-master",
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Networks (CIDR) whose X-Forwarded-For is believed for the address of a request."
+    )
+    smtp_url: str | None = Field(
+        None, description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it."
+    )
+    mail_from: str = Field("no-reply@localhost", description="The sender of mails.")
+    dev: bool = Field(
+        default=False, description="Development: errors are explained on pages. Never in production."
+    )
+    max_body_bytes: int = Field(64 * 1024, ge=1024, description="The largest request body taken, in bytes.")
+    brand: Brand = Field(Brand(), description="The look of the hosted pages.")
+    tokens: Tokens = Field(Tokens(), description="Token lifetimes.")
+    sessions: Sessions = Field(Sessions(), description="Browser sessions.")
+    keys: SigningKeys = Field(SigningKeys(), description="Signing keys.")
+    passwords: Passwords = Field(Passwords(), description="Password hashing.")
+    throttle: Throttle = Field(Throttle(), description="Slowing down guesses.")
+    rate_limits: RateLimits = Field(RateLimits(), description="Rate limits.")
+    database: Database = Field(Database(), description="Database connections.")
+    log: Logging = Field(Logging(), description="Logging.")
+
+    @property
+    def base_path(self) -> str:
+        """The path of the issuer ("" or "/auth"): every route is below it."""
+        return urlsplit(self.issuer).path
+
+    @property
+    def origin(self) -> str:
+        """Scheme and authority of the issuer."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the provider by https; decides the cookies' names and attributes."""
+        return self.issuer.startswith("https://")
+
+    def url(self, path: str) -> str:
+        """Return the absolute URL of a path of ours (`/authorize`)."""
+        return self.issuer + path
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any
+) -> Settings:
+    """Read the settings, or raise `ConfigurationError` with one sentence for each fault."""
+    environ = os.environ if environ is None else environ
+    file = file or Path(environ.get("IDP_CONFIG", "idp.toml"))
+    values: dict[str, Any] = {}
+    try:
+        if file.is_file():
+            values = tomllib.loads(file.read_text())
+        elif "IDP_CONFIG" in environ:
+            raise ConfigurationError(f"IDP_CONFIG names {file}, which is not a file.")
+        values = _merge(_merge(values, _from_environment(environ)), overrides)
+        return Settings.model_validate(values)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        raise ConfigurationError(" ".join(_sentence(fault) for fault in error.errors())) from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == "IDP_CONFIG":
+            continue
+        value = text
+        if name.endswith(FILE_SUFFIX):
+            name = name.removesuffix(FILE_SUFFIX)  # noqa: PLW2901  the setting that the file is for
+            try:
+                value = Path(text).read_text().strip()
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{name}{FILE_SUFFIX} names {text}, which cannot be read: {error.strerror}."
+                ) from error
+        *sections, last = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[last] = value
+    return values
+
+
+def _merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(weak)
+    for key, value in strong.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _sentence(fault: Any) -> str:
+    path = [str(part) for part in fault["loc"]]
+    variable = ENVIRONMENT_PREFIX + "__".join(path).upper()
+    if fault["type"] == "extra_forbidden":
+        return f"{variable} is not a setting; idp config lists them all."
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"{variable}: {reason}."

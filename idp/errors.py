@@ -1,0 +1,76 @@
+"""The provider's own errors.
+
+Two families exist (and no third): protocol errors, which are Authlib's `OAuth2Error` and live in the
+core, and `IdpError` everywhere else. An `IdpError` carries a sentence that anybody may read and,
+apart from it, a detail that only the log, the audit trail and the development pages may show.
+
+    IdpError
+    ├── ConfigurationError   the operator has to change something; raised at start and by the CLI
+    ├── InvalidValue         a value given to a command or a form is refused, with the reason
+    ├── NotFound             what was named does not exist
+    ├── Conflict             it exists already
+    ├── FlowError            a sign-in step out of order, from another browser, or too late
+    └── Unavailable          a part is down or full: 503 with Retry-After
+        └── Throttled        too many tries: 429 with Retry-After
+"""
+
+
+class IdpError(Exception):
+    """Base of what goes wrong outside the protocol core.
+
+    `sentence` is public and complete: it says what is wrong and, where it can, what to do.
+    `detail` is private.
+    """
+
+    status = 400
+
+    def __init__(self, sentence: str, *, detail: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.detail = detail
+
+
+class ConfigurationError(IdpError):
+    """The installation cannot run as it is configured."""
+
+    status = 500
+
+
+class InvalidValue(IdpError):
+    """A value is refused. `field` names the option or form field it came from."""
+
+    def __init__(self, sentence: str, *, field: str | None = None, detail: str | None = None) -> None:
+        super().__init__(sentence, detail=detail)
+        self.field = field
+
+
+class NotFound(IdpError):
+    """What was named does not exist."""
+
+    status = 404
+
+
+class Conflict(IdpError):
+    """What was to be made exists already."""
+
+    status = 409
+
+
+class FlowError(IdpError):
+    """A step of the sign-in flow was posted out of order, twice, too late or from another browser."""
+
+
+class Unavailable(IdpError):
+    """A part of the provider is away or full. `retry_after` is in seconds."""
+
+    status = 503
+
+    def __init__(self, sentence: str, *, retry_after: float = 1.0, detail: str | None = None) -> None:
+        super().__init__(sentence, detail=detail)
+        self.retry_after = retry_after
+
+
+class Throttled(Unavailable):
+    """Too many tries from this address or for this account. `retry_after` is in seconds."""
+
+    status = 429

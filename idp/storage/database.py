@@ -1,0 +1,200 @@
+"""The database: one engine, and units of work on it.
+
+A unit of work is one transaction with its repositories. It begins at its first statement, so a
+request that is answered from caches touches no connection, and it commits once, at the edge that
+opened it; an exception rolls it back. Never hold one over slow work (a password hash): read, leave,
+compute, and open another to write.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from idp.config import Database as DatabaseSettings
+from idp.errors import ConfigurationError, Unavailable
+from idp.storage.repositories.audit import AuditEvents
+from idp.storage.repositories.clients import Clients
+from idp.storage.repositories.consents import Consents
+from idp.storage.repositories.grants import Grants
+from idp.storage.repositories.mails import OutboxMails
+from idp.storage.repositories.refresh_tokens import RefreshTokens
+from idp.storage.repositories.revoked_tokens import RevokedTokens
+from idp.storage.repositories.sessions import BrowserSessions
+from idp.storage.repositories.signing_keys import SigningKeys
+from idp.storage.repositories.users import Users
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+_open_session: ContextVar[AsyncSession | None] = ContextVar("open_session", default=None)
+
+
+def in_transaction() -> bool:
+    """Tell whether this task holds a transaction. The ephemeral store is not to be used inside one:
+    on SQLite its write would wait for the very lock that its caller holds."""
+    session = _open_session.get()
+    return session is not None and session.in_transaction()
+
+
+class UnitOfWork:
+    """One transaction and its repositories, each made when it is first asked for."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    @cached_property
+    def users(self) -> Users:
+        """People."""
+        return Users(self.session)
+
+    @cached_property
+    def sessions(self) -> BrowserSessions:
+        """Browser sessions."""
+        return BrowserSessions(self.session)
+
+    @cached_property
+    def clients(self) -> Clients:
+        """Relying apps and resource servers."""
+        return Clients(self.session)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Remembered consents."""
+        return Consents(self.session)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Grants, with the gate of their authorization code."""
+        return Grants(self.session)
+
+    @cached_property
+    def refresh_tokens(self) -> RefreshTokens:
+        """Refresh tokens."""
+        return RefreshTokens(self.session)
+
+    @cached_property
+    def revoked_tokens(self) -> RevokedTokens:
+        """Access tokens revoked before their time."""
+        return RevokedTokens(self.session)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        """Signing keys."""
+        return SigningKeys(self.session)
+
+    @cached_property
+    def audit(self) -> AuditEvents:
+        """The audit trail."""
+        return AuditEvents(self.session)
+
+    @cached_property
+    def mails(self) -> OutboxMails:
+        """Mail waiting to be sent."""
+        return OutboxMails(self.session)
+
+
+def parse_database_url(url: str) -> URL:
+    """Return the URL with its asynchronous driver, or raise `ConfigurationError`."""
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise ConfigurationError(
+            "IDP_DATABASE_URL is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+        ) from error
+    backend = parsed.drivername.partition("+")[0]
+    if backend not in DRIVERS:
+        raise ConfigurationError(f"IDP_DATABASE_URL names {backend}; SQLite and PostgreSQL are supported.")
+    return parsed.set(drivername=DRIVERS[backend])
+
+
+class Database:
+    """The engine and the units of work on it."""
+
+    def __init__(self, url: str, settings: DatabaseSettings | None = None) -> None:
+        settings = settings or DatabaseSettings()  # type: ignore[call-arg]  # every field has a default
+        self.url = parse_database_url(url)
+        self.engine = _create_engine(self.url, settings)
+        self._reading_engine = self.engine.execution_options(
+            **({"sqlite_begin": "DEFERRED"} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded default."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """Open a unit of work that may write; raise `Unavailable` when the database is away."""
+        async with self._session(self.engine) as session:
+            yield UnitOfWork(session)
+            await session.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
+        """Open a unit of work that only reads: no write lock on SQLite, no BEGIN and COMMIT elsewhere."""
+        async with self._session(self._reading_engine) as session:
+            yield UnitOfWork(session)
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
+        token = _open_session.set(session)
+        try:
+            yield session
+        except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+            raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("The database went away.", detail=repr(error)) from error
+            raise
+        finally:
+            _open_session.reset(token)
+            await session.close()  # rolls back whatever was not committed
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` unless the database answers."""
+        async with self.reading() as uow:
+            await uow.session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, connect_args={"timeout": settings.timeout})
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediate)
+        return engine
+    return create_async_engine(
+        url,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_timeout=settings.timeout,
+        connect_args={"timeout": settings.timeout, "command_timeout": settings.timeout},
+    )
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_immediate
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A deferred transaction that reads and then writes fails at once when another one wrote in
+    # between; taking the write lock first makes it wait its turn instead.
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,52 @@
+"""People and their browser sessions."""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp.storage.models.base import Base, Identifier, Instant, new_id
+
+
+class User(Base):
+    """A person's account. `id` is the `sub` claim and never changes or is reused."""
+
+    __tablename__ = "users"
+
+    id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(320))
+    """As the person wrote it."""
+    email_key: Mapped[str] = mapped_column(String(320), unique=True)
+    """The address in the one form under which it is unique (`identity.addresses.email_key`)."""
+    email_verified: Mapped[bool] = mapped_column(default=False)
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    """Argon2id in PHC form; None when the account has no password."""
+    profile: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """OpenID Connect standard claims (Core §5.1) other than sub and email."""
+    roles: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[Instant]
+    updated_at: Mapped[Instant]
+    """When a claim last changed (Core §5.1)."""
+    disabled_at: Mapped[Instant | None]
+
+
+class BrowserSession(Base):
+    """A person signed in at one browser. The cookie's value is stored only as a digest."""
+
+    __tablename__ = "browser_sessions"
+
+    id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
+    """The `sid` claim; the cookie never carries it."""
+    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[Identifier] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    auth_time: Mapped[Instant]
+    """When the person last proved who they are in this session."""
+    acr: Mapped[str] = mapped_column(String(100))
+    amr: Mapped[list[str]]
+    created_at: Mapped[Instant]
+    last_seen_at: Mapped[Instant]
+    expires_at: Mapped[Instant] = mapped_column(index=True)
+    """The end whatever happens; the idle limit is counted from `last_seen_at`."""
+    ended_at: Mapped[Instant | None]
+    user_agent: Mapped[str] = mapped_column(String(400), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
