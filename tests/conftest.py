@@ -1,0 +1,13 @@
+"""Where fixtures come from: one line per module of `tests/support/`."""
+
+import pytest
+
+pytest_plugins = [
+    "tests.support.servers",
+]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The server runs on asyncio alone; session scope lets async fixtures of any scope share its loop."""
+    return "asyncio"
