@@ -1,0 +1,214 @@
+"""Turns a template and a context into a response that carries its own security headers.
+
+The only place that knows Jinja2. What a client registered about itself (name, logo, links) is hostile input
+and is cleaned here, once, before a template can see it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from idp.pages.brand import brand_css
+from idp.pages.static import load_assets
+
+__all__ = ["BrandSettings", "ClientView", "Message", "Renderer", "brand_css", "form_action_source", "web_url"]
+
+_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem"})
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_CSP_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+
+class BrandSettings(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def logo_url(self) -> str | None: ...
+    @property
+    def color(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Shown at the top of the card; an error interrupts a screen reader, the other kinds wait their turn."""
+
+    kind: Literal["error", "notice", "success"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """What a page may show of a client. Links that :func:`web_url` does not accept become None."""
+
+    name: str
+    logo_uri: str | None = None
+    client_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("logo_uri", "client_uri", "policy_uri", "tos_uri"):
+            object.__setattr__(self, field, web_url(getattr(self, field)))
+
+
+class Renderer:
+    def __init__(self, *, templates_dir: Path, brand: BrandSettings, base_path: str, dev: bool) -> None:
+        """``base_path`` is the path of the issuer, "" or "/" at the root of a host.
+
+        Raises ValueError for a brand colour that is not hex and for a static file of an unknown type.
+        """
+        self._base_path = base_path.rstrip("/")
+        self.assets = load_assets(templates_dir / "static", {"brand.css": brand_css(brand.color)})
+        self._environment = Environment(
+            loader=FileSystemLoader(templates_dir),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=dev,
+        )
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        self._environment.globals.update(brand=brand, dev=dev, url=self.url, static=self.static)
+        self._environment.filters["destination"] = destination
+
+    def url(self, path: str) -> str:
+        """``path`` (which starts with a slash) as a browser must ask for it."""
+        if not path.startswith("/") or path.startswith("//"):
+            raise ValueError(f"{path!r} is not a path of this server")
+        return self._base_path + path
+
+    def static(self, name: str) -> str:
+        """The URL of a static file, changing with its content. Raises KeyError if there is no such file."""
+        return f"{self._base_path}/static/{name}?v={self.assets[name].version}"
+
+    def page(
+        self,
+        template: str,
+        /,
+        *,
+        status: int = 200,
+        client: ClientView | None = None,
+        csrf: str = "",
+        tx: str | None = None,
+        message: Message | None = None,
+        locale: str = "en",
+        headers: Mapping[str, str] | None = None,
+        form_action: Iterable[str] = (),
+        **context: object,
+    ) -> HTMLResponse:
+        """Render ``template``; ``context`` is what the template names beyond the parameters here.
+
+        ``form_action``: where a post from this page may lead in the end, as redirect URIs, origins or
+        schemes; Chromium holds the redirects that answer a form to the page's form-action as well.
+        """
+        common = {
+            "client": client,
+            "csrf": csrf,
+            "tx": tx,
+            "message": message,
+            "locale": locale,
+            "display": "page",
+        }
+        html = self._environment.get_template(template).render({**common, **context})
+        response = HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+        response.headers.update(
+            {
+                "Cache-Control": "no-store",
+                "Content-Security-Policy": _policy(client, form_action),
+                "Referrer-Policy": "no-referrer",
+                "X-Frame-Options": "DENY",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        return response
+
+
+def web_url(url: str | None) -> str | None:
+    """``url`` if a page may link to it or show it as an image: https, or http on loopback. None otherwise."""
+    parts = _split(url)
+    if url is None or parts is None or not parts.hostname or "@" in parts.netloc:
+        return None
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    return url if allowed else None
+
+
+def destination(url: str) -> str:
+    """A template filter for links that the server itself vouches for, such as a registered redirect URI.
+
+    Custom schemes of native apps pass. Raises ValueError for a scheme that could run script: that such a
+    URL got here at all is a defect, and the page must not be sent.
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme in _SCRIPT_SCHEMES or (not parts.scheme and not _is_path(url)):
+        raise ValueError("a page was asked to link to a URL that is not a web, app or local address")
+    return url
+
+
+def form_action_source(uri: str) -> str | None:
+    """The CSP source that admits ``uri``: its origin, or its scheme for a native app. None if it is unsafe.
+
+    CSP has no syntax for IPv6 literals, so a redirect to ``[::1]`` opens the scheme instead.
+    """
+    parts = _split(uri)
+    if parts is None or parts.scheme in _SCRIPT_SCHEMES or not _SCHEME.fullmatch(parts.scheme):
+        return None
+    if parts.scheme not in {"http", "https"}:
+        return f"{parts.scheme}:"
+    try:
+        host = (parts.hostname or "").encode("idna").decode()
+        port = parts.port
+    except ValueError:
+        return None
+    if not _CSP_HOST.fullmatch(host):
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+
+
+def _policy(client: ClientView | None, form_action: Iterable[str]) -> str:
+    actions = dict.fromkeys(filter(None, map(form_action_source, form_action)))
+    # A logo on loopback can only be seen on the developer's own machine; https covers all the others.
+    logo = client.logo_uri if client else None
+    images = form_action_source(logo) if logo and logo.startswith("http:") else None
+    directives = (
+        "default-src 'none'",
+        "style-src 'self'",
+        " ".join(filter(None, ("img-src 'self' https: data:", images))),
+        "script-src 'self'",
+        " ".join(("form-action 'self'", *actions)),
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+    return "; ".join(directives)
+
+
+def _split(url: str | None) -> SplitResult | None:
+    """None for what browsers and Python would read differently: controls, spaces, backslashes, bad hosts."""
+    if not url or _UNPRINTABLE.search(url):
+        return None
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _is_path(url: str) -> bool:
+    return url.startswith("/") and not url.startswith("//")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,446 @@
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from starlette.applications import Starlette
+
+from idp.pages.brand import DARK_SURFACES, LIGHT_SURFACES, contrast, parse_color
+from idp.pages.render import (
+    ClientView,
+    Message,
+    Renderer,
+    brand_css,
+    destination,
+    form_action_source,
+    web_url,
+)
+from idp.pages.static import Asset, StaticPages
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>%(x)s{{ 7*7 }}"""
+
+
+@dataclass(frozen=True)
+class Brand:
+    name: str = "Harbour ID"
+    logo_url: str | None = None
+    color: str = "#2f5bea"
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str | None = "Ada Lovelace"
+    email: str = "ada@example.com"
+    email_verified: bool = True
+
+
+@dataclass(frozen=True)
+class Scope:
+    name: str = "email"
+    title: str = "See your email address"
+    detail: str | None = "ada@example.com"
+
+
+@dataclass(frozen=True)
+class Provider:
+    id: str = "google"
+    label: str = "Google"
+    url: str = "/federation/google/start"
+    icon: str | None = "favicon.svg"
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str = "ada@example.com"
+    subject: str = "Confirm your address"
+    text: str = "Open https://id.example/verify?token=x"
+    html: str | None = "<p>Open</p>"
+    created_at: str = "2026-01-02T03:04:05Z"
+
+
+CLIENT = ClientView(
+    "Photo Album",
+    "https://photos.example/logo.png",
+    "https://photos.example/",
+    "https://photos.example/privacy",
+    "https://photos.example/terms",
+)
+
+MINIMAL: dict[str, dict[str, Any]] = {
+    "login.html": {},
+    "select_account.html": {"account": Account(name=None)},
+    "consent.html": {"account": Account(name=""), "scopes": []},
+    "signed_out.html": {},
+    "end_session.html": {},
+    "error.html": {"title": "Not found", "sentence": "There is no such page.", "error_id": "e1"},
+    "form_post.html": {"action": "https://photos.example/cb", "fields": []},
+    "account.html": {"account": Account(name=None, email_verified=False)},
+    "dev_mail.html": {"mails": []},
+}
+FULL: dict[str, dict[str, Any]] = {
+    "login.html": {
+        "email": "ada@example.com",
+        "form_error": "That email and password do not match.",
+        "register_url": "/register",
+        "recover_url": "/recover",
+        "providers": [Provider(), Provider(icon=None)],
+        "passkeys": True,
+    },
+    "select_account.html": {"account": Account()},
+    "consent.html": {
+        "account": Account(),
+        "scopes": [Scope(), Scope(detail=None)],
+        "redirect_host": "photos.example",
+    },
+    "signed_out.html": {"return_url": "com.example.app:/signed-out"},
+    "end_session.html": {"account": Account(), "request": "opaque"},
+    "error.html": {
+        **MINIMAL["error.html"],
+        "detail": [("redirect_uri", "https://x.example/")],
+        "retry_url": "/login",
+    },
+    "form_post.html": {"action": "https://photos.example/cb", "fields": [("code", "c"), ("state", "s")]},
+    "account.html": {"account": Account()},
+    "dev_mail.html": {"mails": [Mail(), Mail(html=None)]},
+}
+
+
+class Tags(HTMLParser):
+    """Every start tag of a page with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def named(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@cache
+def renderer(*, dev: bool = False, base_path: str = "", brand: Brand | None = None) -> Renderer:
+    return Renderer(templates_dir=TEMPLATES, brand=brand or Brand(), base_path=base_path, dev=dev)
+
+
+def text(response: object) -> str:
+    body = getattr(response, "body", b"")
+    assert isinstance(body, bytes)
+    return body.decode()
+
+
+def every_page() -> Iterator[str]:
+    plain, dev = renderer(), renderer(dev=True, base_path="/idp", brand=Brand(logo_url="/logo.png"))
+    for template, least in MINIMAL.items():
+        yield text(plain.page(template, **least))
+        for kind in ("error", "notice", "success"):
+            yield text(
+                dev.page(
+                    template,
+                    client=CLIENT,
+                    csrf="token",
+                    tx="tx1",
+                    message=Message(kind, "A message"),
+                    **FULL[template],
+                )
+            )
+
+
+def test_the_tests_know_every_page() -> None:
+    pages = {path.name for path in TEMPLATES.glob("*.html")} - {"base.html", "macros.html"}
+    assert set(MINIMAL) <= pages
+
+
+def test_every_page_renders_with_the_least_and_with_everything() -> None:
+    for html in every_page():
+        assert html.lstrip().startswith("<!doctype html>")
+        tags = Tags(html)
+        assert tags.named("html") == [{"lang": "en"}]
+        assert len(tags.named("h1")) == 1
+        assert len(tags.named("main")) == 1
+
+
+def test_no_page_holds_inline_style_or_script() -> None:
+    for html in every_page():
+        tags = Tags(html)
+        assert not tags.named("style")
+        assert all("src" in script for script in tags.named("script"))
+        for _, attributes in tags.found:
+            assert not [name for name in attributes if name == "style" or name.startswith("on")]
+        assert not re.search(r"<script[^>]*>\s*\S+.*?</script>", html, re.DOTALL)
+
+
+def test_only_form_post_needs_a_script_and_it_is_our_own() -> None:
+    for template in MINIMAL:
+        scripts = Tags(text(renderer().page(template, **FULL[template]))).named("script")
+        assert [s["src"].partition("?")[0] for s in scripts] == (
+            ["/static/form_post.js"] if template == "form_post.html" else []
+        )
+
+
+def test_every_field_has_a_label_and_every_id_is_unique() -> None:
+    for html in every_page():
+        tags = Tags(html)
+        ids = [attributes["id"] for _, attributes in tags.found if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        labelled = {label["for"] for label in tags.named("label")}
+        for field in tags.named("input"):
+            assert field["type"] == "hidden" or field["id"] in labelled
+            assert set(field.get("aria-describedby", "").split()) <= set(ids)
+
+
+def test_every_form_to_this_server_carries_its_token_and_transaction() -> None:
+    for template in MINIMAL:
+        tags = Tags(text(renderer().page(template, csrf="the-token", tx="tx1", **FULL[template])))
+        for form in tags.named("form"):
+            if form["action"].startswith("/"):
+                assert form["method"] == "post"
+                fields = [(i["name"], i.get("value")) for i in tags.named("input") if i["type"] == "hidden"]
+                assert ("csrf_token", "the-token") in fields
+                assert ("tx", "tx1") in fields
+
+
+def test_form_post_sends_the_app_nothing_but_the_response() -> None:
+    tags = Tags(text(renderer().page("form_post.html", csrf="secret", tx="tx1", **FULL["form_post.html"])))
+    sent = {field["name"]: field["value"] for field in tags.named("input")}
+    assert sent == {"code": "c", "state": "s"}
+    assert all("name" not in button for button in tags.named("button"))
+
+
+def test_a_hostile_client_name_stays_text() -> None:
+    client = ClientView(HOSTILE, client_uri="https://a.example/")
+    account = Account(name=HOSTILE, email=HOSTILE)
+    for template in MINIMAL:
+        context = {**FULL[template]}
+        if "account" in context:
+            context["account"] = account
+        html = text(renderer().page(template, client=client, message=Message("error", HOSTILE), **context))
+        tags = Tags(html)
+        assert "<script>alert" not in html
+        assert not [a for _, a in tags.found if "onerror" in a]
+        assert "{{ 7*7 }}" in html
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "data:text/html,x",
+        "http://photos.example/",
+        "//photos.example/",
+        "/relative",
+        "https:/\\evil.example",
+        "https://good.example@evil.example/",
+        "https://",
+        "http://localhost.evil.example/",
+        "ftp://photos.example/",
+        "https://[bad/",
+        "",
+    ],
+)
+def test_unsafe_client_links_and_logos_are_dropped(link: str) -> None:
+    client = ClientView("App", link, link, link, link)
+    assert (client.logo_uri, client.client_uri, client.policy_uri, client.tos_uri) == (None,) * 4
+    html = text(renderer().page("consent.html", client=client, **FULL["consent.html"]))
+    assert not Tags(html).named("a")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://a.example/x?y#z", "http://localhost:3000/", "http://127.0.0.1/", "http://[::1]:8080/l.png"],
+)
+def test_https_and_loopback_client_links_are_kept(link: str) -> None:
+    assert web_url(link) == link
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "x", "\tjavascript:x"]
+)
+def test_a_page_is_not_sent_with_a_script_as_destination(link: str) -> None:
+    with pytest.raises(ValueError, match="link to a URL"):
+        renderer().page("signed_out.html", return_url=link)
+    with pytest.raises(ValueError, match="link to a URL"):
+        renderer().page("form_post.html", action=link, fields=[])
+
+
+def test_destinations_may_be_apps_and_local_paths() -> None:
+    for link in ("com.example.app:/cb", "/login?tx=1", "https://a.example/", "http://127.0.0.1:9/cb"):
+        assert destination(link) == link
+
+
+def test_every_page_has_its_security_headers_and_no_unsafe_policy() -> None:
+    for template, least in MINIMAL.items():
+        headers = renderer().page(template, headers={"X-Extra": "1"}, **least).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'self'; ")
+        assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-extra"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("uri", "source"),
+    [
+        ("https://photos.example/cb?x=1", "https://photos.example"),
+        ("https://Photos.Example:8443", "https://photos.example:8443"),
+        ("http://127.0.0.1:53122/cb", "http://127.0.0.1:53122"),
+        ("http://[::1]:53122/cb", "http:"),
+        ("https://bücher.example/", "https://xn--bcher-kva.example"),
+        ("com.example.app:/cb", "com.example.app:"),
+        ("com.example.app:", "com.example.app:"),
+        ("https://a.example;script-src/", "https:"),
+        ("https://*.example/", "https:"),
+        ("javascript:alert(1)", None),
+        ("data:x", None),
+        ("https://a.example/ 'unsafe-inline'", None),
+        ("https://a.example:99999/", None),
+        ("'none'", None),
+        ("*", None),
+        ("/cb", None),
+        ("", None),
+    ],
+)
+def test_form_action_admits_the_origin_or_scheme_of_a_redirect_uri(uri: str, source: str | None) -> None:
+    assert form_action_source(uri) == source
+
+
+def test_form_action_is_self_and_what_was_given() -> None:
+    policy = (
+        renderer()
+        .page("login.html", form_action=["https://a.example/cb", "app:/x", "data:y"])
+        .headers["content-security-policy"]
+    )
+    assert "; form-action 'self' https://a.example app:; " in policy
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_no_redirect_uri_can_add_a_directive_or_header(uris: list[str]) -> None:
+    page = renderer().page("login.html", form_action=uris)
+    policy = page.headers["content-security-policy"]
+    assert policy.isascii()
+    assert policy.count(";") == 6
+    assert "\n" not in policy
+
+
+def test_a_loopback_logo_may_be_shown_while_developing() -> None:
+    page = renderer().page("login.html", client=ClientView("App", logo_uri="http://localhost:3000/logo.png"))
+    assert "img-src 'self' https: data: http://localhost:3000;" in page.headers["content-security-policy"]
+
+
+def test_a_missing_context_name_is_an_error_not_an_empty_page() -> None:
+    with pytest.raises(UndefinedError):
+        renderer().page("error.html", title="x")
+
+
+def test_the_developers_reason_is_shown_only_in_development() -> None:
+    assert "https://x.example/" in text(renderer(dev=True).page("error.html", **FULL["error.html"]))
+    assert "https://x.example/" not in text(renderer().page("error.html", **FULL["error.html"]))
+
+
+def test_paths_follow_the_issuer() -> None:
+    under = renderer(base_path="/idp/")
+    assert under.url("/login") == "/idp/login"
+    assert under.static("style.css").startswith("/idp/static/style.css?v=")
+    for path in ("login", "//evil.example"):
+        with pytest.raises(ValueError, match="not a path"):
+            under.url(path)
+
+
+def test_passkeys_change_the_autocomplete_of_the_email_field() -> None:
+    for passkeys, expected in ((False, "username"), (True, "username webauthn")):
+        html = text(renderer().page("login.html", passkeys=passkeys))
+        (field,) = (f for f in Tags(html).named("input") if f["name"] == "email")
+        assert field["autocomplete"] == expected
+
+
+def test_enter_signs_in_and_does_not_cancel() -> None:
+    html = text(renderer().page("login.html", client=CLIENT, tx="tx1"))
+    first, second = Tags(html).named("button")
+    assert "name" not in first
+    assert (second["name"], second["value"], "formnovalidate" in second) == ("decision", "cancel", True)
+
+
+colors = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
+
+
+@given(colors)
+def test_text_is_legible_with_any_brand_colour(color: str) -> None:
+    light_css, dark_css = brand_css(color).split("@media")
+    light = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", light_css))
+    dark = light | dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", dark_css))
+    assert light["--brand"] == color
+    for scheme, surfaces in ((light, LIGHT_SURFACES), (dark, DARK_SURFACES)):
+        shade = {name: parse_color(value) for name, value in scheme.items()}
+        assert contrast(shade["--on-brand"], shade["--brand"]) >= 4.5
+        assert contrast(shade["--on-brand"], shade["--brand-hover"]) >= 4.5
+        for surface in map(parse_color, surfaces):
+            assert contrast(shade["--brand-ink"], surface) >= 4.5
+            assert contrast(shade["--brand-edge"], surface) >= 3
+
+
+@pytest.mark.parametrize("color", ["red", "#12", "#1234567", "#fff; } body { display: none", "#ggg", ""])
+def test_a_brand_colour_that_is_not_hex_is_refused(color: str) -> None:
+    with pytest.raises(ValueError, match="not a colour"):
+        brand_css(color)
+
+
+def test_the_stylesheet_itself_is_legible_in_both_schemes() -> None:
+    css = (TEMPLATES / "static" / "style.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    light, dark = (dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6});", block)) for block in blocks)
+    assert (light["--page"], light["--surface"], light["--raised"]) == LIGHT_SURFACES
+    assert (dark["--page"], dark["--surface"], dark["--raised"]) == DARK_SURFACES
+    for scheme in (light, dark):
+        shade = {name: parse_color(value) for name, value in scheme.items()}
+        for ink in ("--text", "--muted"):
+            for ground in ("--page", "--surface", "--raised"):
+                assert contrast(shade[ink], shade[ground]) >= 4.5
+        for kind in ("error", "success", "notice", "warn"):
+            assert contrast(shade[f"--{kind}-text"], shade[f"--{kind}-surface"]) >= 4.5
+        assert contrast(shade["--error-text"], shade["--surface"]) >= 4.5
+        assert contrast(shade["--field-line"], shade["--surface"]) >= 3
+        assert contrast(shade["--text"], shade["--field"]) >= 4.5
+
+
+async def test_static_files_are_kept_for_a_year_only_under_their_own_version() -> None:
+    pages = renderer()
+    app = httpx.ASGITransport(Starlette(routes=StaticPages(pages.assets).routes))
+    async with httpx.AsyncClient(transport=app, base_url="https://id.example") as browser:
+        for name in pages.assets:
+            response = await browser.get(pages.static(name))
+            assert response.status_code == 200
+            assert "immutable" in response.headers["cache-control"]
+            assert response.headers["x-content-type-options"] == "nosniff"
+        stale = await browser.get("/static/style.css?v=older")
+        assert stale.status_code == 200
+        assert stale.headers["cache-control"] == "public, no-cache"
+        assert stale.headers["content-type"] == "text/css; charset=utf-8"
+        again = await browser.get("/static/style.css", headers={"If-None-Match": stale.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        for missing in ("/static/base.html", "/static/..%2fbase.html", "/static/", "/static/x.css"):
+            assert (await browser.get(missing)).status_code == 404
+
+
+def test_the_version_changes_with_the_content() -> None:
+    assert Asset.of("a.css", b"a").version != Asset.of("a.css", b"b").version
+    with pytest.raises(ValueError, match="not served"):
+        Asset.of("notes.txt", b"")
