@@ -118,7 +118,7 @@ class Database:
     """The engine and the units of work on it."""
 
     def __init__(self, url: str, settings: DatabaseSettings | None = None) -> None:
-        settings = settings or DatabaseSettings()  # type: ignore[call-arg]  # every field has a default
+        settings = settings or DatabaseSettings()
         self.url = parse_database_url(url)
         self.engine = _create_engine(self.url, settings)
         self._reading_engine = self.engine.execution_options(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import String, Text
+from sqlalchemy import String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.storage.models.base import Base, Instant
@@ -36,6 +36,7 @@ class SigningKeyRecord(Base):
     """A signing key. Several workers may try to make the same generation; one succeeds."""
 
     __tablename__ = "signing_keys"
+    __table_args__ = (UniqueConstraint("alg", "generation"),)
 
     kid: Mapped[str] = mapped_column(String(64), primary_key=True)
     alg: Mapped[str] = mapped_column(String(16))

@@ -1,0 +1,121 @@
+"""Grants: what a person authorised a client for. Codes, tokens and revocation meet here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, bindparam, case, exists, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.storage.models import Grant, RevokedToken, User
+from idp.storage.repositories._rows import changed
+
+OFFLINE_SCOPE = "offline_access"
+"""A grant with this scope outlives its browser session (OIDC Core §11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatus:
+    """Whether an access token still stands, and what it stands on."""
+
+    grant_active: bool
+    """The grant exists, is not revoked, and its person is not disabled. False without a grant."""
+    jti_revoked: bool
+    user: User | None
+    grant: Grant | None
+
+
+def later(instant: float) -> ColumnElement[float]:
+    """A grant's `expires_at`, or `instant` when that is later."""
+    return case((Grant.expires_at < instant, instant), else_=Grant.expires_at)
+
+
+_jti_revoked = exists().where(RevokedToken.jti == bindparam("jti"))
+_STATUS_OF_JTI = select(_jti_revoked)
+_this_token = select(_jti_revoked.label("jti_revoked")).subquery("this_token")
+# Outer joins: a grant that is gone must not hide that the jti is revoked.
+_STATUS = (
+    select(_this_token.c.jti_revoked, Grant, User)
+    .select_from(_this_token)
+    .outerjoin(Grant, Grant.id == bindparam("grant_id"))
+    .outerjoin(User, User.id == Grant.user_id)
+)
+
+
+class Grants:
+    """Finds, redeems and revokes grants."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, grant: Grant) -> None:
+        """Add a grant; tokens may hang from it from here on."""
+        self._session.add(grant)
+        await self._session.flush()
+
+    async def get(self, grant_id: str) -> Grant | None:
+        """Return the grant, whatever its state."""
+        return await self._session.get(Grant, grant_id)
+
+    async def redeem_code(self, grant_id: str, now: float, expires_at: float) -> Grant | None:
+        """Spend the grant's authorization code and return the grant: of many callers at once, one gets it.
+
+        None when the code was spent before or the grant is revoked. The grant then lives until
+        `expires_at` at least.
+        """
+        grants = await self._session.scalars(
+            update(Grant)
+            .where(Grant.id == grant_id, Grant.code_redeemed_at.is_(None), Grant.revoked_at.is_(None))
+            .values(code_redeemed_at=now, expires_at=later(expires_at))
+            .returning(Grant)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        return grants.one_or_none()
+
+    async def extend(self, grant_id: str, expires_at: float) -> None:
+        """Let the grant live until `expires_at` at least."""
+        await self._session.execute(
+            update(Grant)
+            .where(Grant.id == grant_id, Grant.expires_at < expires_at)
+            .values(expires_at=expires_at)
+        )
+
+    async def revoke(self, grant_id: str, now: float) -> bool:
+        """Revoke the grant and with it every token; tell whether it was this call that did."""
+        return await self._revoke(now, Grant.id == grant_id) > 0
+
+    async def revoke_for_session(self, session_id: str, now: float, *, keep_offline: bool) -> int:
+        """Revoke what was granted in a browser session; `keep_offline` spares grants for offline access."""
+        offline = (" " + Grant.scope + " ").contains(f" {OFFLINE_SCOPE} ", autoescape=True)
+        kept = ~offline if keep_offline else true()
+        return await self._revoke(now, Grant.session_id == session_id, kept)
+
+    async def revoke_for_user(self, user_id: str, now: float) -> int:
+        """Revoke all that a person has granted; return how many."""
+        return await self._revoke(now, Grant.user_id == user_id)
+
+    async def revoke_for_client_and_user(self, client_id: str, user_id: str, now: float) -> int:
+        """Revoke all that a person has granted to a client; return how many."""
+        return await self._revoke(now, Grant.user_id == user_id, Grant.client_id == client_id)
+
+    async def active_for_user(self, user_id: str, now: float) -> Sequence[Grant]:
+        """Return a person's grants that are neither revoked nor expired, the latest first."""
+        statement = (
+            select(Grant)
+            .where(Grant.user_id == user_id, Grant.revoked_at.is_(None), Grant.expires_at > now)
+            .order_by(Grant.created_at.desc(), Grant.id)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
+        """Tell whether an access token still stands, in one query. Without a grant, only the `jti` can be."""
+        if grant_id is None:
+            revoked = await self._session.scalar(_STATUS_OF_JTI, {"jti": jti})
+            return TokenStatus(grant_active=False, jti_revoked=bool(revoked), user=None, grant=None)
+        row = (await self._session.execute(_STATUS, {"jti": jti, "grant_id": grant_id})).one()
+        jti_revoked, grant, user = row
+        active = grant is not None and grant.revoked_at is None and user.disabled_at is None
+        return TokenStatus(grant_active=active, jti_revoked=bool(jti_revoked), user=user, grant=grant)
+
+    async def _revoke(self, now: float, *which: ColumnElement[bool]) -> int:
+        statement = update(Grant).where(*which, Grant.revoked_at.is_(None)).values(revoked_at=now)
+        return await changed(self._session, statement)

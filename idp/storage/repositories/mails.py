@@ -1,0 +1,62 @@
+"""The outbox: mails that are written with the change they tell of, and sent after it is committed."""
+
+import math
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.storage.models import OutboxMail
+
+ERROR_LENGTH = 400
+"""Characters of an error that are kept: what the column holds."""
+
+
+class OutboxMails:
+    """Keeps mails until they are delivered or given up."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, mail: OutboxMail) -> None:
+        """Add a mail; it is written with the commit."""
+        self._session.add(mail)
+
+    async def due(self, now: float, limit: int) -> Sequence[OutboxMail]:
+        """Return up to `limit` mails to send now, and hold them: no other worker sees them meanwhile.
+
+        On SQLite the unit of work itself keeps others out, while it lasts.
+        """
+        statement = (
+            select(OutboxMail)
+            .where(OutboxMail.sent_at.is_(None), OutboxMail.next_try_at <= now)
+            .order_by(OutboxMail.next_try_at, OutboxMail.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def recent(self, limit: int) -> Sequence[OutboxMail]:
+        """Return the latest mails, newest first, sent or not."""
+        statement = select(OutboxMail).order_by(OutboxMail.created_at.desc(), OutboxMail.id).limit(limit)
+        return (await self._session.scalars(statement)).all()
+
+    async def mark_sent(self, mail_id: str, now: float) -> None:
+        """Note that the mail was delivered."""
+        await self._session.execute(
+            update(OutboxMail)
+            .where(OutboxMail.id == mail_id)
+            .values(sent_at=now, tries=OutboxMail.tries + 1, last_error="")
+        )
+
+    async def mark_failed(self, mail_id: str, error: str, next_try_at: float | None) -> None:
+        """Note a failed try. `next_try_at` None gives the mail up: it is never due again."""
+        await self._session.execute(
+            update(OutboxMail)
+            .where(OutboxMail.id == mail_id)
+            .values(
+                tries=OutboxMail.tries + 1,
+                last_error=error[:ERROR_LENGTH],
+                next_try_at=math.inf if next_try_at is None else next_try_at,
+            )
+        )

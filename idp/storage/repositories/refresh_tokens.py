@@ -1,0 +1,111 @@
+"""Refresh tokens. This is the hot path: statements are built once, and no ORM flush takes part."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Double, String, bindparam, case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.storage.models import Grant, RefreshToken, User
+from idp.storage.repositories._rows import changed, dialect_of, table_of
+
+_tokens = table_of(RefreshToken)
+_grants = table_of(Grant)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRefreshToken:
+    """A refresh token with the grant that it hangs from, both in whatever state they are."""
+
+    token: RefreshToken
+    grant: Grant
+    user_disabled: bool
+
+
+_FIND = (
+    select(RefreshToken, Grant, User.disabled_at.is_not(None))
+    .join(Grant, Grant.id == RefreshToken.grant_id)
+    .join(User, User.id == Grant.user_id)
+    .where(RefreshToken.digest == bindparam("digest"))
+    .execution_options(populate_existing=True)  # `spend` and `rotate` write past the session
+)
+
+_old_digest = bindparam("old_digest", type_=String)
+_now = bindparam("now", type_=Double)
+_grant_expires_at = bindparam("grant_expires_at", type_=Double)
+_new_values = {
+    "digest": bindparam("new_digest", type_=String),
+    "grant_id": bindparam("new_grant_id", type_=String),
+    "parent_digest": bindparam("new_parent_digest", type_=String),
+    "created_at": bindparam("new_created_at", type_=Double),
+    "expires_at": bindparam("new_expires_at", type_=Double),
+    "used_at": bindparam("new_used_at", type_=Double),
+}
+_later = case((_grants.c.expires_at < _grant_expires_at, _grant_expires_at), else_=_grants.c.expires_at)
+
+_SPEND = (
+    update(_tokens).where(_tokens.c.digest == _old_digest, _tokens.c.used_at.is_(None)).values(used_at=_now)
+)
+_INSERT = insert(_tokens).values(_new_values)
+_EXTEND = (
+    update(_grants).where(_grants.c.id == bindparam("new_grant_id", type_=String)).values(expires_at=_later)
+)
+
+# PostgreSQL does it in one round trip: what follows the gate happens for the row that the gate lets through.
+_gate = _SPEND.returning(_tokens.c.digest).cte("gate")
+_inserted = insert(_tokens).from_select(list(_new_values), select(*_new_values.values()).select_from(_gate))
+_extended = _EXTEND.where(select(_gate.c.digest).exists())
+_ROTATE = (
+    select(func.count()).select_from(_gate).add_cte(_inserted.cte("inserted"), _extended.cte("extended"))
+)
+
+
+class RefreshTokens:
+    """Finds, spends and rotates refresh tokens."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, token: RefreshToken) -> None:
+        """Add a token to its grant, which must be there."""
+        await self._session.execute(_INSERT, _values(token))
+
+    async def find(self, digest: str) -> FoundRefreshToken | None:
+        """Return the token, its grant, and whether its person is disabled, in one query."""
+        row = (await self._session.execute(_FIND, {"digest": digest})).one_or_none()
+        return None if row is None else FoundRefreshToken(row[0], row[1], bool(row[2]))
+
+    async def spend(self, digest: str, now: float) -> bool:
+        """Mark the token as used: of many callers at once, one gets True."""
+        return await changed(self._session, _SPEND, {"old_digest": digest, "now": now}) > 0
+
+    async def rotate(self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float) -> bool:
+        """Spend the old token, add the new one, let the grant live until `grant_expires_at` at least.
+
+        Of many callers at once, one gets True; for the others nothing is added.
+        """
+        values = {
+            "old_digest": old_digest,
+            "now": now,
+            "grant_expires_at": grant_expires_at,
+            **_values(new),
+        }
+        if dialect_of(self._session) == "postgresql":
+            return bool(await self._session.scalar(_ROTATE, values))
+        if not await self.spend(old_digest, now):
+            return False
+        await self._session.execute(_INSERT, _values(new))
+        await self._session.execute(
+            _EXTEND, {"new_grant_id": new.grant_id, "grant_expires_at": grant_expires_at}
+        )
+        return True
+
+
+def _values(token: RefreshToken) -> dict[str, object]:
+    return {
+        "new_digest": token.digest,
+        "new_grant_id": token.grant_id,
+        "new_parent_digest": token.parent_digest,
+        "new_created_at": token.created_at,
+        "new_expires_at": token.expires_at,
+        "new_used_at": token.used_at,
+    }

@@ -1,0 +1,76 @@
+"""Browser sessions. Whether one still counts (ended, idle, expired) is judged upstairs."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.storage.models import BrowserSession, User
+from idp.storage.repositories._rows import changed
+
+
+class BrowserSessions:
+    """Finds and keeps browser sessions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, browser_session: BrowserSession) -> None:
+        """Add a session; grants may refer to it from here on."""
+        self._session.add(browser_session)
+        await self._session.flush()
+
+    async def get(self, session_id: str) -> BrowserSession | None:
+        """Return the session with this `sid`."""
+        return await self._session.get(BrowserSession, session_id)
+
+    async def by_token_digest(self, digest: str) -> BrowserSession | None:
+        """Return the session of a cookie, whatever its state."""
+        return await self._session.scalar(select(BrowserSession).where(BrowserSession.token_digest == digest))
+
+    async def with_user(self, token_digest: str) -> tuple[BrowserSession, User] | None:
+        """Return the session of a cookie and its person, whatever their state, in one query."""
+        row = (
+            await self._session.execute(
+                select(BrowserSession, User)
+                .join(User, User.id == BrowserSession.user_id)
+                .where(BrowserSession.token_digest == token_digest)
+            )
+        ).one_or_none()
+        return None if row is None else (row[0], row[1])
+
+    async def touch(self, session_id: str, now: float) -> None:
+        """Note that the session was used."""
+        await self._session.execute(
+            update(BrowserSession).where(BrowserSession.id == session_id).values(last_seen_at=now)
+        )
+
+    async def end(self, session_id: str, now: float) -> bool:
+        """End the session; tell whether it was this call that did."""
+        statement = update(BrowserSession).where(
+            BrowserSession.id == session_id, BrowserSession.ended_at.is_(None)
+        )
+        return await changed(self._session, statement.values(ended_at=now)) > 0
+
+    async def end_all_for_user(self, user_id: str, now: float, except_id: str | None = None) -> int:
+        """End a person's sessions, but for `except_id`; return how many."""
+        statement = update(BrowserSession).where(
+            BrowserSession.user_id == user_id, BrowserSession.ended_at.is_(None)
+        )
+        if except_id is not None:
+            statement = statement.where(BrowserSession.id != except_id)
+        return await changed(self._session, statement.values(ended_at=now))
+
+    async def live_for_user(self, user_id: str, now: float, idle_ttl: float) -> Sequence[BrowserSession]:
+        """Return a person's sessions that have neither ended nor expired, last used first."""
+        statement = (
+            select(BrowserSession)
+            .where(
+                BrowserSession.user_id == user_id,
+                BrowserSession.ended_at.is_(None),
+                BrowserSession.expires_at > now,
+                BrowserSession.last_seen_at > now - idle_ttl,
+            )
+            .order_by(BrowserSession.last_seen_at.desc(), BrowserSession.id)
+        )
+        return (await self._session.scalars(statement)).all()

@@ -1,0 +1,62 @@
+"""People's accounts."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.errors import Conflict
+from idp.storage.models import User
+from idp.storage.repositories._rows import changed
+
+
+class Users:
+    """Finds and keeps accounts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, user: User) -> None:
+        """Add an account; raise `Conflict` when its address is taken. The unit of work stays usable."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(user)
+                await self._session.flush()
+        except IntegrityError as error:
+            raise _address_taken(error) from error
+
+    async def get(self, user_id: str) -> User | None:
+        """Return the account with this `sub`."""
+        return await self._session.get(User, user_id)
+
+    async def by_email_key(self, key: str) -> User | None:
+        """Return the account with this address, given in its unique form."""
+        return await self._session.scalar(select(User).where(User.email_key == key))
+
+    async def page(self, after: str | None, limit: int) -> Sequence[User]:
+        """Return up to `limit` accounts in the order of their id, from the one behind `after`."""
+        statement = select(User).order_by(User.id).limit(limit)
+        if after is not None:
+            statement = statement.where(User.id > after)
+        return (await self._session.scalars(statement)).all()
+
+    async def save(self, user: User) -> None:
+        """Write what was changed on `user`; raise `Conflict` when its new address is taken.
+
+        After a conflict this unit of work is over. A JSON value is seen as changed when it is replaced,
+        not when it is altered in place.
+        """
+        try:
+            self._session.add(user)
+            await self._session.flush()
+        except IntegrityError as error:
+            raise _address_taken(error) from error
+
+    async def delete(self, user_id: str) -> bool:
+        """Delete the account and all that hangs from it; tell whether it was there."""
+        return await changed(self._session, delete(User).where(User.id == user_id)) > 0
+
+
+def _address_taken(error: IntegrityError) -> Conflict:
+    return Conflict("An account with this e-mail address exists already.", detail=repr(error.orig))
