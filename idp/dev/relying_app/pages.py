@@ -35,7 +35,7 @@ COOKIE = "demo_session"
 SCOPE = "openid profile email offline_access"
 PROMPTS = ("", "login", "consent", "none")
 WELCOMES = {
-    "": "You are signed in. Everything below was verified before it was shown.",
+    "": "You are signed in: the ID token was verified, and here is all that came with it.",
     "login": "You proved who you are once more: see the new auth_time in the ID token.",
     "consent": "You were asked for your consent again, and gave it.",
     "none": "The silent check succeeded: you still have a session at the provider.",

@@ -49,11 +49,11 @@ def rows(claims: Mapping[str, Any], now: float) -> list[Row]:
 
 
 def lifetime(seconds: float) -> str:
-    """A length of time (in seconds) in words, to one unit."""
+    """A length of time (in seconds) in words, rounded to one unit."""
     size = abs(round(seconds))
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if size >= length:
-            count = size // length
+            count = round(size / length)
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return f"{size} second{'' if size == 1 else 's'}"
 
