@@ -9,6 +9,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# uv installs in seconds what takes pip most of a minute; pip knows a mirror or proxy that was set up for it alone.
+INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --python $(BIN)/python "$$@" 2>/dev/null \
+	|| $(PIP) install "$$@"; }; install
 # Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
 PYTEST ?=
 # A part of the suite cannot reach the floor of the whole: make test PYTEST='tests/flows' COVER=
@@ -18,7 +21,7 @@ RUN ?=
 BENCH ?=
 
 CHECKED := idp tests $(wildcard migrations benchmarks examples)
-COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: help run test lint bench lock format clean
@@ -46,9 +49,10 @@ format: $(VENV)/.test ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix-only --exit-zero $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-lock: $(VENV)/.test ## Renew both lock files from pyproject.toml
-	$(COMPILE) --upgrade --extra build --output-file requirements.lock
-	$(COMPILE) --upgrade --extra build --extra test --output-file requirements-test.lock
+lock: $(VENV)/.uv ## Renew the lock files from pyproject.toml
+	$(COMPILE) pyproject.toml --upgrade --extra build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --upgrade --extra build --extra test --output-file requirements-test.lock
+	echo uv | $(COMPILE) --constraint requirements-test.lock --output-file requirements-uv.lock -
 
 clean: ## Remove what these targets made, except data and keys
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* *.egg-info
@@ -64,17 +68,21 @@ $(VENV)/.created:
 	@"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.created
+$(VENV)/.uv: requirements-uv.lock $(VENV)/.created
+	@$(PIP) install --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing what the provider needs"
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The test lock holds the runtime at the same versions, so one install serves both targets.
-$(VENV)/.test: requirements-test.lock requirements.lock pyproject.toml $(VENV)/.created
+$(VENV)/.test: requirements-test.lock requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing what the provider and its tests need"
-	@$(PIP) install --require-hashes -r requirements-test.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements-test.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@
 
 NODE_CLIENT := tests/clients/node
