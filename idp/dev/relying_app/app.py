@@ -56,11 +56,13 @@ def create_relying_app(
         await http.aclose()
 
     async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RelyingAppError)
+        if not isinstance(error, RelyingAppError):
+            raise error
         return pages.problem(request, error.title, error.sentence, error.advice, error.status_code)
 
     async def not_found(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+        if not isinstance(error, HTTPException):
+            raise error
         sentence = "There is no page at this address." if error.status_code == 404 else f"{error.detail}."
         response = pages.problem(request, "Nothing here", sentence, "", error.status_code)
         response.headers.update(error.headers or {})

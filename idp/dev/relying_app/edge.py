@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.dev.relying_app.errors import RequestRefused
+from idp.dev.relying_app.errors import RequestRefusedError
 
 MOST_FORM_BYTES = 4_096
 
@@ -40,7 +40,7 @@ async def read_form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_FORM_BYTES:
-            raise RequestRefused("This form is larger than any form of this app.")
+            raise RequestRefusedError("This form is larger than any form of this app.")
     fields = parse_qs(body.decode("utf-8", "replace"))
     return {name: values[0] for name, values in fields.items()}
 

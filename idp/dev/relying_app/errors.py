@@ -1,10 +1,10 @@
 """Everything that can go wrong in the relying app; each is one sentence that a page can show.
 
 RelyingAppError
-├── ProviderUnreachable   no usable HTTP answer from the provider
-├── ProviderRefused       the provider answered with an OAuth error
-├── TokenRejected         a token did not verify
-└── RequestRefused        a browser request that this app did not start, or that is too old
+├── ProviderUnreachableError   no usable HTTP answer from the provider
+├── ProviderRefusedError       the provider answered with an OAuth error
+├── TokenRejectedError         a token did not verify
+└── RequestRefusedError        a browser request that this app did not start, or that is too old
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class RelyingAppError(Exception):
         self.advice = advice
 
 
-class ProviderUnreachable(RelyingAppError):
+class ProviderUnreachableError(RelyingAppError):
     status_code = 502
     title = "The provider did not answer"
 
 
-class ProviderRefused(RelyingAppError):
+class ProviderRefusedError(RelyingAppError):
     """`code` and `description` are the `error` and `error_description` of RFC 6749 §4.1.2.1 and §5.2."""
 
     title = "The provider said no"
@@ -33,18 +33,18 @@ class ProviderRefused(RelyingAppError):
     def __init__(self, code: str, description: str = "") -> None:
         said = description.strip().rstrip(".")
         if code in EXPLAINED:
-            sentence, advice = EXPLAINED[code], f"The provider’s words: {said}." if said else ""
+            sentence, advice = EXPLAINED[code], f"The provider's words: {said}." if said else ""
         else:
             sentence, advice = f"The provider refused the request: {said or code}.", ""
         super().__init__(sentence, advice)
         self.code = code
 
 
-class TokenRejected(RelyingAppError):
+class TokenRejectedError(RelyingAppError):
     title = "A token was refused"
 
 
-class RequestRefused(RelyingAppError):
+class RequestRefusedError(RelyingAppError):
     title = "This request was refused"
 
 

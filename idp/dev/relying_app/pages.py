@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.dev.relying_app import presentation
 from idp.dev.relying_app.edge import read_form
-from idp.dev.relying_app.errors import ProviderRefused, RelyingAppError, RequestRefused
+from idp.dev.relying_app.errors import ProviderRefusedError, RelyingAppError, RequestRefusedError
 from idp.dev.relying_app.provider import Provider
 from idp.dev.relying_app.sessions import (
     SESSION_SECONDS,
@@ -80,7 +80,7 @@ class Pages:
     async def login(self, request: Request) -> Response:
         prompt = request.query_params.get("prompt", "")
         if prompt not in PROMPTS:
-            raise RequestRefused("This app has no such way to sign in.")
+            raise RequestRefusedError("This app has no such way to sign in.")
         state = secrets.token_urlsafe(24)
         pending = PendingSignIn(
             nonce=secrets.token_urlsafe(24),
@@ -106,15 +106,15 @@ class Pages:
         # State first: until it matches, nothing in the answer is worth showing, not even its error.
         pending = session.take_pending(answer.get("state", ""), self._clock()) if session else None
         if session is None or pending is None:
-            raise RequestRefused(
+            raise RequestRefusedError(
                 "This sign-in was not started in this browser, or it took too long.",
                 "Please start signing in again.",
             )
         await self._provider.check_response_issuer(answer.get("iss"))
         if "error" in answer:
-            raise ProviderRefused(answer["error"], answer.get("error_description", ""))
+            raise ProviderRefusedError(answer["error"], answer.get("error_description", ""))
         if not answer.get("code"):
-            raise RequestRefused("The provider sent you back without a code.")
+            raise RequestRefusedError("The provider sent you back without a code.")
         tokens = await self._provider.redeem_code(
             code=answer["code"], redirect_uri=self._redirect_uri, code_verifier=pending.code_verifier
         )
@@ -169,7 +169,9 @@ class Pages:
         session, sign_in, _ = await self._signed_in_form(request)
         async with session.refreshing:
             if sign_in.refresh_token is None:
-                raise RequestRefused("The provider gave this app no refresh token, so it cannot refresh.")
+                raise RequestRefusedError(
+                    "The provider gave this app no refresh token, so it cannot refresh."
+                )
             tokens = await self._provider.refresh(sign_in.refresh_token)
             before = (sign_in.access_token, sign_in.refresh_token, sign_in.id_token, sign_in.expires_at)
             # RFC 6749 §6: keep the new refresh token before anything else can fail; the old one is spent.
@@ -248,9 +250,11 @@ class Pages:
         form = await read_form(request)
         session = self._session(request)
         if session is None or session.sign_in is None:
-            raise RequestRefused("You are not signed in to this app any more.", "Please sign in again.")
+            raise RequestRefusedError("You are not signed in to this app any more.", "Please sign in again.")
         if not hmac.compare_digest(session.csrf_token.encode(), form.get("csrf_token", "").encode()):
-            raise RequestRefused("This form did not come from this app’s page.", "Go back and try again.")
+            raise RequestRefusedError(
+                "This form did not come from this app's page.", "Go back and try again."
+            )
         return session, session.sign_in, form
 
     def _refresh_outcome(self, before: tuple[str, str | None, str, float | None], now: SignIn) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from idp.dev.relying_app.errors import RelyingAppError, TokenRejected
+from idp.dev.relying_app.errors import RelyingAppError, TokenRejectedError
 from idp.dev.relying_app.tokens import TokenVerifier
 
 REQUIRED_SCOPE = "profile"
@@ -25,7 +25,7 @@ class ProtectedResource:
             return _challenge(401, "", "This resource needs a bearer access token.")
         try:
             claims = await self._verifier.access_token(token.strip(), audience=self._audience)
-        except TokenRejected as refused:
+        except TokenRejectedError as refused:
             return _challenge(401, "invalid_token", refused.sentence)
         except RelyingAppError as error:
             return JSONResponse(
@@ -50,7 +50,7 @@ def _challenge(status_code: int, error: str, sentence: str) -> Response:
     parameters = {"realm": "demo resource", "scope": REQUIRED_SCOPE}
     if error:
         # RFC 6750 §3: a description is plain ASCII.
-        parameters |= {"error": error, "error_description": sentence.replace("’", "'")}
+        parameters |= {"error": error, "error_description": sentence}
     header = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
     body = {"error": error or "unauthorized", "error_description": sentence}
     return JSONResponse(body, status_code, headers={"WWW-Authenticate": header})

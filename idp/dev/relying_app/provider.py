@@ -10,7 +10,12 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx
 
-from idp.dev.relying_app.errors import ProviderRefused, ProviderUnreachable, RequestRefused, TokenRejected
+from idp.dev.relying_app.errors import (
+    ProviderRefusedError,
+    ProviderUnreachableError,
+    RequestRefusedError,
+    TokenRejectedError,
+)
 
 DISCOVERY_SECONDS = 300
 
@@ -39,7 +44,7 @@ class Provider:
             document = _json(await self._send("GET", url), "discovery document")
             # OIDC Discovery §4.3: the announced issuer is the one that was asked, to the letter.
             if document.get("issuer") != self.issuer:
-                raise ProviderUnreachable(
+                raise ProviderUnreachableError(
                     f"The provider at {self.issuer} calls itself “{document.get('issuer')}”.",
                     "Give this app and the provider the same issuer.",
                 )
@@ -68,7 +73,7 @@ class Provider:
         """RFC 9207 §2.4: a response from another issuer is a mix-up attack."""
         promised = (await self.metadata()).get("authorization_response_iss_parameter_supported") is True
         if iss != self.issuer and (iss is not None or promised):
-            raise RequestRefused(
+            raise RequestRefusedError(
                 "The answer does not come from the provider that was asked.", "Please start signing in again."
             )
 
@@ -89,7 +94,7 @@ class Provider:
         claims = _json(response, "userinfo response")
         # OIDC Core §5.3.2: otherwise the token of one person could show the name of another.
         if claims.get("sub") != subject:
-            raise TokenRejected("The userinfo response was refused: it is about another person.")
+            raise TokenRejectedError("The userinfo response was refused: it is about another person.")
         return claims
 
     async def end_session_url(self, *, id_token: str, return_to: str, state: str) -> str | None:
@@ -118,22 +123,22 @@ class Provider:
         response = await self._send("POST", await self._endpoint("token_endpoint"), data=form, auth=auth)
         tokens = _json(response, "token response")
         if not isinstance(tokens.get("access_token"), str):
-            raise ProviderUnreachable("The provider’s token response holds no access token.")
+            raise ProviderUnreachableError("The provider's token response holds no access token.")
         if str(tokens.get("token_type", "")).lower() != "bearer":
-            raise ProviderUnreachable("The provider sent a token of a type that this app cannot use.")
+            raise ProviderUnreachableError("The provider sent a token of a type that this app cannot use.")
         return tokens
 
     async def _endpoint(self, name: str) -> str:
         url = (await self.metadata()).get(name)
         if not isinstance(url, str):
-            raise ProviderUnreachable(f"The provider’s discovery document names no {name}.")
+            raise ProviderUnreachableError(f"The provider's discovery document names no {name}.")
         return url
 
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
             return await self._http.request(method, url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderUnreachable(
+            raise ProviderUnreachableError(
                 f"The provider at {self.issuer} cannot be reached.",
                 "Check that it is running and that its address is right, then try again.",
             ) from error
@@ -147,8 +152,8 @@ def _json(response: httpx.Response, kind: str) -> dict[str, Any]:
     if response.is_success and isinstance(document, dict):
         return document
     if isinstance(document, dict) and isinstance(document.get("error"), str):
-        raise ProviderRefused(document["error"], str(document.get("error_description") or ""))
-    raise ProviderUnreachable(
+        raise ProviderRefusedError(document["error"], str(document.get("error_description") or ""))
+    raise ProviderUnreachableError(
         f"The provider answered {response.status_code} where its {kind} was expected.",
         f"The address asked was {response.request.url.copy_with(query=None)}.",
     )

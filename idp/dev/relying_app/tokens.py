@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, InvalidKeyIdError, JoseError, MissingClaimError
 from joserfc.jwk import KeySet
 
-from idp.dev.relying_app.errors import ProviderUnreachable, TokenRejected
+from idp.dev.relying_app.errors import ProviderUnreachableError, TokenRejectedError
 
 # Never taken from the token: `none` and the HMAC family are not here (RFC 8725 §3.1).
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -57,8 +57,8 @@ class Keys:
                     raise
                 return jwt.decode(token, await self._refresh(), algorithms=ALGORITHMS)
         except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise TokenRejected(
-                f"The {kind} was refused: its signature does not verify against the provider’s keys."
+            raise TokenRejectedError(
+                f"The {kind} was refused: its signature does not verify against the provider's keys."
             ) from error
 
     async def _refresh(self) -> KeySet:
@@ -67,7 +67,9 @@ class Keys:
             public = [key for key in document["keys"] if key.get("kty") != "oct" and key.get("use") != "enc"]
             self._keys = KeySet.import_key_set({"keys": public})
         except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ProviderUnreachable("The provider’s JWKS holds no key that this app can use.") from error
+            raise ProviderUnreachableError(
+                "The provider's JWKS holds no key that this app can use."
+            ) from error
         self._fetched_at = self._clock()
         return self._keys
 
@@ -121,7 +123,7 @@ class TokenVerifier:
         decoded = await self._keys.decode(token, "access token")
         # The type first: an ID token is signed by the same keys (RFC 8725 §3.11).
         if str(decoded.header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt"):
-            raise TokenRejected("The access token was refused: it is not of type at+jwt.")
+            raise TokenRejectedError("The access token was refused: it is not of type at+jwt.")
         registry = self._registry(
             iss={"essential": True, "value": self._issuer},
             aud={"essential": True, "value": audience},
@@ -158,14 +160,18 @@ def _validate(registry: jwt.JWTClaimsRegistry, claims: dict[str, Any], kind: str
     try:
         registry.validate(claims)
     except ExpiredTokenError as error:
-        raise TokenRejected(f"The {kind} was refused: it has expired.") from error
+        raise TokenRejectedError(f"The {kind} was refused: it has expired.") from error
     except MissingClaimError as error:
-        raise TokenRejected(f"The {kind} was refused: it lacks {error.claim.replace(',', ', ')}.") from error
+        raise TokenRejectedError(
+            f"The {kind} was refused: it lacks {error.claim.replace(',', ', ')}."
+        ) from error
     except ClaimError as error:
         raise _wrong(kind, error.claim) from error
     except (JoseError, TypeError) as error:
-        raise TokenRejected(f"The {kind} was refused: its claims cannot be read.") from error
+        raise TokenRejectedError(f"The {kind} was refused: its claims cannot be read.") from error
 
 
-def _wrong(kind: str, claim: str) -> TokenRejected:
-    return TokenRejected(f"The {kind} was refused: {WRONG_CLAIM.get(claim, f'its {claim} is not valid')}.")
+def _wrong(kind: str, claim: str) -> TokenRejectedError:
+    return TokenRejectedError(
+        f"The {kind} was refused: {WRONG_CLAIM.get(claim, f'its {claim} is not valid')}."
+    )
