@@ -1,0 +1,112 @@
+"""Bounds on what a request may be, checked before anything parses it.
+
+Bodies are read here, whole, and handed on: every endpoint wants the whole of a small form, and so one
+place decides about size and time, for declared and for chunked bodies alike.
+"""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp.ops.asgi import answer, headers_of
+
+LONGEST_QUERY = 16 * 1024
+"""Bytes."""
+MOST_PARAMETERS = 100
+"""In the query and, apart from it, in a form."""
+BODY_TIME = 15.0
+"""Seconds for a whole body to arrive."""
+
+_FORM = b"application/x-www-form-urlencoded"
+_LONGEST_NUMBER = 12
+
+
+class _Refusal(Exception):  # noqa: N818  it is an answer, and never leaves this module
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class _WentAwayError(Exception):
+    """The client closed the connection before its body was whole."""
+
+
+class BodyLimit:
+    """Refuses what is too large (413), too slow (408), too long (414) or has too many parameters (400)."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, body_time: float = BODY_TIME) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._body_time = body_time
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            _check_query(scope["query_string"])
+            body = await self._body(headers_of(scope), receive)
+        except _Refusal as refusal:
+            # The rest of a refused body is not read, so the connection cannot be used again.
+            headers = ((b"connection", b"close"),) if refusal.status in {408, 413} else ()
+            fault = {"error": "invalid_request", "error_description": str(refusal)}
+            await answer(send, refusal.status, fault, headers)
+        except _WentAwayError:
+            return
+        else:
+            await self._app(scope, receive if body is None else _replay(body, receive), send)
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+        """Return the whole body, or None where the request has none."""
+        length = headers.get(b"content-length", b"0")
+        if length == b"0" and b"transfer-encoding" not in headers:
+            return None
+        if not length.isdigit() or len(length) > _LONGEST_NUMBER or int(length) > self._max_body_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._body_time):
+                body = await self._read(receive)
+        except TimeoutError:
+            raise _Refusal(408, "The body did not arrive in time.") from None
+        if headers.get(b"content-type", b"").startswith(_FORM) and _has_too_many_parameters(body):
+            raise _Refusal(400, f"The form has more than {MOST_PARAMETERS} parameters.")
+        return body
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _WentAwayError
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    def _too_large(self) -> "_Refusal":
+        return _Refusal(413, f"The body is larger than {self._max_body_bytes} bytes.")
+
+
+def _check_query(query: bytes) -> None:
+    if len(query) > LONGEST_QUERY:
+        raise _Refusal(414, f"The query is longer than {LONGEST_QUERY} bytes.")
+    if _has_too_many_parameters(query):
+        raise _Refusal(400, f"The query has more than {MOST_PARAMETERS} parameters.")
+
+
+def _has_too_many_parameters(encoded: bytes) -> bool:
+    return encoded.count(b"&") >= MOST_PARAMETERS
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed
