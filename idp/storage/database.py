@@ -144,6 +144,14 @@ class Database:
             yield UnitOfWork(session)
 
     @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[UnitOfWork]:
+        """Open a unit of work for one writing statement, which on PostgreSQL commits by itself:
+        no BEGIN and no COMMIT, so one round trip instead of three."""
+        async with self._session(self.engine if self.is_sqlite else self._reading_engine) as session:
+            yield UnitOfWork(session)
+            await session.commit()
+
+    @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
         token = _open_session.set(session)

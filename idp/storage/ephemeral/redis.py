@@ -1,0 +1,91 @@
+"""The ephemeral store in Redis (6.2 or later), or a server that speaks its protocol."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+PREFIX = "idp:"
+"""Before every key, so that the server may be shared."""
+
+CONNECT_TIMEOUT = 0.5
+"""Seconds to connect. Short: the table can do what Redis does not."""
+
+COMMAND_TIMEOUT = 1.0
+"""Seconds until a command counts as failed."""
+
+MAX_CONNECTIONS = 50
+"""Connections per process; who finds all of them busy waits up to COMMAND_TIMEOUT for one."""
+
+SCAN_COUNT = 500
+"""Keys looked at, or deleted, at a time."""
+
+
+class RedisStore:
+    """Keeps ephemeral entries in Redis, which forgets them by itself."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis(
+            connection_pool=BlockingConnectionPool.from_url(
+                url,
+                max_connections=MAX_CONNECTIONS,
+                timeout=COMMAND_TIMEOUT,
+                socket_connect_timeout=CONNECT_TIMEOUT,
+                socket_timeout=COMMAND_TIMEOUT,
+                # Once more at once: a pooled connection may have outlived the server's restart. A command
+                # whose answer was lost may so be done twice; a `take` then finds nothing, which is safe.
+                retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+            )
+        )
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        """Set `key`, replacing what was there."""
+        await self._redis.set(PREFIX + key, value, px=_milliseconds(ttl))
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value, or None when it is absent or expired."""
+        return cast("bytes | None", await self._redis.get(PREFIX + key))
+
+    async def take(self, key: str) -> bytes | None:
+        """Return the value and delete it, atomically."""
+        return cast("bytes | None", await self._redis.getdel(PREFIX + key))
+
+    async def delete(self, key: str) -> None:
+        """Delete `key` if it is there."""
+        await self._redis.delete(PREFIX + key)
+
+    async def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete every key of `keys` that is there."""
+        if keys:
+            await self._redis.unlink(*(PREFIX + key for key in keys))
+
+    async def clear(self) -> None:
+        """Delete every entry, of whatever process."""
+        batch: list[bytes] = []
+        async for key in self._redis.scan_iter(match=PREFIX + "*", count=SCAN_COUNT):
+            batch.append(key)
+            if len(batch) == SCAN_COUNT:
+                await self._redis.unlink(*batch)
+                batch = []
+        if batch:
+            await self._redis.unlink(*batch)
+
+    async def increment(self, key: str, ttl: float) -> int:
+        """Add one to a counter and return it; `ttl` starts at the first increment."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            # Not INCR and EXPIRE NX, which wants Redis 7.
+            pipeline.set(PREFIX + key, 0, px=_milliseconds(ttl), nx=True)
+            pipeline.incr(PREFIX + key)
+            results = await pipeline.execute()
+        return int(results[1])
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose(close_connection_pool=True)
+
+
+def _milliseconds(ttl: float) -> int:
+    return max(1, round(ttl * 1000))
