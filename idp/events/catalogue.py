@@ -1,0 +1,144 @@
+"""The catalogue of events: a class for each thing that is worth a line in the audit trail."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened. Fields of a subclass are its `detail` in the audit trail."""
+
+    name: ClassVar[str]
+    user_id: str | None = None
+    client_id: str | None = None
+    address: str = ""
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The fields that only this kind of event has, ready for JSON; those left at None are absent."""
+        own = (field.name for field in fields(self) if field.name not in _COMMON)
+        values = {name: getattr(self, name) for name in own}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+_COMMON = frozenset(field.name for field in fields(Event))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCreated(Event):
+    """An account was made; `source` says by what: register, admin, the id of an upstream provider."""
+
+    name = "user.created"
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDisabled(Event):
+    """An account was switched off."""
+
+    name = "user.disabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(Event):
+    """An account got a new password, or lost the one it had (`removed`)."""
+
+    name = "user.password_changed"
+    removed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(Event):
+    """A browser session began."""
+
+    name = "session.signed_in"
+    session_id: str
+    amr: tuple[str, ...]
+    acr: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInFailed(Event):
+    """A proof was refused. `reason` is for operators; the person is told the same thing whatever it is."""
+
+    name = "session.sign_in_failed"
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Event):
+    """A browser session was ended."""
+
+    name = "session.signed_out"
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentGiven(Event):
+    """A person allowed a client some scopes."""
+
+    name = "consent.given"
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentDenied(Event):
+    """A person refused a client."""
+
+    name = "consent.denied"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantRevoked(Event):
+    """A grant ended before its time, with everything that hangs from it."""
+
+    name = "grant.revoked"
+    grant_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshTokenReused(Event):
+    """A rotated refresh token came back outside its grace window: the client or a thief has an old copy."""
+
+    name = "refresh_token.reused"
+    grant_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeReused(Event):
+    """A spent authorization code came back."""
+
+    name = "code.reused"
+    grant_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientCreated(Event):
+    """A client was registered."""
+
+    name = "client.created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientChanged(Event):
+    """A client was changed; `what` names the fields, never their values."""
+
+    name = "client.changed"
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysRotated(Event):
+    """A signing key was made. `reason`: first, due, asked, emergency, imported."""
+
+    name = "keys.rotated"
+    kid: str
+    alg: str
+    reason: str
+    dropped: tuple[str, ...] = ()
+    """Key ids that are no longer published from this moment (emergency)."""
