@@ -4,11 +4,14 @@ Nothing is trusted to be discreet: a value under a telling name is dropped whoev
 others write (libraries, tracebacks) is combed for tokens and SQL parameters.
 """
 
+import json
 import logging
 import re
 import sys
+import time
 from collections.abc import MutableMapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 import structlog
@@ -139,6 +142,55 @@ def _named(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]
     return event
 
 
+class _RequestLine:
+    """Writes the line of a request. It is the one that is written all the time, of few values that are all
+    known to be harmless, so in JSON it goes round the processors, at a tenth of their cost."""
+
+    def __init__(self) -> None:
+        self._stream: TextIO | None = None
+        self._wanted = True
+
+    def configure(self, stream: TextIO | None, *, wanted: bool) -> None:
+        """Write JSON to `stream`, or through structlog when there is none."""
+        self._stream = stream
+        self._wanted = wanted
+
+    def __call__(self, method: str, path: str, status: int, seconds: float, address: str) -> None:
+        if not self._wanted:
+            return
+        if self._stream is None:
+            structlog.get_logger("idp.requests").info(
+                "request",
+                method=method,
+                path=path,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                address=address,
+            )
+            return
+        now = time.time()
+        self._stream.write(
+            f'{{"event": "request", "method": {_quoted(method)}, "path": {_quoted(path)}, '
+            f'"status": {status}, "ms": {seconds * 1000:.1f}, "address": "{address}", "level": "info", '
+            f'"timestamp": "{_to_the_second(int(now))}.{int(now % 1 * 1e6):06}Z", '
+            f'"request_id": "{request_id.get()}"}}\n'
+        )
+        self._stream.flush()
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(now: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+
+
+write_request = _RequestLine()
+
+
 def configure_logging(settings: Logging, stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's log to `stream` (standard error) in one form."""
     stream = stream or sys.stderr
@@ -151,6 +203,7 @@ def configure_logging(settings: Logging, stream: TextIO | None = None) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
+    write_request.configure(stream if settings.format == "json" else None, wanted=level <= logging.INFO)
     renderer: Processor
     if settings.format == "json":
         renderer = structlog.processors.JSONRenderer()

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.errors import ConfigurationError, IdpError, Unavailable
 from idp.ops.asgi import headers_of, state_of
-from idp.ops.logging import request_id
+from idp.ops.logging import request_id, write_request
 
 ErrorRenderer = Callable[[int, str, str, Scope, Exception], Response]
 """(status, sentence, error id, scope of the request, exception) -> the response, as page or as JSON."""
@@ -130,14 +130,7 @@ class RequestLog:
         if self._observer is not None:
             self._observer.request(route, method, status, seconds)
         if self._enabled:
-            log.info(
-                "request",
-                method=method,
-                path=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-                address=state.get("address", ""),
-            )
+            write_request(method, route, status, seconds, state.get("address", ""))
 
 
 def _identify(scope: Scope, state: dict[str, Any]) -> str:

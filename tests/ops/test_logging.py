@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from idp.config import Logging
-from idp.ops.logging import configure_logging, is_telling, request_id, scrub
+from idp.ops.logging import configure_logging, is_telling, request_id, scrub, write_request
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -26,6 +26,7 @@ def stream() -> Iterator[io.StringIO]:
     root.setLevel(before[1])
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+    write_request.configure(None, wanted=True)
 
 
 def last(stream: io.StringIO) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from idp.ops.address import ClientAddress, network_of
 from idp.ops.cors import Cors
 from idp.ops.headers import SecurityHeaders
 from idp.ops.limits import BodyLimit
-from idp.ops.logging import configure_logging
+from idp.ops.logging import configure_logging, write_request
 from idp.ops.metrics import Metrics
 from idp.ops.requests import RequestLog
 
@@ -113,6 +113,7 @@ def log() -> Iterator[io.StringIO]:
     root.setLevel(level)
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+    write_request.configure(None, wanted=True)
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
