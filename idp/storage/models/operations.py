@@ -43,8 +43,9 @@ class OutboxMail(Base):
     subject: Mapped[str] = mapped_column(String(400))
     text: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[Instant]
+    created_at: Mapped[Instant] = mapped_column(index=True)
     next_try_at: Mapped[Instant] = mapped_column(index=True)
+    """Infinite when the mail was given up."""
     tries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[Instant | None]
     last_error: Mapped[str] = mapped_column(String(400), default="")

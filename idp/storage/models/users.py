@@ -47,6 +47,6 @@ class BrowserSession(Base):
     last_seen_at: Mapped[Instant]
     expires_at: Mapped[Instant] = mapped_column(index=True)
     """The end whatever happens; the idle limit is counted from `last_seen_at`."""
-    ended_at: Mapped[Instant | None]
+    ended_at: Mapped[Instant | None] = mapped_column(index=True)
     user_agent: Mapped[str] = mapped_column(String(400), default="")
     address: Mapped[str] = mapped_column(String(64), default="")

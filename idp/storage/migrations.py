@@ -1,0 +1,110 @@
+"""Migrations: Alembic, driven from here rather than from an alembic.ini.
+
+Any number of workers or containers may upgrade at once: the first does it and the others wait, then
+find nothing left to do. A migration is one transaction on both databases: it happens, or nothing does.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import lru_cache
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from idp.config import PROJECT_ROOT
+from idp.errors import ConfigurationError, Unavailable
+from idp.storage.database import Database
+
+SCRIPT_LOCATION = PROJECT_ROOT / "migrations"
+
+LOCK_ID = 0x6964705F6D696772
+"""The advisory lock that upgrades take on PostgreSQL: 'idp_migr' in ASCII."""
+
+
+async def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`."""
+    await _migrate(database, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Take the schema back to `revision` (`base`: to nothing). What a newer schema held is lost."""
+    await _migrate(database, lambda config: command.downgrade(config, revision))
+
+
+async def current(database: Database) -> str | None:
+    """Return the revision of the schema; None before the first."""
+    async with _unavailable_when_away(), database.engine.connect() as connection:
+        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+
+
+@lru_cache
+def head() -> str:
+    """Return the revision that this version of the program wants."""
+    revision = ScriptDirectory(str(SCRIPT_LOCATION)).get_current_head()
+    if revision is None:
+        raise ConfigurationError(
+            f"No migrations were found in {SCRIPT_LOCATION}: the installation is incomplete."
+        )
+    return revision
+
+
+async def is_current(database: Database) -> bool:
+    """Tell whether the schema is the one that this version of the program wants."""
+    return await current(database) == head()
+
+
+async def _migrate(database: Database, step: Callable[[Config], None]) -> None:
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPT_LOCATION).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        step(config)
+
+    async with _unavailable_when_away(), _locked(database) as connection:
+        await connection.run_sync(run)
+
+
+@asynccontextmanager
+async def _locked(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that keeps every other migration out until it ends."""
+    if database.is_sqlite:
+        async with _without_foreign_keys(database.engine) as connection, connection.begin():
+            yield connection  # BEGIN IMMEDIATE is the lock
+        return
+    # An engine of its own: the server's gives up on a statement sooner than a migration may take.
+    engine = create_async_engine(database.url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": LOCK_ID})
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _without_foreign_keys(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    # SQLite alters a table by making it anew and dropping the old one, which with foreign keys on would
+    # delete what refers to it. The switch has no effect inside a transaction, so it is set before.
+    async with engine.connect() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        if raw is None:
+            raise Unavailable("The database connection was closed.")
+        await raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield connection
+        finally:
+            await raw.execute("PRAGMA foreign_keys=ON")
+
+
+@asynccontextmanager
+async def _unavailable_when_away() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, OSError) as error:
+        raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error

@@ -1,0 +1,127 @@
+"""The sweeper: deletes what has expired, so that no table grows without bound.
+
+Every worker sweeps. On PostgreSQL each skips the rows that another is deleting; on SQLite they take
+turns. Batches are small and each is a transaction, so nobody waits long for a lock.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from idp.clock import Clock
+from idp.config import DAY
+from idp.errors import IdpError
+from idp.storage.database import Database
+from idp.storage.models import (
+    Base,
+    BrowserSession,
+    EphemeralEntry,
+    Grant,
+    OutboxMail,
+    RefreshToken,
+    RevokedToken,
+)
+from idp.storage.repositories._rows import changed, table_of
+
+BATCH = 500
+"""Rows deleted in one transaction."""
+
+ENDED_SESSION_RETENTION = DAY
+"""Seconds that an ended session is kept, so that a person still sees on the account page that it ended."""
+
+MAIL_RETENTION = 30 * DAY
+"""Seconds that a mail is kept from when it was written: long enough to look into "I never got it".
+What was not delivered by then is hopeless; its links have expired long before."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What of a table is to be deleted at an instant."""
+
+    model: type[Base]
+    key: InstrumentedAttribute[str]
+    expired: Callable[[float], ColumnElement[bool]]
+
+
+RULES = (
+    Rule(EphemeralEntry, EphemeralEntry.key, lambda now: EphemeralEntry.expires_at <= now),
+    Rule(RevokedToken, RevokedToken.jti, lambda now: RevokedToken.expires_at <= now),
+    # Tokens before grants, so that deleting a grant has few tokens to take along.
+    Rule(RefreshToken, RefreshToken.digest, lambda now: RefreshToken.expires_at <= now),
+    Rule(Grant, Grant.id, lambda now: Grant.expires_at <= now),
+    # Two rules rather than one with OR: each then uses its index.
+    Rule(BrowserSession, BrowserSession.id, lambda now: BrowserSession.expires_at <= now),
+    Rule(
+        BrowserSession,
+        BrowserSession.id,
+        lambda now: BrowserSession.ended_at <= now - ENDED_SESSION_RETENTION,
+    ),
+    Rule(OutboxMail, OutboxMail.id, lambda now: OutboxMail.created_at <= now - MAIL_RETENTION),
+)
+
+
+class Sweeper:
+    """Deletes what has expired, once or at intervals."""
+
+    def __init__(self, database: Database, clock: Clock, batch: int = BATCH) -> None:
+        self._database = database
+        self._clock = clock
+        self._batch = batch
+
+    async def sweep_once(self) -> dict[str, int]:
+        """Delete everything that has expired; return the number of rows by table."""
+        now = self._clock.now()
+        deleted: dict[str, int] = {}
+        for rule in RULES:
+            table = rule.model.__tablename__
+            deleted[table] = deleted.get(table, 0) + await self._apply(rule, now)
+        return deleted
+
+    async def run(self, interval: float, stop: asyncio.Event) -> None:
+        """Sweep every `interval` seconds until `stop` is set. What fails is logged and tried again."""
+        while not stop.is_set():
+            await self._sweep_and_log()
+            try:
+                await asyncio.wait_for(stop.wait(), interval)
+            except TimeoutError:
+                continue
+
+    async def _sweep_and_log(self) -> None:
+        try:
+            deleted = await self.sweep_once()
+        except IdpError as error:
+            log.warning("sweep_postponed", reason=error.sentence, detail=error.detail)
+        except Exception:  # the loop must outlive any fault of one sweep, or the tables grow unseen
+            log.exception("sweep_failed")
+        else:
+            if any(deleted.values()):
+                log.info("swept", **deleted)
+
+    async def _apply(self, rule: Rule, now: float) -> int:
+        total = 0
+        while True:
+            count = await self._delete_batch(rule, now)
+            total += count
+            if count < self._batch:
+                return total
+
+    async def _delete_batch(self, rule: Rule, now: float) -> int:
+        table = table_of(rule.model)
+        key: ColumnElement[Any] = table.c[rule.key.key]
+        # A CTE, because PostgreSQL might evaluate a plain subquery with LIMIT more than once.
+        batch = (
+            select(key.label("key"))
+            .where(rule.expired(now))
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+            .cte("batch")
+        )
+        async with self._database.unit_of_work() as uow:
+            return await changed(uow.session, delete(table).where(key.in_(select(batch.c.key))))

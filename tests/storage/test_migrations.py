@@ -1,0 +1,117 @@
+"""Migrations: forward and back on both databases, by many at once, and never apart from the models."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from idp.errors import Unavailable
+from idp.storage import migrations
+from idp.storage.database import Database
+from idp.storage.models import Base, ClientRecord, Consent, Grant, User
+from tests.support.servers import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/empty.db"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.create_database()
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+async def tables(database: Database) -> set[str]:
+    async with database.engine.connect() as connection:
+        return set(await connection.run_sync(lambda c: inspect(c).get_table_names())) - {"alembic_version"}
+
+
+async def test_models_and_migrations_do_not_drift(each_database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, Base.metadata)
+
+    async with each_database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_json_is_jsonb_on_postgresql(each_database: Database) -> None:
+    if each_database.is_sqlite:
+        return
+    async with each_database.reading() as uow:
+        rows = await uow.session.execute(
+            text("SELECT DISTINCT data_type FROM information_schema.columns WHERE column_name = 'amr'")
+        )
+    assert list(rows.scalars()) == ["jsonb"]
+
+
+async def test_the_schema_goes_up_and_down_and_up(empty_database: Database) -> None:
+    assert await migrations.current(empty_database) is None
+    assert not await migrations.is_current(empty_database)
+    await migrations.upgrade(empty_database)
+    assert await tables(empty_database) == set(Base.metadata.tables)
+    assert await migrations.is_current(empty_database)
+    await migrations.downgrade(empty_database, "base")
+    assert await tables(empty_database) == set()
+    assert await migrations.current(empty_database) is None
+    await migrations.upgrade(empty_database)
+    assert await migrations.current(empty_database) == migrations.head()
+    assert await tables(empty_database) == set(Base.metadata.tables)
+
+
+async def test_many_workers_may_upgrade_at_once(empty_database: Database) -> None:
+    others = [Database(empty_database.url.render_as_string(hide_password=False)) for _ in range(4)]
+    await asyncio.gather(*(migrations.upgrade(database) for database in [empty_database, *others]))
+    assert await migrations.is_current(empty_database)
+    for database in others:
+        await database.close()
+
+
+async def test_foreign_keys_are_enforced_again_after_a_migration(empty_database: Database) -> None:
+    await migrations.upgrade(empty_database)
+    async with empty_database.unit_of_work() as uow:
+        user = User(email="a@b", email_key="a@b", created_at=1, updated_at=1)
+        await uow.users.add(user)
+        await uow.clients.add(
+            ClientRecord(
+                client_id="c",
+                client_name="c",
+                token_endpoint_auth_method="none",
+                created_at=1,
+                updated_at=1,
+            )
+        )
+        await uow.consents.remember(user.id, "c", ["openid"], [], 1)
+        await uow.grants.add(
+            Grant(
+                user_id=user.id,
+                client_id="c",
+                scope="openid",
+                auth_time=1,
+                acr="",
+                amr=[],
+                created_at=1,
+                expires_at=2,
+            )
+        )
+    await migrations.upgrade(empty_database)
+    async with empty_database.unit_of_work() as uow:
+        assert await uow.users.delete(user.id)
+        for model in (Consent, Grant):
+            assert (await uow.session.scalars(model.__table__.select())).all() == []
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unavailable):
+        await migrations.upgrade(database)
+    with pytest.raises(Unavailable):
+        await migrations.current(database)
+    await database.close()
