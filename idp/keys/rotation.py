@@ -95,12 +95,14 @@ def _create(alg: str, line: Sequence[SigningKeyRecord], now: float, settings: Se
 
 
 def _expire(line: Sequence[SigningKeyRecord], now: float, settings: Settings) -> list[Decision]:
-    if not line:
+    # A key that was dropped before its time to sign came is nobody's successor.
+    signers = [key for key in line if key.expires_at is None or key.expires_at > key.activates_at]
+    if not signers:
         return []
-    *old, last = line
+    *old, last = signers
     decisions: list[Decision] = [
         Expire(key.kid, successor.activates_at + longest_token(settings))
-        for key, successor in zip(old, line[1:], strict=True)
+        for key, successor in zip(old, signers[1:], strict=True)
         if key.expires_at is None
     ]
     # An algorithm that is switched off signs no more: its last key goes when its last token has.

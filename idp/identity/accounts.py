@@ -1,0 +1,101 @@
+"""Accounts: making them, changing their password, switching them off."""
+
+from collections.abc import Iterable
+
+from idp.clock import Clock
+from idp.errors import NotFound
+from idp.events.audit import record
+from idp.events.catalogue import PasswordChanged, UserCreated, UserDisabled
+from idp.identity.addresses import email_key
+from idp.identity.passwords import PasswordHasher, check_acceptable
+from idp.storage.database import Database, UnitOfWork
+from idp.storage.models import User
+
+
+class Accounts:
+    """The accounts of people."""
+
+    def __init__(self, database: Database, hasher: PasswordHasher, clock: Clock) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._clock = clock
+
+    async def create(
+        self,
+        email: str,
+        password: str | None,
+        name: str | None = None,
+        verified: bool = False,
+        roles: Iterable[str] = (),
+        *,
+        source: str | None = None,
+        address: str = "",
+    ) -> User:
+        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address in use."""
+        key = email_key(email)
+        hashed = await self._hash(password)
+        now = self._clock.now()
+        user = User(
+            email=email.strip(),
+            email_key=key,
+            email_verified=verified,
+            password_hash=hashed,
+            profile={"name": name} if name else {},
+            roles=list(roles),
+            created_at=now,
+            updated_at=now,
+            disabled_at=None,
+        )
+        async with self._database.unit_of_work() as uow:
+            await uow.users.add(user)
+            await record(uow, UserCreated(user_id=user.id, source=source, address=address), now)
+        return user
+
+    async def get(self, user_id: str) -> User | None:
+        """Return the account with this `sub`."""
+        async with self._database.reading() as uow:
+            return await uow.users.get(user_id)
+
+    async def find(self, email: str) -> User | None:
+        """Return the account with this address; raise `InvalidValue` when it is none."""
+        key = email_key(email)
+        async with self._database.reading() as uow:
+            return await uow.users.by_email_key(key)
+
+    async def set_password(
+        self, user_id: str, password: str | None, *, keep_session: str | None = None, address: str = ""
+    ) -> None:
+        """Change the password, or remove it (None), and end the person's sessions except `keep_session`."""
+        hashed = await self._hash(password)
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _existing(uow, user_id)
+            user.password_hash = hashed
+            await uow.users.save(user)
+            await uow.sessions.end_all_for_user(user_id, now, keep_session)
+            changed = PasswordChanged(user_id=user_id, removed=password is None, address=address)
+            await record(uow, changed, now)
+
+    async def disable(self, user_id: str) -> None:
+        """Switch an account off and end its sessions. Done twice, it changes nothing."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _existing(uow, user_id)
+            if user.disabled_at is None:
+                user.disabled_at = now
+                await uow.users.save(user)
+                await uow.sessions.end_all_for_user(user_id, now)
+                await record(uow, UserDisabled(user_id=user_id), now)
+
+    async def _hash(self, password: str | None) -> str | None:
+        if password is None:
+            return None
+        check_acceptable(password)
+        return await self._hasher.hash(password)
+
+
+async def _existing(uow: UnitOfWork, user_id: str) -> User:
+    user = await uow.users.get(user_id)
+    if user is None:
+        raise NotFound("There is no such account.", detail=user_id)
+    return user

@@ -1,0 +1,31 @@
+"""E-mail addresses as names of accounts."""
+
+import unicodedata
+
+from email_validator import EmailNotValidError, validate_email
+
+from idp.errors import InvalidValue
+
+LONGEST = 254
+"""Characters of an address (RFC 5321 §4.5.3.1.3)."""
+
+
+def email_key(address: str) -> str:
+    """Return the one form under which an address is unique, or raise `InvalidValue`.
+
+    The local part is compared without regard to case and to Unicode's compatible variants, and the domain
+    by its ASCII form. Two addresses with one key are one account, so mail goes to the address that the
+    account has and never to the one that was typed.
+    """
+    # NFKC first: a full-width @ or dot must not hide where the domain begins.
+    text = unicodedata.normalize("NFKC", address.strip())
+    if len(text) > LONGEST:
+        raise InvalidValue("This e-mail address is too long.", field="email")
+    try:
+        # Whether a domain is reachable is for the mail to find out; internal ones are fine.
+        parts = validate_email(text, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise InvalidValue("This is not an e-mail address.", field="email", detail=str(error)) from error
+    local = unicodedata.normalize("NFKC", parts.local_part.casefold())
+    domain = (parts.ascii_domain or parts.domain).lower()
+    return f"{local}@{domain}"

@@ -1,0 +1,83 @@
+"""Signing in with an e-mail address and a password."""
+
+import hashlib
+
+from idp.clock import Clock
+from idp.errors import InvalidValue
+from idp.events.audit import record
+from idp.events.catalogue import SignInFailed
+from idp.identity.addresses import email_key
+from idp.identity.passwords import PasswordHasher
+from idp.identity.throttle import SignInThrottle
+from idp.storage.database import Database
+from idp.storage.models import User
+
+
+class PasswordLogin:
+    """Tells whether a password is that of an account, with the same work whatever the answer."""
+
+    def __init__(
+        self, database: Database, hasher: PasswordHasher, throttle: SignInThrottle, clock: Clock
+    ) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._throttle = throttle
+        self._clock = clock
+
+    async def authenticate(
+        self, email: str, password: str, address: str, client_id: str | None = None
+    ) -> User | None:
+        """Return the account, or None: the address, the password or the account may be at fault.
+
+        Raise `Throttled` when tries come too fast and `Unavailable` when too many people sign in at once.
+        Every place that takes a password comes here, the password grant too.
+        """
+        key = _key_of(email)
+        await self._throttle.check(key, address)
+        async with self._database.reading() as uow:
+            user = await uow.users.by_email_key(key)
+        hashed = user.password_hash if user is not None and user.disabled_at is None else None
+        correct = await self._hasher.verify(hashed, password)
+        if user is None or hashed is None or not correct:
+            await self._note_failure(user, address, client_id)
+            return None
+        await self._throttle.succeeded(key, address)
+        if self._hasher.needs_rehash(hashed):
+            await self._rehash(user.id, hashed, password)
+        return user
+
+    async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:
+        async with self._database.unit_of_work() as uow:
+            failed = SignInFailed(
+                user_id=user.id if user else None,
+                client_id=client_id,
+                address=address,
+                reason=_reason(user),
+            )
+            await record(uow, failed, self._clock.now())
+
+    async def _rehash(self, user_id: str, hashed: str, password: str) -> None:
+        """Store the password under the parameters of today, unless it was changed meanwhile."""
+        renewed = await self._hasher.hash(password)
+        async with self._database.unit_of_work() as uow:
+            user = await uow.users.get(user_id)
+            if user is not None and user.password_hash == hashed:
+                user.password_hash = renewed
+                await uow.users.save(user)
+
+
+def _key_of(email: str) -> str:
+    try:
+        return email_key(email)
+    except InvalidValue:
+        # No account has it, but it is looked up, hashed and throttled like any other. Hashed, since it may
+        # hold what a database refuses.
+        return hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
+
+
+def _reason(user: User | None) -> str:
+    if user is None:
+        return "unknown account"
+    if user.disabled_at is not None:
+        return "account disabled"
+    return "no password" if user.password_hash is None else "wrong password"

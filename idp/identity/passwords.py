@@ -1,0 +1,103 @@
+"""Password hashing: Argon2id in threads, and never more of it than the machine bears.
+
+Random tokens have another hash (`idp.crypto.digest`); only what people choose comes here.
+"""
+
+import os
+import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from idp.config import Passwords
+from idp.crypto import random_token
+from idp.errors import InvalidValue, Unavailable
+
+LONGEST = 1024
+"""Characters that a password may have."""
+
+SHORTEST = 8
+"""Characters that a new password must have (NIST SP 800-63B)."""
+
+RETRY_AFTER = 2.0
+"""Seconds after which a full queue has probably drained."""
+
+T = TypeVar("T")
+
+
+def check_acceptable(password: str) -> None:
+    """Raise `InvalidValue` unless `password` may be chosen for an account."""
+    if len(password) > LONGEST:
+        raise InvalidValue(f"A password can have at most {LONGEST} characters.", field="password")
+    if len(password) < SHORTEST:
+        raise InvalidValue(f"Choose a password of at least {SHORTEST} characters.", field="password")
+
+
+class PasswordHasher:
+    """Hashes and verifies passwords, each in a thread; one for each worker.
+
+    At most `threads` run at once and `queue` wait; one more raises `Unavailable`. A call that is cancelled
+    gives its place back only when its thread is done.
+    """
+
+    def __init__(self, settings: Passwords) -> None:
+        self._argon2 = argon2.PasswordHasher(
+            time_cost=settings.time_cost,
+            memory_cost=settings.memory_kib,
+            parallelism=settings.parallelism,
+            type=argon2.Type.ID,
+        )
+        threads = settings.threads or os.cpu_count() or 1
+        self._limiter = anyio.CapacityLimiter(threads)
+        self._room = threads + settings.queue
+        self._pending = 0
+        self._dummy = self._argon2.hash(random_token())
+
+    async def hash(self, password: str) -> str:
+        """Return the hash of `password` in PHC form; raise `InvalidValue` when it is too long."""
+        if len(password) > LONGEST:
+            raise InvalidValue(f"A password can have at most {LONGEST} characters.", field="password")
+        return await self._in_thread(lambda: self._argon2.hash(_normalised(password)))
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Tell whether `password` has this hash. Without a hash (None) it takes as long and says no."""
+        if len(password) > LONGEST:  # no account has such a password, so this tells nothing about any
+            return False
+        text = _normalised(password)
+        return await self._in_thread(lambda: self._verify(hashed, text))
+
+    def needs_rehash(self, hashed: str) -> bool:
+        """Tell whether a hash was made with other parameters than those of today."""
+        return self._argon2.check_needs_rehash(hashed)
+
+    def _verify(self, hashed: str | None, text: bytes) -> bool:
+        try:
+            self._argon2.verify(hashed or self._dummy, text)
+        except InvalidHashError:  # a stored value that is no hash: as if there were none
+            return self._verify(None, text)
+        except VerificationError:
+            return False
+        return bool(hashed)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._pending >= self._room:
+            raise Unavailable(
+                "Too many people are signing in at this moment; try again shortly.",
+                retry_after=RETRY_AFTER,
+                detail="the queue of password hashes is full",
+            )
+        self._pending += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._pending -= 1
+
+
+def _normalised(password: str) -> bytes:
+    # The same characters typed on another keyboard are the same password (NIST SP 800-63B §3.1.1.2).
+    # JSON can carry half a surrogate pair, which plain UTF-8 refuses.
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
