@@ -19,6 +19,8 @@ COVER ?= --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 # Arguments of the demo: make run RUN='--port 9000'
 RUN ?=
 BENCH ?=
+# The demo says how long it took from the command to the first page.
+STARTED := $(shell date +%s.%N)
 
 CHECKED := idp tests $(wildcard migrations benchmarks examples)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
@@ -29,7 +31,7 @@ help: ## Show this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
 run: $(VENV)/.runtime ## Start a complete demo on this machine
-	@$(BIN)/idp dev $(RUN)
+	@DEMO_STARTED=$(STARTED) $(BIN)/idp dev $(RUN)
 
 test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types, architecture, tests, coverage
 	@$(BIN)/python tests/support/chromium.py

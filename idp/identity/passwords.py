@@ -57,6 +57,11 @@ class PasswordHasher:
         self._pending = 0
         self._dummy = self._argon2.hash(random_token())
 
+    @property
+    def pending(self) -> int:
+        """How many hashes are waiting or under way."""
+        return self._pending
+
     async def hash(self, password: str) -> str:
         """Return the hash of `password` in PHC form; raise `InvalidValue` when it is too long."""
         if len(password) > LONGEST:

@@ -106,6 +106,13 @@ class Grants:
         )
         return (await self._session.scalars(statement)).all()
 
+    async def active_in_session(self, session_id: str, now: float) -> Sequence[Grant]:
+        """Return what was granted in a browser session and still stands."""
+        statement = select(Grant).where(
+            Grant.session_id == session_id, Grant.revoked_at.is_(None), Grant.expires_at > now
+        )
+        return (await self._session.scalars(statement)).all()
+
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
         """Tell whether an access token still stands, in one query. Without a grant, only the `jti` can be."""
         if grant_id is None:

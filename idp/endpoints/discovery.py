@@ -1,0 +1,56 @@
+"""The documents that let clients find everything else. Rendered once; the keys whenever they change."""
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.config import Settings
+from idp.keys.keyring import Keyring
+
+METADATA_TTL = 3600
+"""Seconds for which a client may keep the metadata."""
+JWKS_TTL = 300
+"""Seconds for which a client may keep the keys; new ones are published long before they sign."""
+
+
+class DiscoveryEndpoints:
+    """Discovery, authorization server metadata, and JWKS."""
+
+    def __init__(self, settings: Settings, metadata: dict[str, object], keyring: Keyring) -> None:
+        self._base_path = settings.base_path
+        self._document = json.dumps(metadata).encode()
+        self._keyring = keyring
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where they are served below the issuer."""
+        return [
+            Route("/.well-known/openid-configuration", self.metadata, methods=["GET"]),  # OIDC Discovery §4
+            Route("/.well-known/oauth-authorization-server", self.metadata, methods=["GET"]),
+            Route("/jwks", self.jwks, methods=["GET"]),
+        ]
+
+    @property
+    def root_routes(self) -> list[Route]:
+        """Where RFC 8414 §3.1 wants them when the issuer has a path: between host and path."""
+        if not self._base_path:
+            return []
+        return [
+            Route(f"/.well-known/{name}{self._base_path}", self.metadata, methods=["GET"])
+            for name in ("oauth-authorization-server", "openid-configuration")
+        ]
+
+    async def metadata(self, _request: Request) -> Response:
+        """Answer with the metadata."""
+        return _document(self._document, METADATA_TTL)
+
+    async def jwks(self, _request: Request) -> Response:
+        """Answer with the published keys."""
+        return _document(self._keyring.jwks_bytes, JWKS_TTL)
+
+
+def _document(body: bytes, ttl: int) -> Response:
+    headers = {"Cache-Control": f"public, max-age={ttl}"}
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,56 @@
+"""Between Starlette and the core: reading protocol requests, writing protocol responses."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from idp.errors import InvalidValue
+from idp.oauth.errors import InvalidRequestError
+from idp.oauth.http import CoreRequest, CoreResponse, single_valued
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def query_pairs(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return the parameters of the query, as they came."""
+    return tuple(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+async def form_pairs(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return the parameters of the form, as they came; raise `InvalidRequestError` for another body."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise InvalidRequestError("The content type must be application/x-www-form-urlencoded")
+    try:
+        return tuple(parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError("The form is not UTF-8") from error
+
+
+async def core_request(request: Request, uri: str) -> CoreRequest:
+    """Read a form posted to a protocol endpoint whose own address is `uri`."""
+    return CoreRequest(
+        request.method,
+        uri,
+        parameters=single_valued(await form_pairs(request)),
+        headers=request.headers,
+        address=request.state.address,
+    )
+
+
+def http_response(response: CoreResponse) -> Response:
+    """Turn an answer of the core into a response."""
+    if response.location is not None and response.form is None:
+        return RedirectResponse(response.location, response.status, headers=dict(response.headers))
+    return JSONResponse(response.body, response.status, headers=dict(response.headers))
+
+
+def bearer_tokens(request: Request, form: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the access tokens that a request carries, in its header or its form (RFC 6750 §2.1, §2.2)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    tokens = [token.strip()] if scheme.lower() == "bearer" else []
+    tokens += [value for name, value in form if name == "access_token"]
+    if any(not token for token in tokens):
+        raise InvalidValue("The access token is empty")
+    return tokens

@@ -1,0 +1,148 @@
+"""/end_session: signing out (OIDC RP-Initiated Logout 1.0)."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from idp.crypto import digest, random_token
+from idp.endpoints.edge import form_pairs, query_pairs
+from idp.errors import FlowError
+from idp.events.audit import record
+from idp.events.catalogue import GrantRevoked
+from idp.identity.sessions import CurrentSession
+from idp.oauth.end_session import EndSessionRequest, EndSessionRequests
+from idp.oauth.errors import InvalidRequestError
+from idp.oauth.http import single_valued
+from idp.oauth.scopes import OFFLINE_ACCESS
+from idp.pages.desk import Desk, client_view
+from idp.storage.ephemeral import EphemeralStore
+
+PURPOSE = "end_session"
+CONFIRMATION_TTL = 600
+"""Seconds in which a person may answer whether they want to sign out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A logout that waits for the person's word."""
+
+    browser: str
+    client_id: str | None
+    redirect_to: str | None
+
+
+class EndSessionEndpoint:
+    """The logout endpoint and its confirmation page."""
+
+    def __init__(self, desk: Desk, requests: EndSessionRequests, store: EphemeralStore) -> None:
+        self._desk = desk
+        self._requests = requests
+        self._store = store
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is served."""
+        return [Route("/end_session", self.answer, methods=["GET", "POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        """Take a logout request, or the answer to our question."""
+        try:
+            pairs = await form_pairs(request) if request.method == "POST" else query_pairs(request)
+            parameters = single_valued(pairs)
+            if request.method == "POST" and "csrf_token" in parameters:
+                return await self._confirmed(request)
+            logout = await self._requests.read(parameters)
+        except InvalidRequestError as error:  # §4: nobody is redirected anywhere
+            return self._desk.errors.show(request, f"Signing out did not work: {error.description}.")
+        except FlowError as error:
+            return self._desk.errors.for_error(request, error)
+        session = await self._desk.sessions.current(self._desk.cookies.session(request))
+        if session is None:
+            return self._done(logout.redirect_to, logout)
+        if _is_about(logout, session):
+            await self._end(session)
+            return self._done(logout.redirect_to, logout)
+        return await self._ask(request, logout, session)
+
+    async def _ask(self, request: Request, logout: EndSessionRequest, session: CurrentSession) -> Response:
+        """Without a hint that fits, anybody may have sent the person here (§6)."""
+        desk = self._desk
+        browser = desk.cookies.browser_or_new(request)
+        pending_id = random_token()
+        client_id = logout.client.client_id if logout.client else None
+        pending = Pending(digest(browser), client_id, logout.redirect_to)
+        await self._store.put(
+            f"logout:{digest(pending_id)}", json.dumps(asdict(pending)).encode(), CONFIRMATION_TTL
+        )
+        response = desk.renderer.page(
+            "end_session.html",
+            client=client_view(logout.client),
+            csrf=desk.forms.token(browser, PURPOSE, None),
+            form_action=("https:", logout.redirect_to) if logout.redirect_to else (),
+            account=session,
+            request=pending_id,
+        )
+        desk.cookies.keep_browser(request, response, browser)
+        return response
+
+    async def _confirmed(self, request: Request) -> Response:
+        desk = self._desk
+        form = await desk.form(request, PURPOSE)
+        pending = await self._pending(request, form.get("request"))
+        if form.get("decision") != "yes":
+            return desk.redirect("/account")
+        session = await desk.sessions.current(desk.cookies.session(request))
+        if session is not None:
+            await self._end(session)
+        return self._done(pending.redirect_to if pending else None, None)
+
+    async def _pending(self, request: Request, pending_id: str | None) -> Pending | None:
+        if not pending_id:
+            return None  # signing out from our own page
+        data = await self._store.take(f"logout:{digest(pending_id)}")
+        pending = Pending(**json.loads(data)) if data else None
+        if pending is None or pending.browser != digest(self._desk.cookies.browser(request) or ""):
+            raise FlowError("This question has been answered or has expired. Sign out again from the app.")
+        return pending
+
+    async def _end(self, session: CurrentSession) -> None:
+        """End this session and, for the clients that want it so, what was granted in it."""
+        desk = self._desk
+        now = desk.clock.now()
+        await desk.sessions.end_by_id(session.id, user_id=session.user_id)
+        async with desk.database.reading() as uow:
+            grants = await uow.grants.active_in_session(session.id, now)
+        ending = []
+        for grant in grants:
+            client = await desk.clients.get(grant.client_id)
+            keeps = client is not None and not client.ends_grants_on_logout
+            if not keeps and OFFLINE_ACCESS not in grant.scope.split():
+                ending.append(grant)
+        if not ending:
+            return
+        async with desk.database.unit_of_work() as uow:
+            for grant in ending:
+                await uow.grants.revoke(grant.id, now)
+                event = GrantRevoked(
+                    user_id=grant.user_id, client_id=grant.client_id, grant_id=grant.id, reason="signed out"
+                )
+                await record(uow, event, now)
+
+    def _done(self, redirect_to: str | None, logout: EndSessionRequest | None) -> Response:
+        desk = self._desk
+        if redirect_to is not None:
+            response: Response = RedirectResponse(redirect_to, status_code=303)
+        else:
+            response = desk.renderer.page(
+                "signed_out.html", client=client_view(logout.client if logout else None)
+            )
+        desk.cookies.clear_session(response)
+        return response
+
+
+def _is_about(logout: EndSessionRequest, session: CurrentSession) -> bool:
+    """Whether the hint names this very session; then the client speaks for the person (§2)."""
+    return logout.hinted_session == session.id and logout.hinted_subject == session.user_id

@@ -1,0 +1,59 @@
+"""/userinfo: what the access token lets its bearer know about the person (OIDC Core §5.3)."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from idp.endpoints.edge import FORM, bearer_tokens, form_pairs
+from idp.errors import InvalidValue
+from idp.oauth.errors import InvalidRequestError, OAuth2Error
+from idp.oauth.http import NO_STORE
+from idp.oauth.userinfo import UserInfo
+from idp.storage.database import Database
+
+
+class UserInfoEndpoint:
+    """The userinfo endpoint, a protected resource (RFC 6750)."""
+
+    def __init__(self, database: Database, userinfo: UserInfo) -> None:
+        self._database = database
+        self._userinfo = userinfo
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is served."""
+        return [Route("/userinfo", self.answer, methods=["GET", "POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with the claims."""
+        try:
+            form = await form_pairs(request) if _has_form(request) else ()
+            tokens = bearer_tokens(request, form)
+        except (OAuth2Error, InvalidValue):
+            return _challenge(400, "invalid_request", "The request is malformed")
+        if not tokens:  # RFC 6750 §3.1: without a token, no error code
+            return _challenge(401)
+        if len(tokens) > 1:  # §2
+            return _challenge(400, InvalidRequestError.error, "The access token is sent more than once")
+        try:
+            async with self._database.reading() as uow:
+                claims = await self._userinfo.claims(uow, tokens[0])
+        except OAuth2Error as error:
+            return _challenge(error.status_code, error.error, error.description)
+        return JSONResponse(dict(claims), headers=NO_STORE)
+
+
+def _has_form(request: Request) -> bool:
+    return request.method == "POST" and request.headers.get("content-type", "").startswith(FORM)
+
+
+def _challenge(status: int, error: str | None = None, description: str = "") -> Response:
+    """Answer as RFC 6750 §3 says, and with the same as JSON for people who read bodies."""
+    if error is None:
+        headers = {"WWW-Authenticate": 'Bearer realm="userinfo"', **NO_STORE}
+        return JSONResponse({"error": "invalid_token"}, status, headers=headers)
+    text = description.replace('"', "'")
+    scope = ', scope="openid"' if error == "insufficient_scope" else ""
+    challenge = f'Bearer realm="userinfo", error="{error}", error_description="{text}"{scope}'
+    headers = {"WWW-Authenticate": challenge, **NO_STORE}
+    return JSONResponse({"error": error, "error_description": description}, status, headers=headers)

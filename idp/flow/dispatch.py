@@ -1,0 +1,67 @@
+"""The single decision: what happens next."""
+
+from dataclasses import dataclass
+
+from idp.flow.steps import STEPS, Consent, Reason, SignedIn, Situation, Step
+from idp.oauth.errors import (
+    AccessDeniedError,
+    LoginRequiredError,
+    OAuth2Error,
+    UnmetAuthenticationRequirementsError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """The person is asked something, on a page."""
+
+    step: Step
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The client is told that it gets nothing."""
+
+    error: OAuth2Error
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Everything is proven: the client gets its code, or the person their account."""
+
+    session: SignedIn
+
+
+Decision = GoTo | Refuse | Issue
+
+
+def dispatch(situation: Situation, steps: tuple[Step, ...] = STEPS) -> Decision:
+    """Decide. `prompt=none` is handled here and nowhere else."""
+    if situation.transaction.cancelled:
+        return Refuse(AccessDeniedError("The person cancelled the sign-in"))
+    for step in steps:
+        reason = step.pending(situation)
+        if reason is not None:
+            if situation.prompted("none"):  # OIDC Core §3.1.2.6
+                return Refuse(reason.error("The client allowed no questions, but one has to be asked"))
+            return GoTo(step, reason)
+    session = situation.session
+    if session is None:  # no step can leave it so; a list without Login must not issue anything
+        return Refuse(LoginRequiredError("Nobody is signed in"))
+    return _refuse_mismatch(situation, session) or Issue(session)
+
+
+def _refuse_mismatch(situation: Situation, session: SignedIn) -> Refuse | None:
+    """What the person did may still not be what the client insisted on."""
+    request = situation.request
+    if request is None:
+        return None
+    consent = situation.transaction.proof(Consent.name, session.session_id)
+    if consent is not None and consent.decision == "deny":
+        return Refuse(AccessDeniedError("The person refused"))
+    if request.subject_hint not in {None, session.user_id}:  # OIDC Core §3.1.2.1
+        return Refuse(LoginRequiredError("Another person signed in than was asked for"))
+    if request.claims.essential_acr and session.acr not in request.claims.essential_acr:  # §5.5.1.1
+        return Refuse(UnmetAuthenticationRequirementsError())
+    return None

@@ -1,0 +1,150 @@
+"""What may be asked of a person on the way, in order. Read it aloud: this is the policy.
+
+A step looks at the situation and says whether it is pending, and why. It touches nothing: no store,
+no clock, no HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from idp.flow.transaction import Transaction
+from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.clients import Client
+from idp.oauth.errors import (
+    AccountSelectionRequiredError,
+    ConsentRequiredError,
+    LoginRequiredError,
+    OAuth2Error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The session of this browser, as far as the flow cares."""
+
+    session_id: str
+    user_id: str
+    auth_time: float
+    acr: str
+    amr: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that the decision depends on."""
+
+    transaction: Transaction
+    client: Client | None
+    """None when a person came by themselves, to their account."""
+    session: SignedIn | None
+    consented_scopes: frozenset[str] = field(default_factory=frozenset)
+    consented_claims: frozenset[str] = field(default_factory=frozenset)
+    now: float = 0.0
+
+    @property
+    def request(self) -> AuthorizationRequest | None:
+        """What the client asked for."""
+        return self.transaction.request
+
+    def has_proof(self, step: str) -> bool:
+        """Whether `step` was done in this transaction, in the session that is current now."""
+        return self.session is not None and (
+            self.transaction.proof(step, self.session.session_id) is not None
+        )
+
+    def prompted(self, prompt: str) -> bool:
+        """Whether the client asked for this prompt."""
+        return self.request is not None and prompt in self.request.prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a step is pending, in plain words, and the error for a client that wanted no questions."""
+
+    text: str
+    error: type[OAuth2Error]
+
+
+class Step(Protocol):
+    """Something that may be asked of a person."""
+
+    name: str
+    path: str
+    """The page that asks."""
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Say why the person must be asked, or None."""
+        ...
+
+
+class Login:
+    """The person proves who they are."""
+
+    name = "login"
+    path = "/login"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """OIDC Core §3.1.2.1: prompt, max_age, id_token_hint."""
+        session, request = situation.session, situation.request
+        if session is None:
+            return Reason("nobody is signed in in this browser", LoginRequiredError)
+        if situation.has_proof(self.name):
+            return None
+        if situation.transaction.switching:
+            return Reason("the person wants to use another account", LoginRequiredError)
+        if situation.prompted("login"):
+            return Reason("the client asked for a new sign-in", LoginRequiredError)
+        if request is None:
+            return None
+        if request.max_age is not None and situation.now - session.auth_time > request.max_age:
+            return Reason("the last sign-in is older than max_age", LoginRequiredError)
+        if request.subject_hint not in {None, session.user_id}:
+            return Reason("somebody else is signed in than the client expects", LoginRequiredError)
+        return None
+
+
+class SelectAccount:
+    """The person says which account to go on with; on the sign-in page."""
+
+    name = "select_account"
+    path = "/login"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """OIDC Core §3.1.2.1: prompt. Who has just signed in has chosen by that."""
+        if not situation.prompted("select_account") or situation.transaction.switching:
+            return None
+        if situation.session is None:
+            return None  # there is nothing to choose from: Login is next
+        if situation.has_proof(self.name) or situation.has_proof(Login.name):
+            return None
+        return Reason("the client asked to let the person choose an account", AccountSelectionRequiredError)
+
+
+class Consent:
+    """The person allows the client to see what it asks for."""
+
+    name = "consent"
+    path = "/consent"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """OIDC Core §3.1.2.4. The operator's own apps need none, unless they ask for it."""
+        request, client = situation.request, situation.client
+        if request is None or client is None or situation.has_proof(self.name):
+            return None
+        if situation.prompted("consent"):
+            return Reason("the client asked for a new consent", ConsentRequiredError)
+        if client.is_first_party:
+            return None
+        if not set(request.scopes) <= situation.consented_scopes:
+            return Reason("a scope has not been allowed yet", ConsentRequiredError)
+        if not request.claims.names <= situation.consented_claims:
+            return Reason("a claim has not been allowed yet", ConsentRequiredError)
+        return None
+
+
+STEPS: tuple[Step, ...] = (
+    SelectAccount(),  # before Login: on the same page, and signing in answers both
+    Login(),
+    Consent(),  # last: it names who consents
+)

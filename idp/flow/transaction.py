@@ -1,0 +1,132 @@
+"""A transaction: one sign-in under way in one browser.
+
+It is bound to the browser by a cookie, of which only a digest is kept, and it expires. Any number of
+them can be under way in one browser (two tabs). Each proof in it names the step that it proves and the
+subject that it is about, so it can be taken neither for another step's nor for another person's
+(Keycloak CVE-2026-18963, Dex CVE-2022-39222).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from idp.clock import Clock
+from idp.crypto import digest, equal, random_token
+from idp.errors import FlowError
+from idp.oauth.authorization import AuthorizationRequest
+from idp.storage.ephemeral import EphemeralStore
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a person has shown or decided at a step."""
+
+    step: str
+    subject: str
+    """The user that it is about."""
+    session_id: str
+    """The browser session in which it was given."""
+    decision: str
+    """The step's own word for what happened: `authenticated`, `selected`, `allow`, `deny` …"""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A sign-in under way."""
+
+    id: str
+    browser: str
+    """Digest of the browser cookie that it is bound to."""
+    request: AuthorizationRequest | None
+    """What the client asked for; None when a person came by themselves, to their account."""
+    created_at: float
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    cancelled: bool = False
+    switching: bool = False
+    """Whether the person asked to go on with another account than the one signed in."""
+
+    def proof(self, step: str, session_id: str | None) -> Proof | None:
+        """Return the proof of `step` if it was given in this session."""
+        proof = self.proofs.get(step)
+        return proof if proof is not None and proof.session_id == session_id else None
+
+    def with_proof(self, proof: Proof) -> "Transaction":
+        """Return the transaction with one more proof."""
+        return replace(self, proofs={**self.proofs, proof.step: proof})
+
+    def to_json(self) -> bytes:
+        """Return the form in which it is stored."""
+        document = asdict(self)
+        document["request"] = self.request.to_document() if self.request else None
+        return json.dumps(document).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Transaction":
+        """Read what `to_json` wrote."""
+        document: dict[str, Any] = json.loads(data)
+        request = document.pop("request")
+        proofs = {step: Proof(**proof) for step, proof in document.pop("proofs").items()}
+        parsed = AuthorizationRequest.from_document(request) if request else None
+        return cls(**document, request=parsed, proofs=proofs)
+
+
+class Transactions:
+    """Keeps the transactions, in the ephemeral store."""
+
+    def __init__(self, store: EphemeralStore, clock: Clock, ttl: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._ttl = ttl
+
+    async def begin(self, request: AuthorizationRequest | None, browser: str) -> Transaction:
+        """Start and store a transaction for the browser with this cookie value."""
+        transaction = Transaction(random_token(), digest(browser), request, self._clock.now())
+        await self.save(transaction)
+        return transaction
+
+    async def load(self, transaction_id: str | None, browser: str | None) -> Transaction:
+        """Return the transaction; raise `FlowError` unless it is alive and this browser's."""
+        data = await self._store.get(self._key(transaction_id)) if transaction_id else None
+        return self._bound(data, browser)
+
+    async def save(self, transaction: Transaction) -> None:
+        """Store the transaction as it is now."""
+        ttl = transaction.created_at + self._ttl - self._clock.now()
+        if ttl > 0:
+            await self._store.put(self._key(transaction.id), transaction.to_json(), ttl)
+
+    async def finish(self, transaction: Transaction) -> None:
+        """Take the transaction away; raise `FlowError` for all but one of several who try."""
+        if await self._store.take(self._key(transaction.id)) is None:
+            raise _gone("the transaction was finished by another request")
+
+    @staticmethod
+    def _key(transaction_id: str) -> str:
+        return f"tx:{digest(transaction_id)}"
+
+    @staticmethod
+    def _bound(data: bytes | None, browser: str | None) -> Transaction:
+        if data is None:
+            raise _gone("no such transaction: finished, expired, or made up")
+        transaction = Transaction.from_json(data)
+        if browser is None:
+            raise FlowError(
+                "Your browser did not send the cookie that this sign-in began with. "
+                "Allow cookies for this site, go back to the app and try again.",
+                detail="the browser cookie is missing",
+            )
+        if not equal(transaction.browser, digest(browser)):
+            raise FlowError(
+                "This sign-in was begun in another browser. Go back to the app and start again.",
+                detail="the browser cookie is not the one that the transaction is bound to",
+            )
+        return transaction
+
+
+def _gone(detail: str) -> FlowError:
+    return FlowError(
+        "This sign-in has expired or was finished already. Go back to the app and start again.",
+        detail=detail,
+    )

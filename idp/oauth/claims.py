@@ -1,0 +1,75 @@
+"""The `claims` request parameter (OIDC Core §5.5)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from idp.oauth.scopes import STANDARD_CLAIMS
+
+MAX_CLAIMS_LENGTH = 8000
+"""Characters of the parameter's JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsRequest:
+    """Which single claims are asked for, and where they are to appear."""
+
+    userinfo: Mapping[str, Any] = field(default_factory=dict)
+    id_token: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str | None) -> "ClaimsRequest":
+        """Read the parameter; raise ValueError when it is not what §5.5 describes."""
+        if not text:
+            return cls()
+        if len(text) > MAX_CLAIMS_LENGTH:
+            raise ValueError("too long")
+        try:
+            document = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        return cls.from_document(document)
+
+    @classmethod
+    def from_document(cls, document: object) -> "ClaimsRequest":
+        """Read what `to_document` wrote, or the parsed parameter; raise ValueError on other shapes."""
+        if not isinstance(document, dict):
+            raise ValueError("not an object")  # noqa: TRY004  the caller handles one kind of error
+        return cls(*(cls._member(document, name) for name in ("userinfo", "id_token")))
+
+    @staticmethod
+    def _member(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+        member = document.get(name) or {}
+        if not isinstance(member, dict):
+            raise ValueError(f"{name} is not an object")  # noqa: TRY004  as above
+        for request in member.values():
+            if request is not None and not isinstance(request, dict):
+                raise ValueError("a claim is neither null nor an object")
+        return member
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the request as JSON-able data, empty when nothing is asked."""
+        document = {"userinfo": dict(self.userinfo), "id_token": dict(self.id_token)}
+        return {name: member for name, member in document.items() if member}
+
+    @property
+    def names(self) -> set[str]:
+        """The standard claims asked for anywhere; what we do not know is ignored (§5.5)."""
+        return {name for name in (*self.userinfo, *self.id_token) if name in STANDARD_CLAIMS} - {"sub"}
+
+    @property
+    def subject(self) -> str | None:
+        """The `sub` that the ID token must have, if one is asked for (§5.5.1)."""
+        request = self.id_token.get("sub")
+        value = request.get("value") if request else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def essential_acr(self) -> tuple[str, ...]:
+        """The acr values of which one must be reached (§5.5.1.1); empty when none is essential."""
+        request = self.id_token.get("acr")
+        if not request or not request.get("essential"):
+            return ()
+        values = request.get("values", [request.get("value")])
+        return tuple(v for v in values if isinstance(v, str)) if isinstance(values, list) else ()

@@ -1,0 +1,1 @@
+"""Ways in which a client proves who it is. One file each, one line in `registry.py`."""

@@ -1,0 +1,173 @@
+"""A client signs an assertion with its own key (RFC 7523 §2.2, OIDC Core §9)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, KeySet
+from joserfc.jws import JWSRegistry
+
+from idp.clock import Clock
+from idp.crypto import digest
+from idp.oauth.clients import Client
+from idp.oauth.errors import InvalidClientError
+from idp.oauth.http import CoreRequest
+from idp.storage.ephemeral import EphemeralStore
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+MAX_ASSERTION_LENGTH = 10_000
+MAX_JWKS_BYTES = 200_000
+MAX_LIFETIME = 3600
+"""Seconds: an assertion that is valid for longer would have to be remembered for longer."""
+LEEWAY = 30
+"""Seconds by which clocks may differ."""
+JWKS_TTL = 300
+"""Seconds for which a fetched key set is believed."""
+JWKS_MIN_INTERVAL = 10
+"""Seconds between two fetches, so that assertions with made-up key ids cause no traffic."""
+
+
+class PrivateKeyJwt:
+    """`private_key_jwt`."""
+
+    name = "private_key_jwt"
+
+    def __init__(
+        self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, http: httpx.AsyncClient
+    ) -> None:
+        """Accept assertions for `audiences`: our issuer and our token endpoint, and nobody else's."""
+        self._audiences = audiences
+        self._store = store
+        self._clock = clock
+        self._http = http
+        self._fetched: dict[str, tuple[float, KeySet]] = {}
+
+    def client_id(self, request: CoreRequest) -> str | None:
+        """Return the `sub` of the assertion, not yet verified."""
+        if "client_assertion" not in request.form and "client_assertion_type" not in request.form:
+            return None
+        if request.form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise InvalidClientError("The client_assertion_type is not supported")
+        subject = _unverified_payload(request.form.get("client_assertion", "")).get("sub")
+        if not isinstance(subject, str) or not subject:
+            raise InvalidClientError("The client assertion has no sub")
+        return subject
+
+    async def verify(self, request: CoreRequest, client: Client) -> bool:
+        """Check signature, claims and single use."""
+        if client.auth_method != self.name:
+            return False
+        assertion = request.form["client_assertion"]
+        header = _unverified_header(assertion)
+        key = await self._key(client, header)
+        registry = JWSRegistry(algorithms=list(ALGORITHMS))  # refuses other algorithms and unknown crit
+        try:
+            verified = jws.deserialize_compact(assertion, key, registry=registry)
+            claims = json.loads(verified.payload)
+        except (JoseError, ValueError) as error:
+            raise InvalidClientError("The client assertion does not verify") from error
+        expires_at = self._check_claims(claims, client.client_id)
+        replay_key = f"jti:{digest(client.client_id + ' ' + claims['jti'])}"
+        uses = await self._store.increment(replay_key, expires_at - self._clock.now() + LEEWAY)
+        if uses > 1:  # RFC 7523 §3 (7), Hydra GHSA-3p3g-vpw6-4w66
+            raise InvalidClientError("The client assertion was used before")
+        return True
+
+    def _check_claims(self, claims: Mapping[str, Any], client_id: str) -> float:
+        now = self._clock.now()
+        expires_at, audience, jti = claims.get("exp"), claims.get("aud"), claims.get("jti")
+        if claims.get("iss") != client_id or claims.get("sub") != client_id:
+            raise InvalidClientError("The client assertion must have the client_id as iss and sub")
+        audiences = audience if isinstance(audience, list) else [audience]
+        # One audience, and it is us: an assertion meant for several could be passed on by one of them.
+        if len(audiences) != 1 or audiences[0] not in self._audiences:
+            raise InvalidClientError("The client assertion is for another audience")
+        if not isinstance(expires_at, int | float) or isinstance(expires_at, bool):
+            raise InvalidClientError("The client assertion has no exp")
+        if not now - LEEWAY < expires_at <= now + MAX_LIFETIME + LEEWAY:
+            raise InvalidClientError("The client assertion has expired or lives too long")
+        for name in ("nbf", "iat"):
+            value = claims.get(name, now)
+            if not isinstance(value, int | float) or value > now + LEEWAY:
+                raise InvalidClientError("The client assertion is from the future")
+        if not isinstance(jti, str) or not jti:
+            raise InvalidClientError("The client assertion has no jti")
+        return float(expires_at)
+
+    async def _key(self, client: Client, header: Mapping[str, Any]) -> Key:
+        kid, alg = header.get("kid"), header.get("alg")
+        if alg not in ALGORITHMS:
+            raise InvalidClientError("The client assertion's algorithm is not supported")
+        jwks, jwks_uri = client.metadata.get("jwks"), client.metadata.get("jwks_uri")
+        if jwks:
+            key = _choose(KeySet.import_key_set(jwks), kid, alg)
+        elif jwks_uri:
+            key = _choose(await self._fetch(jwks_uri, JWKS_TTL), kid, alg)
+            if key is None:  # rotated since we looked
+                key = _choose(await self._fetch(jwks_uri, JWKS_MIN_INTERVAL), kid, alg)
+        else:
+            key = None
+        if key is None:
+            raise InvalidClientError("None of the client's keys fits the assertion")
+        return key
+
+    async def _fetch(self, uri: str, max_age: float) -> KeySet:
+        known = self._fetched.get(uri)
+        if known and known[0] > self._clock.now() - max_age:
+            return known[1]
+        try:
+            async with self._http.stream("GET", uri, follow_redirects=False, timeout=5.0) as response:
+                response.raise_for_status()
+                body = b""
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_JWKS_BYTES:
+                        raise InvalidClientError("The client's jwks_uri answered with too much")
+            keys = KeySet.import_key_set(json.loads(body))
+        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+            raise InvalidClientError("The client's jwks_uri could not be read") from error
+        self._fetched[uri] = (self._clock.now(), keys)
+        return keys
+
+
+_KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+
+
+def _choose(keys: KeySet, kid: object, alg: str) -> Key | None:
+    """Return the key for `alg`: the one named, or the only one that fits when none is named."""
+    fitting = [
+        key
+        for key in keys.keys
+        if key.key_type == _KEY_TYPES[alg]
+        and key.get("use") in {None, "sig"}
+        and key.get("alg") in {None, alg}
+        and (kid is None or key.kid == kid)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _unverified_header(assertion: str) -> Mapping[str, Any]:
+    return _extract(assertion).headers()
+
+
+def _unverified_payload(assertion: str) -> Mapping[str, Any]:
+    try:
+        payload = json.loads(_extract(assertion).payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidClientError("The client assertion is malformed") from error
+    if not isinstance(payload, dict):
+        raise InvalidClientError("The client assertion is malformed")
+    return payload
+
+
+def _extract(assertion: str) -> jws.CompactSignature:
+    if len(assertion) > MAX_ASSERTION_LENGTH or not assertion.isascii():
+        raise InvalidClientError("The client assertion is malformed")
+    try:
+        return jws.extract_compact(assertion.encode())
+    except (JoseError, ValueError) as error:
+        raise InvalidClientError("The client assertion is malformed") from error

@@ -1,0 +1,83 @@
+"""Protocol errors: Authlib's classes, and the few that it lacks or answers with another status.
+
+A description given to one of these must be a fixed ASCII sentence. Echoing what the request said would
+let the request choose our words, and Authlib raises on the characters that RFC 6749 §5.2 forbids.
+"""
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import (
+    AccessDeniedError,
+    InvalidGrantError,
+    InvalidRequestError,
+    InvalidScopeError,
+    UnauthorizedClientError,
+)
+from authlib.oauth2.rfc6749.errors import InvalidClientError as AuthlibInvalidClientError
+from authlib.oidc.core.errors import (
+    AccountSelectionRequiredError,
+    ConsentRequiredError,
+    InteractionRequiredError,
+    LoginRequiredError,
+    RegistrationNotSupportedError,
+    RequestNotSupportedError,
+    RequestURINotSupportedError,
+)
+
+__all__ = [
+    "AccessDeniedError",
+    "AccountSelectionRequiredError",
+    "ConsentRequiredError",
+    "InteractionRequiredError",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidRequestError",
+    "InvalidScopeError",
+    "LoginRequiredError",
+    "OAuth2Error",
+    "RegistrationNotSupportedError",
+    "RequestNotSupportedError",
+    "RequestURINotSupportedError",
+    "TemporarilyUnavailableError",
+    "UnauthorizedClientError",
+    "UnmetAuthenticationRequirementsError",
+    "UnsupportedGrantTypeError",
+    "UnsupportedResponseTypeError",
+]
+
+
+class InvalidClientError(AuthlibInvalidClientError):
+    """Client authentication failed. Always 401 (RFC 6749 §5.2), with the Basic challenge."""
+
+    status_code = 401
+
+
+class UnsupportedGrantTypeError(OAuth2Error):
+    """The grant type is not one of ours (RFC 6749 §5.2)."""
+
+    error = "unsupported_grant_type"
+    description = "The grant type is not supported; the discovery document lists those that are"
+
+
+class UnsupportedResponseTypeError(OAuth2Error):
+    """The response type is not one of ours (RFC 6749 §4.1.2.1)."""
+
+    error = "unsupported_response_type"
+    description = "The response type is not supported; use response_type=code"
+
+
+class UnmetAuthenticationRequirementsError(OAuth2Error):
+    """The sign-in cannot be as strong as was required (OpenID Connect Core Unmet Authentication
+    Requirements 1.0 §2)."""
+
+    error = "unmet_authentication_requirements"
+    description = "The requested authentication context cannot be reached"
+
+
+class TemporarilyUnavailableError(OAuth2Error):
+    """Too many requests, or a part is away (RFC 6749 §4.1.2.1). `retry_after` is in seconds."""
+
+    error = "temporarily_unavailable"
+
+    def __init__(self, description: str, *, status_code: int = 503, retry_after: float = 1.0) -> None:
+        super().__init__(description, status_code=status_code)
+        self.retry_after = retry_after

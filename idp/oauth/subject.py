@@ -1,0 +1,49 @@
+"""What the core asks about people. `idp.app` wires in the rooms that know them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from idp.storage.database import UnitOfWork
+from idp.storage.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person, as far as tokens are concerned."""
+
+    id: str
+    """The `sub` claim."""
+    claims: Mapping[str, object]
+    """Every standard claim that is known (OIDC Core §5.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A person who has just proved who they are, and how (RFC 8176)."""
+
+    subject: Subject
+    auth_time: float
+    acr: str
+    amr: tuple[str, ...]
+
+
+class Subjects(Protocol):
+    """Finds people, and lets them prove who they are."""
+
+    async def find(self, uow: UnitOfWork, user_id: str) -> Subject | None:
+        """Return the person, or None when the account is gone or disabled."""
+        ...
+
+    def describe(self, user: User) -> Subject:
+        """Return the person of a row that is at hand already."""
+        ...
+
+    async def authenticate(
+        self, username: str, password: str, *, address: str, client_id: str
+    ) -> Authenticated | None:
+        """Check a password for the password grant; None when it is wrong.
+
+        Raises `idp.errors.Throttled` or `idp.errors.Unavailable`. Opens its own units of work.
+        """
+        ...

@@ -1,0 +1,165 @@
+"""Minting the tokens: access tokens (RFC 9068), ID tokens (OIDC Core §2), and reading them back."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from idp.clock import Clock
+from idp.config import Tokens as TokenSettings
+from idp.crypto import random_token
+from idp.keys.keyring import Keyring
+from idp.keys.signing import InvalidToken
+from idp.oauth.claims import ClaimsRequest
+from idp.oauth.clients import Client
+from idp.oauth.subject import Subject
+
+ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
+ACCESS_TOKEN_ALGORITHMS = ("RS256",)
+
+_HALF_HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """How and when the person of a token proved who they are. A refresh never changes it."""
+
+    auth_time: float
+    acr: str
+    amr: Sequence[str]
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A verified access token."""
+
+    claims: Mapping[str, Any]
+
+    @property
+    def jti(self) -> str:
+        """Its identifier."""
+        return str(self.claims["jti"])
+
+    @property
+    def client_id(self) -> str:
+        """The client that it was issued to."""
+        return str(self.claims["client_id"])
+
+    @property
+    def grant_id(self) -> str | None:
+        """The grant that it hangs from; None for a client's own token."""
+        return self.claims.get("gid")
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it allows."""
+        return tuple(str(self.claims.get("scope", "")).split())
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Whom it is for."""
+        audience = self.claims["aud"]
+        return (audience,) if isinstance(audience, str) else tuple(audience)
+
+
+class TokenMint:
+    """Makes and reads the tokens that we sign."""
+
+    def __init__(self, issuer: str, keyring: Keyring, settings: TokenSettings, clock: Clock) -> None:
+        self.issuer = issuer
+        self.settings = settings
+        self._keyring = keyring
+        self._clock = clock
+
+    def access_token(
+        self,
+        client: Client,
+        *,
+        subject: str,
+        scope: str,
+        grant_id: str | None = None,
+        authentication: Authentication | None = None,
+    ) -> str:
+        """Return a signed access token."""
+        now = int(self._clock.now())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": _one_or_many(client.audiences) or self.issuer,
+            "client_id": client.client_id,
+            "iat": now,
+            "exp": now + self.settings.access_token_ttl,
+            "jti": random_token(16),
+            "scope": scope,
+        }
+        if grant_id is not None:
+            claims["gid"] = grant_id
+        if authentication is not None:
+            claims.update(_authentication_claims(authentication))
+        return self._keyring.sign(claims, alg="RS256", typ=ACCESS_TOKEN_TYPE)
+
+    def id_token(
+        self,
+        client: Client,
+        subject: Subject,
+        authentication: Authentication,
+        *,
+        access_token: str,
+        claims_request: ClaimsRequest,
+        nonce: str | None = None,
+    ) -> str:
+        """Return a signed ID token. Scopes' claims are at userinfo (OIDC Core §5.4); here are those
+        that the `claims` parameter asked for by name."""
+        now = int(self._clock.now())
+        alg = client.id_token_alg
+        asked = claims_request.id_token
+        claims: dict[str, Any] = {name: value for name, value in subject.claims.items() if name in asked}
+        claims.update(
+            iss=self.issuer,
+            sub=subject.id,
+            aud=client.client_id,
+            iat=now,
+            exp=now + self.settings.id_token_ttl,
+            at_hash=_half_hash(access_token, alg),
+        )
+        claims.update(_authentication_claims(authentication))
+        if nonce is not None:
+            claims["nonce"] = nonce
+        return self._keyring.sign(claims, alg=alg, typ="JWT")
+
+    def read_access_token(self, token: str) -> AccessToken | None:
+        """Return the token if we signed it and it has not expired; else None.
+
+        Whether it or its grant was revoked is for the caller to ask the database.
+        """
+        try:
+            claims = self._keyring.verify(token, typ=ACCESS_TOKEN_TYPE, algorithms=ACCESS_TOKEN_ALGORITHMS)
+        except InvalidToken:
+            return None
+        if claims.get("iss") != self.issuer or claims.get("exp", 0) <= self._clock.now():
+            return None
+        return AccessToken(claims)
+
+
+def _authentication_claims(authentication: Authentication) -> dict[str, Any]:
+    claims: dict[str, Any] = {
+        "auth_time": int(authentication.auth_time),
+        "acr": authentication.acr,
+        "amr": list(authentication.amr),
+    }
+    if authentication.session_id is not None:
+        claims["sid"] = authentication.session_id
+    return claims
+
+
+def _half_hash(token: str, alg: str) -> str:
+    digest = _HALF_HASHES[alg](token.encode()).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()  # OIDC Core §3.1.3.6
+
+
+def _one_or_many(values: Sequence[str]) -> str | list[str] | None:
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else list(values)

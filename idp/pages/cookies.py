@@ -1,0 +1,55 @@
+"""The two cookies of a browser: who it is (`browser`), and who is signed in (`session`).
+
+With an https issuer both are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of ours that
+was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.config import Settings
+from idp.crypto import random_token
+
+BROWSER_TTL = 180 * 86_400
+"""Seconds for which a browser keeps its name."""
+
+
+class Cookies:
+    """Reads and sets the cookies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secure = settings.secure
+        self._session_ttl = settings.sessions.absolute_ttl
+        prefix = "__Host-" if settings.secure else ""
+        self.browser_name = f"{prefix}idp_browser"
+        self.session_name = f"{prefix}idp_session"
+
+    def browser(self, request: Request) -> str | None:
+        """Return the browser's name, a secret that binds forms and transactions to it."""
+        return request.cookies.get(self.browser_name) or None
+
+    def session(self, request: Request) -> str | None:
+        """Return the session token."""
+        return request.cookies.get(self.session_name) or None
+
+    def browser_or_new(self, request: Request) -> str:
+        """Return the browser's name, or a new one, which the response then has to set."""
+        return self.browser(request) or random_token()
+
+    def keep_browser(self, request: Request, response: Response, browser: str) -> None:
+        """Set the browser's name on the response if the request did not have it."""
+        if self.browser(request) != browser:
+            self._set(response, self.browser_name, browser, BROWSER_TTL)
+
+    def set_session(self, response: Response, token: str) -> None:
+        """Set the session token."""
+        self._set(response, self.session_name, token, self._session_ttl)
+
+    def clear_session(self, response: Response) -> None:
+        """Delete the session token."""
+        self._set(response, self.session_name, "", 0)
+
+    def _set(self, response: Response, name: str, value: str, max_age: int) -> None:
+        response.set_cookie(
+            name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="lax"
+        )

@@ -1,0 +1,133 @@
+"""What every page of the flow needs: who is at the browser, which transaction, what comes next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from idp.clock import Clock
+from idp.config import Settings
+from idp.errors import FlowError
+from idp.flow.dispatch import Decision, dispatch
+from idp.flow.steps import SignedIn, Situation
+from idp.flow.transaction import Transaction, Transactions
+from idp.identity.sessions import CurrentSession, Sessions
+from idp.oauth.clients import Client, ClientRegistry
+from idp.pages.cookies import Cookies
+from idp.pages.errors import ErrorPages
+from idp.pages.forms import FormProtection
+from idp.pages.render import ClientView, Renderer
+from idp.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request in the flow: this browser, this transaction, this session, this decision."""
+
+    browser: str
+    transaction: Transaction
+    client: Client | None
+    session: CurrentSession | None
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts that pages and the authorization endpoint share."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    clients: ClientRegistry
+    transactions: Transactions
+    sessions: Sessions
+    cookies: Cookies
+    forms: FormProtection
+    renderer: Renderer
+    errors: ErrorPages
+
+    async def visit(self, request: Request, transaction_id: str | None) -> Visit:
+        """Load the transaction and decide what is next; raise `FlowError` if it is not this browser's."""
+        browser = self.cookies.browser(request)
+        transaction = await self.transactions.load(transaction_id, browser)
+        return await self.look_at(request, browser or "", transaction)
+
+    async def look_at(self, request: Request, browser: str, transaction: Transaction) -> Visit:
+        """Decide what is next in a transaction that is at hand."""
+        session = await self.sessions.current(self.cookies.session(request))
+        client = None
+        if transaction.request is not None:
+            client = await self.clients.get(transaction.request.client_id)
+            if client is None:
+                raise FlowError("The app that asked you to sign in is no longer known here.")
+        situation = await self._situation(transaction, client, session)
+        return Visit(browser, transaction, client, session, dispatch(situation))
+
+    async def _situation(
+        self, transaction: Transaction, client: Client | None, session: CurrentSession | None
+    ) -> Situation:
+        if session is None:
+            return Situation(transaction, client, None, now=self.clock.now())
+        signed_in = SignedIn(session.id, session.user_id, session.auth_time, session.acr, session.amr)
+        scopes: frozenset[str] = frozenset()
+        claims: frozenset[str] = frozenset()
+        if client is not None and not client.is_first_party:
+            async with self.database.reading() as uow:
+                consent = await uow.consents.get(session.user_id, client.client_id)
+            if consent is not None:
+                scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
+        return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
+
+    async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
+        """Read a posted form and check its token; raise `FlowError` when it is not from our page."""
+        form = await read_form(request)
+        transaction_id = form.get("tx") or None
+        browser = self.cookies.browser(request)
+        if not self.forms.check(form.get("csrf_token"), browser, purpose, transaction_id):
+            raise FlowError(
+                "This form is not from this browser, or it is too old. Go back and try again.",
+                detail="the browser cookie is missing" if browser is None else "the form token does not fit",
+            )
+        return form
+
+    def redirect(self, path: str, **query: str) -> Response:
+        """Send the browser to a path of ours. 303: a post is not repeated (RFC 9700 §4.12)."""
+        url = self.renderer.url(path)
+        return RedirectResponse(f"{url}?{urlencode(query)}" if query else url, status_code=303)
+
+    def resume(self, transaction: Transaction) -> Response:
+        """Send the browser back to the dispatcher."""
+        return self.redirect("/authorize/resume", tx=transaction.id)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a posted form, the first of each name; {} for another kind of body."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = (await request.body()).decode("utf-8", "replace")
+    return dict(reversed(parse_qsl(body, keep_blank_values=True)))
+
+
+def client_view(client: Client | None) -> ClientView | None:
+    """Return what a page may show of a client."""
+    if client is None:
+        return None
+    metadata = client.metadata
+    return ClientView(
+        client.name,
+        logo_uri=metadata.get("logo_uri"),
+        client_uri=metadata.get("client_uri"),
+        policy_uri=metadata.get("policy_uri"),
+        tos_uri=metadata.get("tos_uri"),
+    )
+
+
+def form_targets(transaction: Transaction) -> tuple[str, ...]:
+    """Return where a form of this transaction may lead in the end, for the CSP.
+
+    Chromium holds the whole chain of redirects after a form to its page's form-action, and a client's
+    callback often redirects on to another host of its own: https is open, plain http only to the callback.
+    """
+    return ("https:", transaction.request.redirect_uri) if transaction.request else ()

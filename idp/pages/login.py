@@ -1,0 +1,195 @@
+"""/login: the person proves who they are, or says which account to go on with."""
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.errors import FlowError, Unavailable
+from idp.flow.dispatch import GoTo
+from idp.flow.steps import Login, SelectAccount
+from idp.flow.transaction import Proof
+from idp.identity.acr import ACR_SINGLE
+from idp.identity.login import PasswordLogin
+from idp.oauth.http import NO_STORE
+from idp.ops.metrics import Metrics
+from idp.ops.rate_limit import RateLimiter
+from idp.pages.desk import Desk, Visit, client_view, form_targets
+
+WRONG = "That email and password do not match. Check both and try again."
+PURPOSE = "login"
+
+
+class LoginPage:
+    """The sign-in page."""
+
+    def __init__(self, desk: Desk, login: PasswordLogin, limiter: RateLimiter, metrics: Metrics) -> None:
+        self._desk = desk
+        self._login = login
+        self._limiter = limiter
+        self._metrics = metrics
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is served."""
+        return [
+            Route("/login", self.show, methods=["GET"]),
+            Route("/login", self.submit, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Show the form; without a transaction begin one that leads to the account."""
+        desk = self._desk
+        transaction_id = request.query_params.get("tx")
+        try:
+            if transaction_id is None:
+                browser = desk.cookies.browser_or_new(request)
+                transaction = await desk.transactions.begin(None, browser)
+                visit = await desk.look_at(request, browser, transaction)
+            else:
+                visit = await desk.visit(request, transaction_id)
+        except FlowError as error:
+            return desk.errors.for_error(request, error)
+        if not _is_asked(visit):
+            return desk.resume(visit.transaction)
+        response = self._page(visit)
+        desk.cookies.keep_browser(request, response, visit.browser)
+        return response
+
+    async def submit(self, request: Request) -> Response:
+        """Take the form."""
+        desk = self._desk
+        try:
+            form = await desk.form(request, PURPOSE)
+            visit = await desk.visit(request, form.get("tx"))
+        except FlowError as error:
+            return desk.errors.for_error(request, error)
+        if not _is_asked(visit):
+            return desk.resume(visit.transaction)  # done already: another tab, or a second click
+        match form.get("decision"):
+            case "cancel":
+                return await self._save(visit, cancelled=True)
+            case "switch":
+                return await self._save(visit, switching=True)
+            case "continue":
+                return await self._select(request, visit)
+            case _:
+                return await self._authenticate(
+                    request, visit, form.get("email", "").strip(), form.get("password", "")
+                )
+
+    async def _save(self, visit: Visit, *, cancelled: bool = False, switching: bool = False) -> Response:
+        transaction = replace(visit.transaction, cancelled=cancelled, switching=switching)
+        await self._desk.transactions.save(transaction)
+        return self._desk.resume(transaction)
+
+    async def _select(self, request: Request, visit: Visit) -> Response:
+        decision, session = visit.decision, visit.session
+        if session is None or not isinstance(decision, GoTo) or decision.step.name != SelectAccount.name:
+            return self._desk.errors.for_error(request, FlowError("There is no account to continue with."))
+        proof = Proof(SelectAccount.name, session.user_id, session.id, "selected", self._desk.clock.now())
+        transaction = visit.transaction.with_proof(proof)
+        await self._desk.transactions.save(transaction)
+        return self._desk.resume(transaction)
+
+    async def _authenticate(self, request: Request, visit: Visit, email: str, password: str) -> Response:
+        desk = self._desk
+        address = request.state.address
+        if not email or not password:
+            return self._page(
+                visit, email=email, form_error="Enter your email and your password.", status=400
+            )
+        wait = self._limiter.hit(f"pages:{address}", desk.settings.rate_limits.pages_per_address)
+        client_id = visit.client.client_id if visit.client else None
+        try:
+            if wait is not None:
+                raise Unavailable("Too many tries. Wait a moment, then try again.", retry_after=wait)
+            user = await self._login.authenticate(email, password, address, client_id=client_id)
+        except Unavailable as error:
+            self._metrics.sign_in("throttled")
+            return self._page(
+                visit,
+                email=email,
+                form_error=error.sentence,
+                status=error.status,
+                retry_after=error.retry_after,
+            )
+        if user is None:
+            self._metrics.sign_in("refused")
+            return self._page(visit, email=email, form_error=WRONG, status=401)
+        started = await desk.sessions.start(
+            user.id,
+            amr=("pwd",),
+            acr=ACR_SINGLE,
+            user_agent=request.headers.get("user-agent", ""),
+            address=address,
+            replacing=desk.cookies.session(request),
+        )
+        self._metrics.sign_in("succeeded")
+        proof = Proof(Login.name, user.id, started.session.id, "authenticated", desk.clock.now())
+        transaction = replace(visit.transaction.with_proof(proof), switching=False)
+        await desk.transactions.save(transaction)
+        response = desk.resume(transaction)
+        desk.cookies.set_session(response, started.token)
+        return response
+
+    def _page(
+        self,
+        visit: Visit,
+        *,
+        email: str | None = None,
+        form_error: str | None = None,
+        status: int = 200,
+        retry_after: float | None = None,
+    ) -> Response:
+        desk, transaction, decision = self._desk, visit.transaction, visit.decision
+        csrf = desk.forms.token(visit.browser, PURPOSE, transaction.id)
+        headers = dict(NO_STORE)
+        if retry_after is not None:
+            headers["Retry-After"] = str(max(1, round(retry_after)))
+        view, targets = client_view(visit.client), form_targets(transaction)
+        if (
+            visit.session is not None
+            and form_error is None
+            and isinstance(decision, GoTo)
+            and decision.step.name == SelectAccount.name
+        ):
+            return desk.renderer.page(
+                "select_account.html",
+                client=view,
+                csrf=csrf,
+                tx=transaction.id,
+                form_action=targets,
+                headers=headers,
+                account=visit.session,
+            )
+        return desk.renderer.page(
+            "login.html",
+            status=status,
+            client=view,
+            csrf=csrf,
+            tx=transaction.id,
+            form_action=targets,
+            headers=headers,
+            email=email if email is not None else _known_email(visit),
+            form_error=form_error,
+            register_url=None,
+            recover_url=None,
+            providers=[],
+            passkeys=False,
+        )
+
+
+def _is_asked(visit: Visit) -> bool:
+    return isinstance(visit.decision, GoTo) and visit.decision.step.path == Login.path
+
+
+def _known_email(visit: Visit) -> str:
+    """Prefill with what the client said, else with who is signed in, unless they want to be somebody else."""
+    request = visit.transaction.request
+    if request is not None and request.login_hint and "@" in request.login_hint:
+        return request.login_hint[:320]
+    if visit.session is not None and not visit.transaction.switching:
+        return visit.session.email
+    return ""
