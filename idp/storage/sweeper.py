@@ -115,13 +115,15 @@ class Sweeper:
     async def _delete_batch(self, rule: Rule, now: float) -> int:
         table = table_of(rule.model)
         key: ColumnElement[Any] = table.c[rule.key.key]
-        # A CTE, because PostgreSQL might evaluate a plain subquery with LIMIT more than once.
         batch = (
             select(key.label("key"))
             .where(rule.expired(now))
             .limit(self._batch)
             .with_for_update(skip_locked=True)
-            .cte("batch")
         )
+        if not self._database.is_sqlite:
+            # PostgreSQL might evaluate a plain subquery with LIMIT more than once, but never a CTE that
+            # locks. (Python's sqlite3 does not count the rows of a statement that begins with WITH.)
+            batch = select(batch.cte("batch").c.key)
         async with self._database.unit_of_work() as uow:
-            return await changed(uow.session, delete(table).where(key.in_(select(batch.c.key))))
+            return await changed(uow.session, delete(table).where(key.in_(batch)))

@@ -44,13 +44,17 @@ class Users:
     async def save(self, user: User) -> None:
         """Write what was changed on `user`; raise `Conflict` when its new address is taken.
 
-        After a conflict this unit of work is over. A JSON value is seen as changed when it is replaced,
-        not when it is altered in place.
+        After a conflict `user` is again as it is stored, and the unit of work stays usable. A JSON value is
+        seen as changed when it is replaced, not when it is altered in place.
         """
+        if user in self._session:
+            self._session.expunge(user)  # or the change would be flushed before the savepoint is set
         try:
-            self._session.add(user)
-            await self._session.flush()
+            async with self._session.begin_nested():
+                self._session.add(user)
+                await self._session.flush()
         except IntegrityError as error:
+            await self._session.refresh(user)
             raise _address_taken(error) from error
 
     async def delete(self, user_id: str) -> bool:
