@@ -1,0 +1,110 @@
+"""What a command needs around its work: settings, a migrated database, an event loop, output."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from idp.errors import ConfigurationError, InvalidValue
+
+if TYPE_CHECKING:
+    from idp.config import Settings
+    from idp.storage.database import Database
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def settings() -> "Settings":
+    """Read the settings; libraries' warnings go to standard error from here on."""
+    from idp.config import Logging, load_settings
+    from idp.ops.logging import configure_logging
+
+    configure_logging(Logging(level="warning", format="text"))
+    return load_settings()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work to its end."""
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def open_database(settings: "Settings") -> AsyncIterator["Database"]:
+    """Open the database; raise `ConfigurationError` unless it is migrated."""
+    from idp.storage.database import Database
+
+    database = Database(settings.database_url, settings.database)
+    try:
+        await require_migrated(database)
+        yield database
+    finally:
+        await database.close()
+
+
+async def require_migrated(database: "Database") -> None:
+    """Raise `ConfigurationError` unless the schema is the one that this program wants."""
+    from idp.storage import migrations
+
+    revision = None if _is_missing_file(database) else await migrations.current(database)
+    if revision is None:
+        raise ConfigurationError("The database is not set up yet; run: idp migrate")
+    if revision != migrations.head():
+        raise ConfigurationError(
+            f"The database is at revision {revision} and this program wants {migrations.head()}; "
+            "run: idp migrate"
+        )
+
+
+def _is_missing_file(database: "Database") -> bool:
+    """Tell whether it is a file of SQLite that is not there; asking SQLite would make it."""
+    file = database.url.database
+    return database.is_sqlite and file not in {None, "", ":memory:"} and not Path(str(file)).exists()
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object, the whole of the output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_fields(value: Mapping[str, Any]) -> None:
+    """Print a record for a person."""
+    width = max(map(len, value), default=0)
+    for name, item in value.items():
+        typer.echo(f"{name:<{width}}  {_shown(item)}")
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print records for a person, one in a line."""
+    cells = [[_shown(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(column), *(len(line[i]) for line in cells), 0) for i, column in enumerate(columns)]
+    for line in [list(columns), *cells]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on the terminal; raise `InvalidValue` where there is none, `typer.Abort` for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidValue(f"{question} Say so with --yes.")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _shown(item: Any) -> str:
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, list | tuple):
+        return " ".join(map(str, item)) or "-"
+    if isinstance(item, dict):
+        return json.dumps(item, ensure_ascii=False)
+    # Names come from outside; a terminal obeys control characters.
+    text = "-" if item is None or item == "" else str(item)
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,234 @@
+"""`idp user`: people's accounts."""
+
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idp.cli.context import AsJson, Yes, confirm, open_database, print_fields, print_json, print_table, run
+from idp.cli.context import settings as read_settings
+from idp.errors import InvalidValue, NotFound
+
+if TYPE_CHECKING:
+    from idp.identity.accounts import Accounts
+    from idp.storage.database import Database
+    from idp.storage.models import User
+
+ADMIN = "admin"
+PAGE = 500
+_ROLE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
+
+app = typer.Typer(help="People's accounts.", rich_markup_mode=None)
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The e-mail address or the id.")]
+Password = Annotated[
+    str | None, typer.Option("--password", help="The password; none asks for it on the terminal.")
+]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]
+
+
+@app.command()
+def create(
+    email: Annotated[str, typer.Option("--email", help="The e-mail address.")],
+    password: Password = None,
+    password_stdin: PasswordStdin = False,
+    name: Annotated[str | None, typer.Option("--name", help="The person's name.")] = None,
+    verified: Annotated[bool, typer.Option("--verified", help="The address is known to be theirs.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Give the role admin.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account."""
+    chosen = _password(password, from_stdin=password_stdin)
+    roles = (ADMIN,) if admin else ()
+
+    async def make() -> "User":
+        async with _open() as (accounts, _):
+            return await accounts.create(email, chosen, name, verified, roles, source="cli")
+
+    _show(run(make()), as_json=as_json)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the accounts."""
+
+    async def read() -> list["User"]:
+        found: list[User] = []
+        async with open_database(read_settings()) as database, database.reading() as uow:
+            while page := await uow.users.page(found[-1].id if found else None, PAGE):
+                found.extend(page)
+        return found
+
+    rows = [_description(user) for user in run(read())]
+    if as_json:
+        print_json({"users": rows})
+    else:
+        print_table(rows, ("id", "email", "email_verified", "roles", "disabled"))
+
+
+@app.command()
+def show(account: Account, as_json: AsJson = False) -> None:
+    """Show an account."""
+
+    async def read() -> "User":
+        async with _open() as (accounts, _):
+            return await _existing(accounts, account)
+
+    _show(run(read()), as_json=as_json)
+
+
+@app.command("set-password")
+def set_password(
+    account: Account,
+    password: Password = None,
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change an account's password and end its sessions."""
+    chosen = _password(password, from_stdin=password_stdin)
+
+    async def change(accounts: "Accounts", _database: "Database", user: "User") -> None:
+        await accounts.set_password(user.id, chosen)
+
+    _change(account, change, as_json=as_json)
+
+
+@app.command()
+def roles(
+    account: Account,
+    add: Annotated[list[str] | None, typer.Option("--add", help="A role to give.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A role to take away.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or change an account's roles."""
+    for role in add or ():
+        if _ROLE.fullmatch(role) is None:
+            raise InvalidValue(
+                f"{role[:80]!a} is not a role: lower-case letters, digits and _ . : - (at most 64).",
+                field="role",
+            )
+
+    async def change(_accounts: "Accounts", database: "Database", user: "User") -> None:
+        wanted = [role for role in dict.fromkeys((*user.roles, *(add or ()))) if role not in (remove or ())]
+        if wanted == user.roles:
+            return
+        async with database.unit_of_work() as uow:
+            current = await uow.users.get(user.id)
+            if current is not None:
+                current.roles = wanted
+                current.updated_at = time.time()
+                await uow.users.save(current)
+
+    _change(account, change, as_json=as_json)
+
+
+@app.command()
+def disable(account: Account, as_json: AsJson = False) -> None:
+    """Switch an account off and end its sessions."""
+
+    async def change(accounts: "Accounts", _database: "Database", user: "User") -> None:
+        await accounts.disable(user.id)
+
+    _change(account, change, as_json=as_json)
+
+
+@app.command()
+def enable(account: Account, as_json: AsJson = False) -> None:
+    """Switch an account on again."""
+
+    async def change(_accounts: "Accounts", database: "Database", user: "User") -> None:
+        async with database.unit_of_work() as uow:
+            current = await uow.users.get(user.id)
+            if current is not None:
+                current.disabled_at = None
+                await uow.users.save(current)
+
+    _change(account, change, as_json=as_json)
+
+
+@app.command()
+def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete an account with all that hangs from it."""
+    confirm(f"Delete the account {account} with its sessions, grants and consents?", yes=yes)
+
+    async def remove() -> "User":
+        async with _open() as (accounts, database):
+            user = await _existing(accounts, account)
+            async with database.unit_of_work() as uow:
+                await uow.users.delete(user.id)
+            return user
+
+    user = run(remove())
+    if as_json:
+        print_json({"id": user.id, "email": user.email, "deleted": True})
+    else:
+        typer.echo(f"The account {user.email} is deleted.")
+
+
+@asynccontextmanager
+async def _open() -> AsyncIterator[tuple["Accounts", "Database"]]:
+    from idp.clock import SystemClock
+    from idp.identity.accounts import Accounts
+    from idp.identity.passwords import PasswordHasher
+
+    settings = read_settings()
+    async with open_database(settings) as database:
+        yield Accounts(database, PasswordHasher(settings.passwords), SystemClock()), database
+
+
+async def _existing(accounts: "Accounts", account: str) -> "User":
+    user = await (accounts.find(account) if "@" in account else accounts.get(account))
+    if user is None:
+        raise NotFound(f"There is no account {ascii(account[:100])[1:-1]}; idp user list shows them.")
+    return user
+
+
+def _change(
+    account: str, change: Callable[["Accounts", "Database", "User"], Awaitable[None]], *, as_json: bool
+) -> None:
+    async def work() -> "User":
+        async with _open() as (accounts, database):
+            user = await _existing(accounts, account)
+            await change(accounts, database, user)
+            return await _existing(accounts, user.id)
+
+    _show(run(work()), as_json=as_json)
+
+
+def _password(given: str | None, *, from_stdin: bool) -> str:
+    if given is not None and from_stdin:
+        raise InvalidValue("Give --password or --password-stdin, not both.", field="password")
+    if given is not None:
+        return given
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise InvalidValue(
+            "There is no terminal to ask for the password; give --password-stdin or --password.",
+            field="password",
+        )
+    chosen: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return chosen
+
+
+def _description(user: "User") -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "name": user.profile.get("name"),
+        "roles": user.roles,
+        "has_password": user.password_hash is not None,
+        "created_at": int(user.created_at),
+        "disabled": user.disabled_at is not None,
+    }
+
+
+def _show(user: "User", *, as_json: bool) -> None:
+    (print_json if as_json else print_fields)(_description(user))
