@@ -43,12 +43,12 @@ from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
+from idp.oauth.context import Core
 from idp.oauth.end_session import EndSessionRequests
 from idp.oauth.grants.registry import GRANTS
 from idp.oauth.introspection import Introspection
 from idp.oauth.metadata import PATHS, server_metadata
 from idp.oauth.revocation import Revocation
-from idp.oauth.server import Core
 from idp.oauth.tokens import TokenMint
 from idp.oauth.userinfo import UserInfo
 from idp.ops.address import ClientAddress
@@ -136,7 +136,6 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         codes=codes,
         subjects=People(login, clock),
         clock=clock,
-        grants=GRANTS,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
     )
     renderer = Renderer(

@@ -97,7 +97,7 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
 async def _announce(
     main: uvicorn.Server, beside: uvicorn.Server, settings: Settings, demo_url: str, started: float
 ) -> None:
-    while not (main.started and beside.started):
+    while not (main.started and beside.started):  # noqa: ASYNC110  uvicorn tells it by nothing else
         await asyncio.sleep(0.01)
     provider_url = settings.issuer
     people = "\n".join(f"    {person.email:<20} {person.password}" for person in seed.PEOPLE)

@@ -9,9 +9,10 @@ from idp.endpoints.edge import core_request, http_response
 from idp.errors import Throttled
 from idp.oauth import bridge
 from idp.oauth.clients import Client
+from idp.oauth.context import Core
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import CoreResponse, error_response
-from idp.oauth.server import Core, TokenServer
+from idp.oauth.server import TokenServer
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.storage.database import Database

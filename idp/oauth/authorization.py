@@ -162,7 +162,7 @@ class AuthorizationRequests:
         draft.found["client_id"] = client.client_id
 
     def redirect_uri_is_registered(self, draft: Draft) -> None:
-        """Compared exactly (RFC 9700 §2.1); left out only where OAuth 2.0 alone is spoken and one is registered."""
+        """Compared exactly (RFC 9700 §2.1); left out only where one is registered and no openid is asked."""
         uri = draft.parameters.get("redirect_uri")
         draft.facts["redirect_uri sent"] = uri or "(none)"
         draft.facts["redirect_uris registered"] = ", ".join(draft.client.redirect_uris) or "(none)"
@@ -209,7 +209,7 @@ class AuthorizationRequests:
         if response_type is None:
             raise InvalidRequestError("The parameter response_type is missing")
         if response_type not in RESPONSE_TYPES:
-            raise UnsupportedResponseTypeError()
+            raise UnsupportedResponseTypeError
 
     @staticmethod
     def client_may_use_the_code_grant(draft: Draft) -> None:
@@ -223,7 +223,7 @@ class AuthorizationRequests:
         try:
             scopes = parse_scope(draft.parameters.get("scope"))
         except ValueError as error:
-            raise InvalidScopeError() from error
+            raise InvalidScopeError from error
         allowed = draft.client.scopes
         if not scopes:  # RFC 6749 §3.3: a default, which never includes standing access
             scopes = tuple(s for s in allowed if s not in {OPENID, OFFLINE_ACCESS})

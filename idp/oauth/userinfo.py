@@ -25,12 +25,12 @@ class UserInfo:
         """
         access_token = self._mint.read_access_token(token)
         if access_token is None:
-            raise InvalidTokenError()
+            raise InvalidTokenError
         if OPENID not in access_token.scopes:
-            raise InsufficientScopeError()
+            raise InsufficientScopeError
         status = await uow.grants.token_status(access_token.grant_id, access_token.jti)
         if status.jti_revoked or not status.grant_active or status.grant is None or status.user is None:
-            raise InvalidTokenError()
+            raise InvalidTokenError
         subject = self._subjects.describe(status.user)
         asked = set(ClaimsRequest.from_document(status.grant.claims).userinfo)
         names = claims_of(access_token.scopes) | asked

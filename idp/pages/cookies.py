@@ -1,7 +1,7 @@
 """The two cookies of a browser: who it is (`browser`), and who is signed in (`session`).
 
-With an https issuer both are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of ours that
-was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.
+With an https issuer both are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of
+ours that was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.
 """
 
 from starlette.requests import Request

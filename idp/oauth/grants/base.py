@@ -1,20 +1,18 @@
 """What every grant of ours shares on top of Authlib's."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from idp.crypto import digest, random_token
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client
+from idp.oauth.context import GrantContext
 from idp.oauth.errors import InvalidScopeError, UnauthorizedClientError
 from idp.oauth.http import NO_STORE, CoreRequest
 from idp.oauth.scopes import OPENID, parse_scope
 from idp.oauth.subject import Subject
 from idp.oauth.tokens import Authentication
 from idp.storage.models import Grant, RefreshToken
-
-if TYPE_CHECKING:
-    from idp.oauth.server import TokenServer
 
 TokenResponse = tuple[int, dict[str, Any], Iterable[tuple[str, str]]]
 """What Authlib expects of a grant: status, body, headers."""
@@ -30,7 +28,7 @@ class TokenGrant:
     FOR_PEOPLE = True
     """Whether a person stands behind the tokens."""
 
-    def __init__(self, request: CoreRequest, server: "TokenServer") -> None:
+    def __init__(self, request: CoreRequest, server: GrantContext) -> None:
         super().__init__(request, server)  # type: ignore[call-arg]  # Authlib's grant comes next in line
         self.request = request
         self.server = server
@@ -55,7 +53,7 @@ class TokenGrant:
         try:
             scopes = parse_scope(self.request.form.get("scope"))
         except ValueError as error:
-            raise InvalidScopeError() from error
+            raise InvalidScopeError from error
         if not set(scopes) <= set(allowed):
             raise InvalidScopeError("A requested scope is not allowed for this client")
         return scopes
