@@ -9,6 +9,9 @@ from idp.errors import InvalidValue
 LONGEST = 254
 """Characters of an address (RFC 5321 §4.5.3.1.3)."""
 
+PRIVATE_LABELS = frozenset({"local", "localhost", "test"})
+"""Ends of domains that exist in private networks and on one's own machine (RFC 6761, RFC 6762)."""
+
 
 def email_key(address: str) -> str:
     """Return the one form under which an address is unique, or raise `InvalidValue`.
@@ -21,11 +24,14 @@ def email_key(address: str) -> str:
     text = unicodedata.normalize("NFKC", address.strip())
     if len(text) > LONGEST:
         raise InvalidValue("This e-mail address is too long.", field="email")
+    # Whether a domain is reachable is for the mail to find out, and private networks have people too; the
+    # library refuses their names wherever they end a domain.
+    private = text.lower().rpartition("@")[2].rpartition(".")[2] in PRIVATE_LABELS
+    stand_in = ".example.com" if private else ""
     try:
-        # Whether a domain is reachable is for the mail to find out; internal ones are fine.
-        parts = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        parts = validate_email(text + stand_in, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise InvalidValue("This is not an e-mail address.", field="email", detail=str(error)) from error
     local = unicodedata.normalize("NFKC", parts.local_part.casefold())
-    domain = (parts.ascii_domain or parts.domain).lower()
+    domain = (parts.ascii_domain or parts.domain).lower().removesuffix(stand_in)
     return f"{local}@{domain}"

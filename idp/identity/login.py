@@ -1,9 +1,10 @@
 """Signing in with an e-mail address and a password."""
 
 import hashlib
+from contextlib import suppress
 
 from idp.clock import Clock
-from idp.errors import InvalidValue
+from idp.errors import InvalidValue, Unavailable
 from idp.events.audit import record
 from idp.events.catalogue import SignInFailed
 from idp.identity.addresses import email_key
@@ -43,7 +44,8 @@ class PasswordLogin:
             return None
         await self._throttle.succeeded(key, address)
         if self._hasher.needs_rehash(hashed):
-            await self._rehash(user.id, hashed, password)
+            with suppress(Unavailable):  # the next sign-in will do
+                await self._rehash(user.id, hashed, password)
         return user
 
     async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:

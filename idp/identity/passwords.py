@@ -3,13 +3,14 @@
 Random tokens have another hash (`idp.crypto.digest`); only what people choose comes here.
 """
 
+import asyncio
 import os
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
-import anyio
-import anyio.to_thread
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -40,8 +41,8 @@ def check_acceptable(password: str) -> None:
 class PasswordHasher:
     """Hashes and verifies passwords, each in a thread; one for each worker.
 
-    At most `threads` run at once and `queue` wait; one more raises `Unavailable`. A call that is cancelled
-    gives its place back only when its thread is done.
+    At most `threads` run at once and `queue` wait; one more raises `Unavailable`. A hash that has begun
+    cannot be stopped, so when its caller gives up it keeps its place until it is done.
     """
 
     def __init__(self, settings: Passwords) -> None:
@@ -52,9 +53,10 @@ class PasswordHasher:
             type=argon2.Type.ID,
         )
         threads = settings.threads or os.cpu_count() or 1
-        self._limiter = anyio.CapacityLimiter(threads)
+        self._threads = ThreadPoolExecutor(threads, "password")
         self._room = threads + settings.queue
         self._pending = 0
+        self._counting = Lock()
         self._dummy = self._argon2.hash(random_token())
 
     @property
@@ -89,16 +91,20 @@ class PasswordHasher:
         return bool(hashed)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._pending >= self._room:
-            raise Unavailable(
-                "Too many people are signing in at this moment; try again shortly.",
-                retry_after=RETRY_AFTER,
-                detail="the queue of password hashes is full",
-            )
-        self._pending += 1
-        try:
-            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
-        finally:
+        with self._counting:
+            if self._pending >= self._room:
+                raise Unavailable(
+                    "Too many people are signing in at this moment; try again shortly.",
+                    retry_after=RETRY_AFTER,
+                    detail="the queue of password hashes is full",
+                )
+            self._pending += 1
+        future = self._threads.submit(work)
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, _future: Future[T]) -> None:
+        with self._counting:
             self._pending -= 1
 
 

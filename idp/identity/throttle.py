@@ -65,11 +65,15 @@ class SignInThrottle:
             await self._budget_of_account(account).spend()
 
     async def succeeded(self, account: str, address: str) -> None:
-        """Give a counted try back: it was right. The account's failures are forgotten."""
+        """Give a counted try back: it was right. The failures before it are forgotten, but from an address
+        that is known only its own: an owner's sign-ins give no new guesses to somebody elsewhere."""
         await self._budget_of_address(address).give_back()
-        await self._budget_of_account(account).forget()
-        await self._budget_of_pair(account, address).forget()
-        await self._store.put(_known(account, address), b"1", KNOWN_FOR)
+        known = _known(account, address)
+        if await self._store.get(known) is not None:
+            await self._budget_of_pair(account, address).forget()
+        else:
+            await self._budget_of_account(account).forget()
+            await self._store.put(known, b"1", KNOWN_FOR)
 
     def _budget_of_account(self, account: str) -> "_Budget":
         return self._budget("account", account, self._settings.free_tries_per_account)
@@ -120,14 +124,14 @@ class _Budget:
         await self._store.put(self._until, str(self._now + delay).encode(), delay)
 
     async def give_back(self) -> None:
-        counter = f"{self._returned}:count"
-        returned = await self._store.increment(counter, self._settings.window)
-        await self._store.put(self._returned, str(returned).encode(), self._settings.window)
+        await self._store.increment(self._returned, self._settings.window)
 
     async def forget(self) -> None:
+        tries = int(await self._store.get(self._tries) or b"0")
         await self._store.delete(self._tries)
-        await self._store.delete(self._turn)
-        await self._store.delete(self._until)
+        if tries >= self._free:
+            await self._store.delete(self._turn)
+            await self._store.delete(self._until)
 
     async def _wait(self) -> float:
         until = await self._store.get(self._until)

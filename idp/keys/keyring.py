@@ -354,7 +354,7 @@ class Keyring:
             created_at=stored.created_at,
             activates_at=stored.activates_at,
             expires_at=stored.expires_at,
-            public_jwk=stored.public_jwk,
+            public_jwk=dict(sorted(stored.public_jwk.items())),  # every worker publishes the same bytes
             private=private,
         )
 
