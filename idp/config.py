@@ -87,7 +87,9 @@ class Tokens(Section):
     code_ttl: int = Field(60, ge=5, le=600, description="Authorization code (RFC 6749 §4.1.2: at most 600).")
     access_token_ttl: int = Field(15 * MINUTE, ge=30, le=DAY, description="Access token.")
     id_token_ttl: int = Field(HOUR, ge=30, le=DAY, description="ID token.")
-    refresh_token_ttl: int = Field(30 * DAY, ge=60, description="Refresh token, counted from its last rotation.")
+    refresh_token_ttl: int = Field(
+        30 * DAY, ge=60, description="Refresh token, counted from its last rotation."
+    )
     grant_ttl: int = Field(180 * DAY, ge=60, description="A grant with its whole line of refresh tokens.")
     refresh_grace: int = Field(
         10,
@@ -102,15 +104,20 @@ class Sessions(Section):
     """Browser sessions, in seconds."""
 
     idle_ttl: int = Field(7 * DAY, ge=60, description="A session unused for so long has ended.")
-    absolute_ttl: int = Field(30 * DAY, ge=60, description="A session ends so long after sign-in, used or not.")
-    transaction_ttl: int = Field(30 * MINUTE, ge=60, le=DAY, description="Time to finish a sign-in under way.")
+    absolute_ttl: int = Field(
+        30 * DAY, ge=60, description="A session ends so long after sign-in, used or not."
+    )
+    transaction_ttl: int = Field(
+        30 * MINUTE, ge=60, le=DAY, description="Time to finish a sign-in under way."
+    )
 
 
 class SigningKeys(Section):
     """Signing keys and their automatic rotation."""
 
     directory: Path = Field(
-        Path("keys"), description="Where master.key is kept in development and *.pem to import are looked for."
+        Path("keys"),
+        description="Where master.key is kept in development and *.pem to import are looked for.",
     )
     algorithms: Texts = Field(
         ("RS256", "ES256", "EdDSA"), description="Algorithms that a key is kept for; RS256 is the default."
@@ -119,16 +126,83 @@ class SigningKeys(Section):
     publish_ahead: int = Field(
         DAY, ge=0, description="A new key is published so long before it signs, in seconds (caches of JWKS)."
     )
-    reload_every: int = Field(10, ge=1, le=300, description="How often a worker looks for new keys, in seconds.")
+    reload_every: int = Field(
+        10, ge=1, le=300, description="How often a worker looks for new keys, in seconds."
+    )
+
+
+CHARACTER_KINDS = ("upper", "lower", "digit", "symbol")
+
+
+def _check_character_kind(value: str) -> str:
+    if value not in CHARACTER_KINDS:
+        raise ValueError(f"knows {', '.join(CHARACTER_KINDS)}")
+    return value
+
+
+CharacterKinds = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_character_kind)], ...], BeforeValidator(_split)
+]
+
+
+class Registration(Section):
+    """Who may make an account, and what their address has to show."""
+
+    mode: Literal["open", "invitation", "closed"] = Field(
+        "open", description="Whether people make accounts by themselves, with an invitation, or not at all."
+    )
+    email_domains: Texts = Field((), description="Domains whose addresses may register; none means all.")
+    verify_email: Literal["before_sign_in", "before_claims", "never"] = Field(
+        "before_sign_in",
+        description="When an address has to be verified: before a sign-in goes on to an app, only before an "
+        "app with the scope email is served, or never.",
+    )
+    invitation_ttl: int = Field(7 * DAY, ge=60, description="How long an invitation is good for, in seconds.")
+
+
+class Accounts(Section):
+    """The account pages."""
+
+    recent_sign_in: int = Field(
+        10 * MINUTE,
+        ge=30,
+        description="A sensitive change asks for a sign-in not older than this, in seconds.",
+    )
+    deletion_grace: int = Field(
+        7 * DAY, ge=0, description="A deleted account can be brought back for so long, in seconds."
+    )
+    mail_ticket_ttl: int = Field(
+        30 * MINUTE, ge=60, le=DAY, description="How long a link or code in a mail is good for, in seconds."
+    )
+    mail_interval: int = Field(60, ge=0, description="Seconds between two mails of one kind to one address.")
+    mails_per_hour: int = Field(6, ge=1, description="Mails of one kind to one address in an hour.")
 
 
 class Passwords(Section):
-    """How passwords are hashed: Argon2id (RFC 9106)."""
+    """Which passwords are taken, and how they are hashed: Argon2id (RFC 9106)."""
+
+    min_length: int = Field(
+        10, ge=8, le=128, description="The fewest characters (NIST SP 800-63B: at least 8)."
+    )
+    require: CharacterKinds = Field(
+        (), description="Kinds of characters a password must have: upper, lower, digit, symbol. Best none."
+    )
+    refuse_breached: bool = Field(
+        default=False,
+        description="Ask Have I Been Pwned, by the first five digits of the SHA-1, and refuse what was leaked.",
+    )
+    breach_api: str = Field(
+        "https://api.pwnedpasswords.com/range/", description="The range API to ask for leaked passwords."
+    )
 
     time_cost: int = Field(2, ge=1, le=20, description="Argon2 passes.")
-    memory_kib: int = Field(19 * 1024, ge=8, description="Argon2 memory, in KiB (OWASP: 19 MiB with 2 passes).")
+    memory_kib: int = Field(
+        19 * 1024, ge=8, description="Argon2 memory, in KiB (OWASP: 19 MiB with 2 passes)."
+    )
     parallelism: int = Field(1, ge=1, le=16, description="Argon2 lanes.")
-    threads: int = Field(0, ge=0, le=64, description="Hashes computed at once by a worker; 0 means one per core.")
+    threads: int = Field(
+        0, ge=0, le=64, description="Hashes computed at once by a worker; 0 means one per core."
+    )
     queue: int = Field(64, ge=1, description="Hashes that may wait; beyond it a sign-in is answered 503.")
 
 
@@ -138,7 +212,9 @@ class Throttle(Section):
     window: int = Field(15 * MINUTE, ge=1, description="Failures are forgotten after so long, in seconds.")
     free_tries_per_account: int = Field(5, ge=1, description="Failures before an account is slowed down.")
     free_tries_per_address: int = Field(50, ge=1, description="Failures before an address is slowed down.")
-    longest_delay: int = Field(60, ge=1, description="The longest wait between tries, in seconds; never a lock-out.")
+    longest_delay: int = Field(
+        60, ge=1, description="The longest wait between tries, in seconds; never a lock-out."
+    )
 
 
 class RateLimits(Section):
@@ -161,7 +237,9 @@ class Database(Section):
 class Logging(Section):
     """What is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level written.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level written."
+    )
     format: Literal["json", "text"] = Field("json", description="json for machines, text for people.")
     requests: bool = Field(default=True, description="One line for each request.")
 
@@ -170,12 +248,15 @@ class Settings(Section):
     """Everything that can be configured."""
 
     issuer: Annotated[str, AfterValidator(_check_issuer)] = Field(
-        "http://localhost:8000", description="The issuer identifier: the public URL, without a slash at its end."
+        "http://localhost:8000",
+        description="The issuer identifier: the public URL, without a slash at its end.",
     )
     database_url: str = Field(
         "sqlite:///idp.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
     )
-    redis_url: str | None = Field(None, description="redis://HOST:PORT/0 for ephemeral state; none uses a table.")
+    redis_url: str | None = Field(
+        None, description="redis://HOST:PORT/0 for ephemeral state; none uses a table."
+    )
     master_key: SecretStr | None = Field(
         None,
         description="32 bytes in base64url that seal secrets at rest; more after commas only open old ones. "
@@ -185,7 +266,8 @@ class Settings(Section):
         (), description="Networks (CIDR) whose X-Forwarded-For is believed for the address of a request."
     )
     smtp_url: str | None = Field(
-        None, description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it."
+        None,
+        description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
     )
     mail_from: str = Field("no-reply@localhost", description="The sender of mails.")
     dev: bool = Field(
@@ -196,7 +278,9 @@ class Settings(Section):
     tokens: Tokens = Field(Tokens(), description="Token lifetimes.")
     sessions: Sessions = Field(Sessions(), description="Browser sessions.")
     keys: SigningKeys = Field(SigningKeys(), description="Signing keys.")
-    passwords: Passwords = Field(Passwords(), description="Password hashing.")
+    registration: Registration = Field(Registration(), description="Registration.")
+    accounts: Accounts = Field(Accounts(), description="Account pages and the mails they send.")
+    passwords: Passwords = Field(Passwords(), description="Passwords.")
     throttle: Throttle = Field(Throttle(), description="Slowing down guesses.")
     rate_limits: RateLimits = Field(RateLimits(), description="Rate limits.")
     database: Database = Field(Database(), description="Database connections.")

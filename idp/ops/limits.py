@@ -21,7 +21,7 @@ _FORM = b"application/x-www-form-urlencoded"
 _LONGEST_NUMBER = 12
 
 
-class _Refusal(Exception):  # noqa: N818  it is an answer, and never leaves this module
+class _Refusal(Exception):  # an answer, which never leaves this module
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status

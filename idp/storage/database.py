@@ -29,6 +29,7 @@ from idp.storage.repositories.refresh_tokens import RefreshTokens
 from idp.storage.repositories.revoked_tokens import RevokedTokens
 from idp.storage.repositories.sessions import BrowserSessions
 from idp.storage.repositories.signing_keys import SigningKeys
+from idp.storage.repositories.tickets import Invitations, MailTickets
 from idp.storage.repositories.users import Users
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -93,6 +94,16 @@ class UnitOfWork:
     def audit(self) -> AuditEvents:
         """The audit trail."""
         return AuditEvents(self.session)
+
+    @cached_property
+    def tickets(self) -> MailTickets:
+        """Mail tickets."""
+        return MailTickets(self.session)
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """Invitations."""
+        return Invitations(self.session)
 
     @cached_property
     def mails(self) -> OutboxMails:

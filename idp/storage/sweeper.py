@@ -18,10 +18,13 @@ from idp.config import DAY
 from idp.errors import IdpError
 from idp.storage.database import Database
 from idp.storage.models import (
+    AuditEvent,
     Base,
     BrowserSession,
     EphemeralEntry,
     Grant,
+    Invitation,
+    MailTicket,
     OutboxMail,
     RefreshToken,
     RevokedToken,
@@ -37,6 +40,9 @@ ENDED_SESSION_RETENTION = DAY
 MAIL_RETENTION = 30 * DAY
 """Seconds that a mail is kept from when it was written: long enough to look into "I never got it".
 What was not delivered by then is hopeless; its links have expired long before."""
+
+AUDIT_RETENTION = 400 * DAY
+"""Seconds that the audit trail goes back: a year, and time to look into its end."""
 
 log = structlog.get_logger()
 
@@ -63,6 +69,9 @@ RULES = (
         BrowserSession.id,
         lambda now: BrowserSession.ended_at <= now - ENDED_SESSION_RETENTION,
     ),
+    Rule(MailTicket, MailTicket.id, lambda now: MailTicket.expires_at <= now),
+    Rule(Invitation, Invitation.token_digest, lambda now: Invitation.expires_at <= now),
+    Rule(AuditEvent, AuditEvent.id, lambda now: AuditEvent.at <= now - AUDIT_RETENTION),
     Rule(OutboxMail, OutboxMail.id, lambda now: OutboxMail.created_at <= now - MAIL_RETENTION),
 )
 

@@ -4,6 +4,7 @@ from idp.storage.models.base import Base, new_id
 from idp.storage.models.clients import ClientRecord, SigningKeyRecord
 from idp.storage.models.grants import Consent, Grant, RefreshToken, RevokedToken
 from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail
+from idp.storage.models.tickets import Invitation, MailTicket
 from idp.storage.models.users import BrowserSession, User
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Consent",
     "EphemeralEntry",
     "Grant",
+    "Invitation",
+    "MailTicket",
     "OutboxMail",
     "RefreshToken",
     "RevokedToken",

@@ -24,10 +24,14 @@ class User(Base):
     profile: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """OpenID Connect standard claims (Core §5.1) other than sub and email."""
     roles: Mapped[list[str]] = mapped_column(default=list)
+    tier: Mapped[str] = mapped_column(String(40), default="free", server_default="free")
+    """What the person has subscribed to; set by administrators only."""
     created_at: Mapped[Instant]
     updated_at: Mapped[Instant]
     """When a claim last changed (Core §5.1)."""
     disabled_at: Mapped[Instant | None]
+    delete_at: Mapped[Instant | None] = mapped_column(index=True)
+    """When the account, deleted by its owner and disabled since, is removed for good."""
 
 
 class BrowserSession(Base):
