@@ -5,8 +5,9 @@ snapshot of them and looks for changes every few seconds, so that signing and ve
 Nothing about clients, users or HTTP may come in.
 """
 
-from idp.keys.keyring import Keyring, SigningKey
+from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
 from idp.keys.signing import InvalidToken
+from idp.keys.snapshot import SigningKey
 
 __all__ = ["InvalidToken", "Keyring", "SigningKey", "load_master_key"]
