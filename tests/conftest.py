@@ -6,6 +6,8 @@ pytest_plugins = [
     "tests.support.servers",
     "tests.support.databases",  # after the servers that it uses, as pytest imports in this order
     "tests.support.provider",
+    "tests.support.running",
+    "tests.support.browser",
 ]
 
 

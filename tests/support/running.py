@@ -1,0 +1,208 @@
+"""The program as people run it: real processes, spoken to over HTTP on loopback, filled through the CLI."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.servers import free_port
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 15.0
+
+
+class ProcessError(RuntimeError):
+    """The process ended, or did not answer in time; the message holds the end of its output."""
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], ready: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Run a process for the length of the block, which begins when the URL `ready` answers without error."""
+    log = cwd / f"output-{secrets.token_hex(4)}.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=cwd,
+            env=outside_environment() | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, ready, log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ProcessError(f"{process.args!r} ended with {process.returncode}:\n{_end_of(log)}")
+        try:
+            if httpx.get(url, trust_env=False, timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise ProcessError(f"{url} did not answer in {START_TIMEOUT:.0f} s:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-3000:]
+
+
+def outside_environment() -> dict[str, str]:
+    """This process's environment without settings of the provider or of a proxy: neither is the tests'."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("IDP_") and not name.lower().endswith("_proxy")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in."""
+
+    id: str
+    email: str
+    password: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedProvider:
+    """`idp serve`, and the commands of its operator."""
+
+    issuer: str
+    directory: Path
+    environment: Mapping[str, str]
+
+    def cli(self, *arguments: str) -> dict[str, Any]:
+        """Run a command with `--json` and return what it prints."""
+        done = _idp(self.directory, self.environment, *arguments, "--json")
+        return json.loads(done)
+
+    def create_user(self, email: str, name: str = "Ada Lovelace") -> Account:
+        """Create an account with a verified address."""
+        password = secrets.token_urlsafe(12)
+        made = self.cli(
+            "user", "create", "--email", email, "--password", password, "--name", name, "--verified"
+        )
+        return Account(made["id"], made["email"], password, name)
+
+    def create_client(self, name: str, *options: str) -> dict[str, Any]:
+        """Register a client; `options` are those of `idp client create`."""
+        return self.cli("client", "create", "--name", name, *options)
+
+
+def _idp(directory: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "idp", *arguments],
+        check=False,
+        cwd=directory,
+        env=outside_environment() | dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ProcessError(f"idp {' '.join(arguments[:2])} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def running_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProvider]:
+    """This worker's `idp serve` on SQLite: make clients and accounts of your own in it."""
+    directory = tmp_path_factory.mktemp("provider")
+    port = free_port()
+    environment = {
+        "IDP_ISSUER": f"http://localhost:{port}",
+        "IDP_DATABASE_URL": f"sqlite:///{directory / 'idp.db'}",
+        "IDP_MASTER_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+    }
+    provider = ServedProvider(environment["IDP_ISSUER"], directory, environment)
+    _idp(directory, environment, "migrate")
+    command = [sys.executable, "-m", "idp", "serve", "--port", str(port)]
+    with running(command, f"http://127.0.0.1:{port}/readyz", directory, environment):
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def ada(running_provider: ServedProvider) -> Account:
+    """Somebody with an account at the running provider."""
+    return running_provider.create_user("ada@example.com")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDemo:
+    """`idp dev`: the provider in development mode, with the demo app."""
+
+    issuer: str
+    app_url: str
+    email: str
+    password: str
+
+
+@contextmanager
+def running_demo(directory: Path) -> Iterator[RunningDemo]:
+    """Run `idp dev` in an empty directory."""
+    from idp.dev import seed
+
+    port, demo_port = free_port(), free_port()
+    demo = RunningDemo(
+        f"http://localhost:{port}", f"http://localhost:{demo_port}", seed.DEMO_EMAIL, seed.DEMO_PASSWORD
+    )
+    command = [sys.executable, "-m", "idp", "dev", "--port", str(port), "--demo-port", str(demo_port)]
+    with (
+        running(command, f"http://127.0.0.1:{port}/readyz", directory),
+        _answering(f"http://127.0.0.1:{demo_port}/"),
+    ):
+        yield demo
+
+
+@contextmanager
+def _answering(url: str) -> Iterator[None]:
+    httpx.get(url, trust_env=False, timeout=START_TIMEOUT)  # its socket listens before anything answers
+    yield
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """This worker's demo, as a newcomer finds it."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as found:
+        yield found
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Starts an app as a process that ends with the test: `application(command, ready=url, **environment)`."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def start(command: Sequence[str | Path], *, ready: str, cwd: Path | None = None, **env: str) -> None:
+            stack.enter_context(running(command, ready, cwd or tmp_path, env))
+
+        yield start
