@@ -102,7 +102,7 @@ def read_compact(
     if key is None:
         raise InvalidToken("signed by no published key")
     try:
-        jws.deserialize_compact(token, key, registry=_OneAlgorithm(algorithms=[alg]))
+        jws.deserialize_compact(token, key, registry=AllowedAlgorithms(algorithms=[alg]))
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidToken(f"signature does not hold: {type(error).__name__}") from error
     return _read_object(token.split(".")[1], "payload")
@@ -132,7 +132,7 @@ def _read_object(segment: str, part: str) -> dict[str, Any]:
     return value
 
 
-class _OneAlgorithm(JWSRegistry):
+class AllowedAlgorithms(JWSRegistry):
     """joserfc's registry without its warning that RFC 9864 renames EdDSA: OpenID Connect clients know
     Ed25519 keys only under the old name, and only Ed25519 keys are kept for it."""
 

@@ -9,10 +9,13 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from idp.clock import Clock
 from idp.crypto import digest, equal
 from idp.oauth.redirect_uris import is_registered, origin_of
+from idp.oauth.uris import is_visible_ascii
 from idp.storage.database import Database
 from idp.storage.models import ClientRecord
 
 PUBLIC = "none"
+LONGEST_CLIENT_ID = 200
+"""Characters."""
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
@@ -128,6 +131,8 @@ class ClientRegistry:
         client = self.at_hand(client_id)
         if client is not None:
             return client
+        if not is_visible_ascii(client_id) or len(client_id) > LONGEST_CLIENT_ID:
+            return None  # no client has it, and a database may refuse to be asked (NUL, lone surrogates)
         async with self._database.reading() as uow:
             record = await uow.clients.get(client_id)
         self._clients.pop(client_id, None)

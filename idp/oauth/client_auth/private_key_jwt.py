@@ -1,5 +1,6 @@
 """A client signs an assertion with its own key (RFC 7523 §2.2, OIDC Core §9)."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +9,10 @@ import httpx
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet
-from joserfc.jws import JWSRegistry
 
 from idp.clock import Clock
 from idp.crypto import digest
+from idp.keys.signing import AllowedAlgorithms
 from idp.oauth.clients import Client
 from idp.oauth.errors import InvalidClientError
 from idp.oauth.http import CoreRequest
@@ -29,6 +30,8 @@ JWKS_TTL = 300
 """Seconds for which a fetched key set is believed."""
 JWKS_MIN_INTERVAL = 10
 """Seconds between two fetches, so that assertions with made-up key ids cause no traffic."""
+JWKS_TIMEOUT = 5.0
+"""Seconds for a whole key set to arrive."""
 
 
 class PrivateKeyJwt:
@@ -45,6 +48,7 @@ class PrivateKeyJwt:
         self._clock = clock
         self._http = http
         self._fetched: dict[str, tuple[float, KeySet]] = {}
+        self._failed: dict[str, float] = {}
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the `sub` of the assertion, not yet verified."""
@@ -64,11 +68,11 @@ class PrivateKeyJwt:
         assertion = request.form["client_assertion"]
         header = _unverified_header(assertion)
         key = await self._key(client, header)
-        registry = JWSRegistry(algorithms=list(ALGORITHMS))  # refuses other algorithms and unknown crit
+        registry = AllowedAlgorithms(algorithms=list(ALGORITHMS))  # refuses other algorithms and unknown crit
         try:
             verified = jws.deserialize_compact(assertion, key, registry=registry)
             claims = json.loads(verified.payload)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, TypeError) as error:
             raise InvalidClientError("The client assertion does not verify") from error
         expires_at = self._check_claims(claims, client.client_id)
         replay_key = f"jti:{digest(client.client_id + ' ' + claims['jti'])}"
@@ -94,7 +98,7 @@ class PrivateKeyJwt:
             value = claims.get(name, now)
             if not isinstance(value, int | float) or value > now + LEEWAY:
                 raise InvalidClientError("The client assertion is from the future")
-        if not isinstance(jti, str) or not jti:
+        if not isinstance(jti, str) or not jti or not jti.isprintable():
             raise InvalidClientError("The client assertion has no jti")
         return float(expires_at)
 
@@ -119,20 +123,31 @@ class PrivateKeyJwt:
         known = self._fetched.get(uri)
         if known and known[0] > self._clock.now() - max_age:
             return known[1]
+        if self._failed.get(uri, 0.0) > self._clock.now() - JWKS_MIN_INTERVAL:
+            raise InvalidClientError("The client's jwks_uri could not be read a moment ago")
         try:
-            async with self._http.stream("GET", uri, follow_redirects=False, timeout=5.0) as response:
-                response.raise_for_status()
-                body = b""
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_JWKS_BYTES:
-                        raise InvalidClientError("The client's jwks_uri answered with too much")
+            async with asyncio.timeout(JWKS_TIMEOUT):
+                body = await self._read(uri)
             keys = KeySet.import_key_set(json.loads(body))
-        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+        # TypeError and AttributeError: joserfc, on JSON that has nothing of a key set.
+        except (*_UNREADABLE, TypeError, AttributeError) as error:
+            self._failed[uri] = self._clock.now()
             raise InvalidClientError("The client's jwks_uri could not be read") from error
         self._fetched[uri] = (self._clock.now(), keys)
         return keys
 
+    async def _read(self, uri: str) -> bytes:
+        async with self._http.stream("GET", uri, follow_redirects=False, timeout=JWKS_TIMEOUT) as response:
+            response.raise_for_status()
+            body = b""
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_JWKS_BYTES:
+                    raise ValueError("more than any key set needs")
+        return body
+
+
+_UNREADABLE = (httpx.HTTPError, JoseError, KeyError, RecursionError, TimeoutError, ValueError)
 
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 
@@ -169,5 +184,5 @@ def _extract(assertion: str) -> jws.CompactSignature:
         raise InvalidClientError("The client assertion is malformed")
     try:
         return jws.extract_compact(assertion.encode())
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise InvalidClientError("The client assertion is malformed") from error

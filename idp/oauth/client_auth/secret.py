@@ -31,8 +31,8 @@ class ClientSecretPost:
     name = "client_secret_post"
 
     def client_id(self, request: CoreRequest) -> str | None:
-        """Return `client_id` when there is a `client_secret` beside it."""
-        return request.form.get("client_id") if "client_secret" in request.form else None
+        """Return `client_id` when there is a `client_secret`, which counts as this method without one too."""
+        return request.form.get("client_id", "") if "client_secret" in request.form else None
 
     async def verify(self, request: CoreRequest, client: Client) -> bool:
         """Compare `client_secret` with the client's secret."""
