@@ -1,0 +1,64 @@
+"""Client authentication on a SQLite database, without HTTP. Import the fixtures into a `conftest.py`."""
+
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote_plus
+
+import httpx
+import pytest
+
+from idp.clock import ManualClock
+from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
+from idp.oauth.clients import Client, ClientRegistry
+from idp.oauth.http import CoreRequest
+from idp.oauth.registration import NewClient, build_client
+from idp.storage.database import Database
+from idp.storage.ephemeral.table import TableStore
+
+ISSUER = "https://id.example.com"
+TOKEN_URL = f"{ISSUER}/token"
+REDIRECT_URI = "https://app.example.com/cb"
+
+
+def basic(name: str, secret: str) -> dict[str, str]:
+    """The Authorization header of client_secret_basic (RFC 6749 §2.3.1)."""
+    pair = f"{quote_plus(name)}:{quote_plus(secret)}".encode()
+    return {"authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+@dataclass
+class Reception:
+    """Registers clients, and takes requests that say they come from them."""
+
+    clock: ManualClock
+    database: Database
+    authentication: ClientAuthentication
+
+    async def register(self, client_id: str, **values: Any) -> str:
+        """Register a client and return its secret, or ""."""
+        new = NewClient(client_id, client_id=client_id, redirect_uris=(REDIRECT_URI,), **values)
+        record, secret = build_client(new, self.clock.now())
+        async with self.database.unit_of_work() as uow:
+            await uow.clients.add(record)
+        return secret or ""
+
+    async def authenticate(
+        self, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **options: bool
+    ) -> Client:
+        """Authenticate a request."""
+        request = CoreRequest("POST", TOKEN_URL, parameters=form or {}, headers=headers or {})
+        return await self.authentication.authenticate(request, **options)
+
+
+@pytest.fixture
+async def reception(new_database_url: Callable[[str], str]) -> AsyncIterator[Reception]:
+    """Where clients say who they are."""
+    clock = ManualClock()
+    database = Database(new_database_url("sqlite"))
+    store = TableStore(database, clock)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        methods = client_auth_methods((ISSUER, TOKEN_URL), store, clock, http)
+        yield Reception(clock, database, ClientAuthentication(ClientRegistry(database, clock), methods))
+    await database.close()
