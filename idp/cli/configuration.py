@@ -16,7 +16,8 @@ _INTRODUCTION = """# Configuration
 
 Every setting is an environment variable. The same name with `_FILE` reads the value from a file, as container
 secrets want it. A file `idp.toml` (or the one that `IDP_CONFIG` names) may hold them too:
-`IDP_TOKENS__CODE_TTL` is `code_ttl` in its table `[tokens]`. The environment is stronger than the file. An unknown name is refused.
+`IDP_TOKENS__CODE_TTL` is `code_ttl` in its table `[tokens]`.
+The environment is stronger than the file. An unknown name is refused.
 """
 
 

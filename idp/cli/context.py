@@ -89,11 +89,16 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def has_terminal() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask on the terminal; raise `InvalidValue` where there is none, `typer.Abort` for a no."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise InvalidValue(f"{question} Say so with --yes.")
     typer.confirm(question, abort=True, err=True)
 

@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(args=arguments, prog_name="idp", standalone_mode=False)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} See: idp {_command(arguments)}--help", 2)
+        return _fail(f"{error.format_message().rstrip('.')}. See: idp {_command(arguments)}--help", 2)
     except IdpError as error:
         if show:
             traceback.print_exc()

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.context import AsJson, Yes, confirm, open_database, print_fields, print_json, print_table, run
+from idp.cli.context import (
+    AsJson,
+    Yes,
+    confirm,
+    has_terminal,
+    open_database,
+    print_fields,
+    print_json,
+    print_table,
+    run,
+)
 from idp.cli.context import settings as read_settings
 from idp.errors import InvalidValue, NotFound
 
@@ -208,7 +218,7 @@ def _password(given: str | None, *, from_stdin: bool) -> str:
         return given
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise InvalidValue(
             "There is no terminal to ask for the password; give --password-stdin or --password.",
             field="password",

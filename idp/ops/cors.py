@@ -18,6 +18,7 @@ _ALLOW = (
     (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP"),
     (b"access-control-max-age", _MAX_AGE),
 )
+_NOT_ALLOWED = (_VARY,)
 _ANY_ORIGIN = ((b"access-control-allow-origin", b"*"),)
 _EXPOSE = (b"access-control-expose-headers", b"WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id")
 
@@ -53,12 +54,13 @@ class Cors:
         if path in self._open:
             allowed: tuple[tuple[bytes, bytes], ...] = _ANY_ORIGIN
         elif path in self._registered:
-            allowed = await self._for_origin(scope)
+            origin = headers_of(scope).get(b"origin")
+            allowed = _NOT_ALLOWED if origin is None else await self._for_origin(origin)
         else:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers_of(scope):
-            granted = len(allowed) > 1 or allowed is _ANY_ORIGIN
+            granted = allowed is not _NOT_ALLOWED
             await answer(send, 204 if granted else 403, headers=(*allowed, *_ALLOW) if granted else allowed)
             return
         # An error answered further out must be readable for the app as well.
@@ -71,10 +73,9 @@ class Cors:
 
         await self._app(scope, receive, send_marked)
 
-    async def _for_origin(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
-        origin = headers_of(scope).get(b"origin")
-        if origin is None or origin == b"null" or len(origin) > _LONGEST_ORIGIN:
-            return (_VARY,)
+    async def _for_origin(self, origin: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        if origin == b"null" or len(origin) > _LONGEST_ORIGIN:
+            return _NOT_ALLOWED
         if not await self._is_registered_origin(origin.decode("latin-1")):
-            return (_VARY,)
+            return _NOT_ALLOWED
         return ((b"access-control-allow-origin", origin), _EXPOSE, _VARY)
