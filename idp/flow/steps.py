@@ -89,10 +89,10 @@ class Login:
         session, request = situation.session, situation.request
         if session is None:
             return Reason("nobody is signed in in this browser", LoginRequiredError)
+        if situation.transaction.switching:  # before the proof: it may be that of the account to leave
+            return Reason("the person wants to use another account", LoginRequiredError)
         if situation.has_proof(self.name):
             return None
-        if situation.transaction.switching:
-            return Reason("the person wants to use another account", LoginRequiredError)
         if situation.prompted("login"):
             return Reason("the client asked for a new sign-in", LoginRequiredError)
         if request is None:
