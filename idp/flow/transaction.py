@@ -99,7 +99,12 @@ class Transactions:
 
     async def finish(self, transaction: Transaction) -> None:
         """Take the transaction away; raise `FlowError` for all but one of several who try."""
-        if await self._store.take(self._key(transaction.id)) is None:
+        taken = await self._store.take(self._key(transaction.id))
+        # Counted too: a page that loaded it before may save it after, which must not bring it back.
+        if (
+            taken is None
+            or await self._store.increment(f"tx-finished:{digest(transaction.id)}", self._ttl) > 1
+        ):
             raise _gone("the transaction was finished by another request")
 
     @staticmethod
