@@ -1,12 +1,13 @@
 """/login: the person proves who they are, or says which account to go on with."""
 
 from dataclasses import replace
+from math import ceil
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, Unavailable
+from idp.errors import FlowError, Throttled, Unavailable
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
@@ -104,7 +105,7 @@ class LoginPage:
         client_id = visit.client.client_id if visit.client else None
         try:
             if wait is not None:
-                raise Unavailable("Too many tries. Wait a moment, then try again.", retry_after=wait)
+                raise Throttled("Too many tries. Wait a moment, then try again.", retry_after=wait)
             user = await self._login.authenticate(email, password, address, client_id=client_id)
         except Unavailable as error:
             self._metrics.sign_in("throttled")
@@ -147,7 +148,9 @@ class LoginPage:
         csrf = desk.forms.token(visit.browser, PURPOSE, transaction.id)
         headers = dict(NO_STORE)
         if retry_after is not None:
-            headers["Retry-After"] = str(max(1, round(retry_after)))
+            headers["Retry-After"] = str(
+                max(1, ceil(retry_after))
+            )  # rounded down, the next try would be too soon
         view, targets = client_view(visit.client), form_targets(transaction)
         if (
             visit.session is not None
