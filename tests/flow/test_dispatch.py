@@ -1,0 +1,154 @@
+"""The decision, as a table: what was asked and what is proven on one side, what happens next on the other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
+from idp.flow.steps import SignedIn, Situation
+from idp.flow.transaction import Proof, Transaction
+from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.claims import ClaimsRequest
+from idp.oauth.clients import Client
+
+NOW = 1_800_000_000.0
+ALICE = SignedIn("session-1", "alice", NOW - 100, "urn:idp:acr:1", ("pwd",))
+
+
+def client(**metadata: Any) -> Client:
+    return Client(
+        client_id="app",
+        name="App",
+        secret_digest=None,
+        auth_method="client_secret_basic",
+        redirect_uris=("https://app.example/cb",),
+        post_logout_redirect_uris=(),
+        grant_types=frozenset({"authorization_code"}),
+        scopes=("openid", "email"),
+        audiences=(),
+        metadata=metadata,
+    )
+
+
+def asked(**request: Any) -> AuthorizationRequest:
+    return AuthorizationRequest("app", "https://app.example/cb", **({"scopes": ("openid",)} | request))
+
+
+def proof(step: str, decision: str = "done", session_id: str = "session-1") -> Proof:
+    return Proof(step, "alice", session_id, decision, NOW)
+
+
+def decide(
+    request: AuthorizationRequest | None,
+    *proofs: Proof,
+    session: SignedIn | None = ALICE,
+    consented: frozenset[str] = frozenset({"openid"}),
+    consented_claims: frozenset[str] = frozenset(),
+    app: Client | None = None,
+    **state: Any,
+) -> Decision:
+    by_step: Mapping[str, Proof] = {p.step: p for p in proofs}
+    transaction = Transaction("tx", "browser", request, NOW, by_step, **state)
+    known = None if request is None else app or client()
+    return dispatch(Situation(transaction, known, session, consented, consented_claims, NOW))
+
+
+def outcome(decision: Decision) -> str:
+    if isinstance(decision, GoTo):
+        return f"go to {decision.step.name}"
+    return f"refuse {decision.error.error}" if isinstance(decision, Refuse) else "issue"
+
+
+CASES = {
+    "nobody signed in": (decide(asked(), session=None), "go to login"),
+    "signed in and allowed before": (decide(asked()), "issue"),
+    "a scope not allowed before": (decide(asked(scopes=("openid", "email"))), "go to consent"),
+    "first party": (decide(asked(), consented=frozenset(), app=client(first_party=True)), "issue"),
+    "first party that asks for consent": (
+        decide(asked(prompts=("consent",)), app=client(first_party=True)),
+        "go to consent",
+    ),
+    "a claim not allowed before": (
+        decide(asked(claims=ClaimsRequest(userinfo={"email": None}))),
+        "go to consent",
+    ),
+    "a claim allowed before": (
+        decide(asked(claims=ClaimsRequest(userinfo={"email": None})), consented_claims=frozenset({"email"})),
+        "issue",
+    ),
+    "prompt=login": (decide(asked(prompts=("login",))), "go to login"),
+    "prompt=login, done": (decide(asked(prompts=("login",)), proof("login")), "issue"),
+    "prompt=login, done in another session": (
+        decide(asked(prompts=("login",)), proof("login", session_id="session-0")),
+        "go to login",
+    ),
+    "prompt=login, another step's proof": (
+        decide(asked(prompts=("login",)), proof("consent", "allow"), proof("select_account")),
+        "go to login",
+    ),
+    "prompt=consent": (decide(asked(prompts=("consent",))), "go to consent"),
+    "prompt=consent, allowed": (decide(asked(prompts=("consent",)), proof("consent", "allow")), "issue"),
+    "consent denied": (decide(asked(), proof("consent", "deny")), "refuse access_denied"),
+    "prompt=select_account": (decide(asked(prompts=("select_account",))), "go to select_account"),
+    "prompt=select_account, nobody there": (
+        decide(asked(prompts=("select_account",)), session=None),
+        "go to login",
+    ),
+    "prompt=select_account, chosen": (
+        decide(asked(prompts=("select_account",)), proof("select_account")),
+        "issue",
+    ),
+    "prompt=select_account, just signed in": (
+        decide(asked(prompts=("select_account",)), proof("login")),
+        "issue",
+    ),
+    "prompt=select_account login, chosen": (
+        decide(asked(prompts=("select_account", "login")), proof("select_account")),
+        "go to login",
+    ),
+    "switching": (decide(asked(), switching=True), "go to login"),
+    "switching after a sign-in in this very transaction": (
+        decide(asked(), proof("login"), switching=True),
+        "go to login",
+    ),
+    "max_age held": (decide(asked(max_age=100)), "issue"),
+    "max_age past": (decide(asked(max_age=99)), "go to login"),
+    "max_age past, signed in again": (decide(asked(max_age=0), proof("login")), "issue"),
+    "another person expected": (decide(asked(subject_hint="bob")), "go to login"),
+    "another person expected than signed in": (
+        decide(asked(subject_hint="bob"), proof("login")),
+        "refuse login_required",
+    ),
+    "the person expected": (decide(asked(subject_hint="alice")), "issue"),
+    "essential acr out of reach": (
+        decide(asked(claims=ClaimsRequest(id_token={"acr": {"essential": True, "values": ["gold"]}}))),
+        "refuse unmet_authentication_requirements",
+    ),
+    "voluntary acr out of reach": (
+        decide(asked(claims=ClaimsRequest(id_token={"acr": {"values": ["gold"]}}))),
+        "issue",
+    ),
+    "cancelled": (decide(asked(), cancelled=True), "refuse access_denied"),
+    "none, all proven": (decide(asked(prompts=("none",))), "issue"),
+    "none, nobody signed in": (decide(asked(prompts=("none",)), session=None), "refuse login_required"),
+    "none, max_age past": (decide(asked(prompts=("none",), max_age=1)), "refuse login_required"),
+    "none, another person": (decide(asked(prompts=("none",), subject_hint="bob")), "refuse login_required"),
+    "none, consent missing": (
+        decide(asked(prompts=("none",)), consented=frozenset()),
+        "refuse consent_required",
+    ),
+    "by themselves, not signed in": (decide(None, session=None), "go to login"),
+    "by themselves, signed in": (decide(None), "issue"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_asked_and_proven_decides_what_comes_next(case: str) -> None:
+    decision, expected = CASES[case]
+    assert outcome(decision) == expected
+
+
+def test_a_list_of_steps_without_a_sign_in_issues_nothing() -> None:
+    situation = Situation(Transaction("tx", "browser", asked(), NOW), client(), None, now=NOW)
+    assert outcome(dispatch(situation, steps=())) == "refuse login_required"

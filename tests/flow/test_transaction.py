@@ -1,0 +1,90 @@
+"""Transactions: bound to one browser, alive for a while, finished once."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from idp.errors import FlowError
+from idp.flow.transaction import Proof, Transaction, Transactions
+from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.claims import ClaimsRequest
+from idp.storage.ephemeral.table import TableStore
+from tests.support.provider import RunningProvider
+
+TTL = 1800
+REQUEST = AuthorizationRequest(
+    "app",
+    "https://app.example/cb",
+    scopes=("openid", "email"),
+    prompts=("login",),
+    max_age=0,
+    acr_values=("gold",),
+    claims=ClaimsRequest(id_token={"acr": {"essential": True}}),
+)
+PROOF = Proof("login", "alice", "session-1", "authenticated", 1.0)
+
+
+@pytest.fixture
+async def transactions(provider: RunningProvider) -> Transactions:
+    return Transactions(TableStore(provider.database, provider.clock), provider.clock, TTL)
+
+
+async def test_a_transaction_comes_back_as_it_was_saved(transactions: Transactions) -> None:
+    begun = await transactions.begin(REQUEST, "cookie")
+    changed = replace(begun.with_proof(PROOF), switching=True)
+    await transactions.save(changed)
+    assert await transactions.load(begun.id, "cookie") == changed
+
+
+def test_a_request_survives_being_written_and_read() -> None:
+    transaction = Transaction("tx", "browser", REQUEST, 1.0, {"login": PROOF})
+    assert Transaction.from_json(transaction.to_json()) == transaction
+
+
+def test_a_proof_counts_only_in_the_session_it_was_given_in() -> None:
+    """Keycloak CVE-2026-18963: a proof taken for what it does not prove."""
+    transaction = Transaction("tx", "browser", REQUEST, 1.0).with_proof(PROOF)
+    assert transaction.proof("login", "session-1") == PROOF
+    assert transaction.proof("login", "session-2") is None
+    assert transaction.proof("login", None) is None
+    assert transaction.proof("consent", "session-1") is None
+
+
+@pytest.mark.parametrize("cookie", ["another", None, ""])
+async def test_another_browser_cannot_load_it(transactions: Transactions, cookie: str | None) -> None:
+    """Dex CVE-2022-39222: known by its id alone."""
+    begun = await transactions.begin(REQUEST, "cookie")
+    with pytest.raises(FlowError):
+        await transactions.load(begun.id, cookie)
+
+
+async def test_it_lives_its_time_and_no_longer_however_often_it_is_saved(
+    transactions: Transactions, provider: RunningProvider
+) -> None:
+    begun = await transactions.begin(REQUEST, "cookie")
+    provider.clock.advance(TTL - 1)
+    await transactions.save(begun)
+    assert await transactions.load(begun.id, "cookie") == begun
+    provider.clock.advance(2)
+    with pytest.raises(FlowError, match="expired"):
+        await transactions.load(begun.id, "cookie")
+    await transactions.save(begun)
+    with pytest.raises(FlowError, match="expired"):
+        await transactions.load(begun.id, "cookie")
+
+
+async def test_of_many_who_finish_it_one_succeeds(transactions: Transactions) -> None:
+    begun = await transactions.begin(REQUEST, "cookie")
+    results = await asyncio.gather(*(transactions.finish(begun) for _ in range(20)), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["FlowError"] * 19 + ["NoneType"]
+
+
+async def test_what_was_finished_cannot_be_finished_again_when_a_late_page_saves_it(
+    transactions: Transactions,
+) -> None:
+    begun = await transactions.begin(REQUEST, "cookie")
+    await transactions.finish(begun)
+    await transactions.save(begun.with_proof(PROOF))
+    with pytest.raises(FlowError, match="finished already"):
+        await transactions.finish(begun)
