@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from idp.oauth.scopes import STANDARD_CLAIMS
@@ -25,8 +26,11 @@ class ClaimsRequest:
             return cls()
         if len(text) > MAX_CLAIMS_LENGTH:
             raise ValueError("too long")
+        if "\\u0000" in text:  # PostgreSQL stores neither this nor what `_finite` and `encode` refuse
+            raise ValueError("has a null character")
         try:
-            document = json.loads(text)
+            document = json.loads(text, parse_constant=_finite, parse_float=_finite)
+            json.dumps(document, ensure_ascii=False).encode()  # halves of surrogate pairs cannot be encoded
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
         return cls.from_document(document)
@@ -40,7 +44,9 @@ class ClaimsRequest:
 
     @staticmethod
     def _member(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-        member = document.get(name) or {}
+        member = document.get(name)
+        if member is None:
+            return {}
         if not isinstance(member, dict):
             raise ValueError(f"{name} is not an object")  # noqa: TRY004  as above
         for request in member.values():
@@ -73,3 +79,10 @@ class ClaimsRequest:
             return ()
         values = request.get("values", [request.get("value")])
         return tuple(v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is not finite")
+    return number
