@@ -101,15 +101,16 @@ class Transactions:
         """Take the transaction away; raise `FlowError` for all but one of several who try."""
         taken = await self._store.take(self._key(transaction.id))
         # Counted too: a page that loaded it before may save it after, which must not bring it back.
-        if (
-            taken is None
-            or await self._store.increment(f"tx-finished:{digest(transaction.id)}", self._ttl) > 1
-        ):
+        if taken is None or await self._store.increment(self._finished(transaction.id), self._ttl) > 1:
             raise _gone("the transaction was finished by another request")
 
     @staticmethod
     def _key(transaction_id: str) -> str:
         return f"tx:{digest(transaction_id)}"
+
+    @staticmethod
+    def _finished(transaction_id: str) -> str:
+        return f"tx-finished:{digest(transaction_id)}"
 
     @staticmethod
     def _bound(data: bytes | None, browser: str | None) -> Transaction:

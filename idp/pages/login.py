@@ -148,9 +148,8 @@ class LoginPage:
         csrf = desk.forms.token(visit.browser, PURPOSE, transaction.id)
         headers = dict(NO_STORE)
         if retry_after is not None:
-            headers["Retry-After"] = str(
-                max(1, ceil(retry_after))
-            )  # rounded down, the next try would be too soon
+            # Rounded up: a moment less, and the next try would be too soon.
+            headers["Retry-After"] = str(max(1, ceil(retry_after)))
         view, targets = client_view(visit.client), form_targets(transaction)
         if (
             visit.session is not None
