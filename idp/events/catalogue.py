@@ -142,3 +142,53 @@ class KeysRotated(Event):
     reason: str
     dropped: tuple[str, ...] = ()
     """Key ids that are no longer published from this moment (emergency)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailVerified(Event):
+    """A person showed that they read mail at their address."""
+
+    name = "user.email_verified"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailChanged(Event):
+    """An account got another address."""
+
+    name = "user.email_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileChanged(Event):
+    """A person changed claims about themselves; `what` names them, never their values."""
+
+    name = "user.profile_changed"
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentWithdrawn(Event):
+    """A person took an app's access away."""
+
+    name = "consent.withdrawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDeleted(Event):
+    """A person deleted their account; it goes for good after the grace period."""
+
+    name = "user.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRestored(Event):
+    """A person brought their deleted account back."""
+
+    name = "user.restored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationMade(Event):
+    """Somebody was invited to make an account."""
+
+    name = "invitation.made"

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from idp.clock import Clock
-from idp.errors import NotFound
+from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import PasswordChanged, UserCreated, UserDisabled
 from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
+
+LONGEST_NAME = 100
+"""Characters of a person's name."""
 
 
 class Accounts:
@@ -92,6 +95,19 @@ class Accounts:
             return None
         check_acceptable(password)
         return await self._hasher.hash(password)
+
+
+def claim_name(text: str, *, field: str = "name") -> str:
+    """Return a person's name as it is kept; raise `InvalidValue` for one that could deceive.
+
+    It is shown in mails and on pages, so it has no control characters and no web address.
+    """
+    name = " ".join(text.split())
+    if len(name) > LONGEST_NAME:
+        raise InvalidValue(f"A name can have at most {LONGEST_NAME} characters.", field=field)
+    if not name.isprintable() or "://" in name or "@" in name:
+        raise InvalidValue("A name has no control characters, web address or @.", field=field)
+    return name
 
 
 async def _existing(uow: UnitOfWork, user_id: str) -> User:

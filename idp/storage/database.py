@@ -190,12 +190,17 @@ class Database:
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url, connect_args={"timeout": settings.timeout})
+        engine = create_async_engine(
+            url,
+            hide_parameters=True,  # an error must not carry what was to be stored
+            connect_args={"timeout": settings.timeout},
+        )
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
         return engine
     return create_async_engine(
         url,
+        hide_parameters=True,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
         pool_timeout=settings.timeout,

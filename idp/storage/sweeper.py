@@ -28,6 +28,7 @@ from idp.storage.models import (
     OutboxMail,
     RefreshToken,
     RevokedToken,
+    User,
 )
 from idp.storage.repositories._rows import changed, table_of
 
@@ -57,6 +58,8 @@ class Rule:
 
 
 RULES = (
+    # Deleted by their owners, and past the grace period: everything of theirs goes along.
+    Rule(User, User.id, lambda now: User.delete_at <= now),
     Rule(EphemeralEntry, EphemeralEntry.key, lambda now: EphemeralEntry.expires_at <= now),
     Rule(RevokedToken, RevokedToken.jti, lambda now: RevokedToken.expires_at <= now),
     # Tokens before grants, so that deleting a grant has few tokens to take along.

@@ -557,8 +557,11 @@ class TestOutboxMails:
             await uow.mails.mark_failed(waiting.id, "busy " * 200, NOW + 60)
             await uow.mails.mark_failed(hopeless.id, "no such mailbox", None)
         async with database.unit_of_work() as uow:
-            assert [each.recipient for each in await uow.mails.due(NOW, 10)] == ["due"]
-            assert [each.recipient for each in await uow.mails.due(NOW + 60, 10)] == ["due", "waiting"]
+            claimed = [each.recipient for each in await uow.mails.claim(NOW, lease=30, limit=10)]
+            assert claimed == ["due"]
+            assert await uow.mails.claim(NOW + 29, lease=30, limit=10) == ()
+            claimed = [each.recipient for each in await uow.mails.claim(NOW + 60, lease=30, limit=10)]
+            assert sorted(claimed) == ["due", "waiting"]
             recent = {each.recipient: each for each in await uow.mails.recent(10)}
         assert recent["hopeless"].next_try_at == math.inf
         assert (recent["waiting"].tries, len(recent["waiting"].last_error)) == (1, 400)
@@ -570,10 +573,8 @@ class TestOutboxMails:
                 await uow.mails.add(mail(f"{number}"))
 
         async def send_two(uow: UnitOfWork, _number: int) -> list[str]:
-            mails = await uow.mails.due(NOW, 2)
+            mails = await uow.mails.claim(NOW, lease=60, limit=2)
             await asyncio.sleep(0.05)
-            for each in mails:
-                await uow.mails.mark_sent(each.id, NOW)
             return [each.recipient for each in mails]
 
         sent = [name for names in await at_once(database, 2, send_two) for name in names]  # type: ignore[attr-defined]

@@ -22,19 +22,28 @@ class OutboxMails:
         """Add a mail; it is written with the commit."""
         self._session.add(mail)
 
-    async def due(self, now: float, limit: int) -> Sequence[OutboxMail]:
-        """Return up to `limit` mails to send now, and hold them: no other worker sees them meanwhile.
+    async def claim(self, now: float, lease: float, limit: int) -> Sequence[OutboxMail]:
+        """Return up to `limit` mails to send now, and put them off by `lease` seconds for everybody else.
 
-        On SQLite the unit of work itself keeps others out, while it lasts.
+        Commit before sending: no lock is held while a mail server takes its time, and if this worker dies
+        another one takes the mails up when the lease is over.
         """
-        statement = (
-            select(OutboxMail)
+        due = (
+            select(OutboxMail.id)
             .where(OutboxMail.sent_at.is_(None), OutboxMail.next_try_at <= now)
             .order_by(OutboxMail.next_try_at, OutboxMail.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return (await self._session.scalars(statement)).all()
+        ids = (await self._session.scalars(due)).all()
+        statement = (
+            update(OutboxMail)
+            .where(OutboxMail.id.in_(ids), OutboxMail.next_try_at <= now)
+            .values(next_try_at=now + lease)
+            .returning(OutboxMail)
+            .execution_options(synchronize_session=False)
+        )
+        return (await self._session.scalars(statement)).all() if ids else ()
 
     async def recent(self, limit: int) -> Sequence[OutboxMail]:
         """Return the latest mails, newest first, sent or not."""

@@ -61,6 +61,15 @@ class BrowserSessions:
             statement = statement.where(BrowserSession.id != except_id)
         return await changed(self._session, statement.values(ended_at=now))
 
+    async def all_for_user(self, user_id: str) -> Sequence[BrowserSession]:
+        """Return every session of a person that is still kept, the latest first."""
+        statement = (
+            select(BrowserSession)
+            .where(BrowserSession.user_id == user_id)
+            .order_by(BrowserSession.created_at.desc(), BrowserSession.id)
+        )
+        return (await self._session.scalars(statement)).all()
+
     async def live_for_user(self, user_id: str, now: float, idle_ttl: float) -> Sequence[BrowserSession]:
         """Return a person's sessions that have neither ended nor expired, last used first."""
         statement = (

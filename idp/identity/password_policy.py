@@ -1,0 +1,133 @@
+"""Which passwords are taken (NIST SP 800-63B §3.1.1.2): long enough, and not one that everybody tries."""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import anyio.to_thread
+import httpx
+import structlog
+
+from idp.config import Passwords
+from idp.errors import InvalidValue
+from idp.identity.passwords import LONGEST
+
+log = structlog.get_logger("idp.passwords")
+
+SAMPLED = 72
+"""Characters that are looked at for strength; more are not weaker, and would only take time."""
+BREACH_TIMEOUT = 2.0
+"""Seconds to wait for the range API; without an answer the password is taken."""
+
+WORDS = ("very weak", "weak", "fair", "good", "strong")
+_KINDS = {
+    "upper": ("an upper-case letter", str.isupper),
+    "lower": ("a lower-case letter", str.islower),
+    "digit": ("a digit", str.isdigit),
+    "symbol": ("a symbol", lambda character: not character.isalnum()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How long a password would withstand guessing: `score` 0 to 4, in a word, with what would help."""
+
+    score: int
+    word: str
+    advice: tuple[str, ...] = ()
+
+
+class PasswordPolicy:
+    """Judges passwords that people choose."""
+
+    def __init__(self, settings: Passwords, http: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._http = http
+
+    @property
+    def min_length(self) -> int:
+        """The fewest characters, for the forms."""
+        return self._settings.min_length
+
+    @property
+    def rule(self) -> str:
+        """The rules in a sentence."""
+        kinds = [_KINDS[kind][0] for kind in self._settings.require]
+        extra = f", with {', '.join(kinds)}" if kinds else ""
+        return f"At least {self._settings.min_length} characters{extra}."
+
+    async def check(self, password: str, about: Sequence[str] = ()) -> None:
+        """Raise `InvalidValue` with the reason when the password is refused.
+
+        `about` are things that an attacker would try first: the person's address and name.
+        """
+        text = unicodedata.normalize("NFKC", password)
+        if len(text) < self._settings.min_length:
+            raise _refused(f"Use at least {self._settings.min_length} characters.")
+        if len(text) > LONGEST:
+            raise _refused(f"Use at most {LONGEST} characters.")
+        for kind in self._settings.require:
+            name, is_kind = _KINDS[kind]
+            if not any(map(is_kind, text)):
+                raise _refused(f"Use {name} too.")
+        lowered = text.casefold()
+        if lowered in _common_passwords() or len(set(lowered)) <= 2:
+            raise _refused("This is one of the passwords that are tried first. Choose another.")
+        if any(len(word) >= 4 and lowered == word.casefold() for word in _parts(about)):
+            raise _refused("This is your name or address. Choose something nobody knows of you.")
+        if self._settings.refuse_breached and await self._is_breached(text):
+            raise _refused("This password is in a list of leaked ones. Choose another.")
+
+    async def strength(self, password: str, about: Sequence[str] = ()) -> Strength:
+        """Return a verdict on a password, refused or not."""
+        text = unicodedata.normalize("NFKC", password)[:SAMPLED]
+        if not text:
+            return Strength(0, WORDS[0])
+        return await anyio.to_thread.run_sync(_estimate, text, list(_parts(about)))
+
+    async def _is_breached(self, text: str) -> bool:
+        """Ask the range API (k-anonymity: it learns five hex digits). No answer means no."""
+        sha1 = hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
+        try:
+            response = await self._http.get(
+                self._settings.breach_api + sha1[:5],
+                headers={"Add-Padding": "true"},
+                timeout=BREACH_TIMEOUT,
+            )
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            log.warning("the range API of leaked passwords did not answer", error=repr(error))
+            return False
+        wanted = sha1[5:]
+        for line in response.text.splitlines():
+            suffix, _, count = line.partition(":")
+            if suffix.strip().upper() == wanted and count.strip() not in {"", "0"}:
+                return True
+        return False
+
+
+def _refused(reason: str) -> InvalidValue:
+    return InvalidValue(reason, field="password")
+
+
+def _parts(about: Sequence[str]) -> set[str]:
+    whole = {word for word in about if word}
+    return whole | {part for word in whole for part in word.replace("@", " ").replace(".", " ").split()}
+
+
+@lru_cache(maxsize=1)
+def _common_passwords() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # thirty thousand words, read when first needed
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def _estimate(text: str, about: list[str]) -> Strength:
+    from zxcvbn import zxcvbn
+
+    result = zxcvbn(text, user_inputs=about, max_length=SAMPLED)
+    feedback = result["feedback"]
+    advice = (feedback["warning"], *feedback["suggestions"])
+    return Strength(result["score"], WORDS[result["score"]], tuple(text for text in advice if text))

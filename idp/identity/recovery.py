@@ -1,0 +1,84 @@
+"""A forgotten password: a mail to the address, and a new password by its link."""
+
+from idp.clock import Clock
+from idp.errors import InvalidValue
+from idp.events.audit import record
+from idp.events.catalogue import EmailVerified, PasswordChanged
+from idp.identity.addresses import email_key
+from idp.identity.mail import Mailer
+from idp.identity.password_policy import PasswordPolicy
+from idp.identity.passwords import PasswordHasher
+from idp.identity.tickets import RESET_PASSWORD, MailThrottle, Tickets
+from idp.storage.database import Database
+from idp.storage.models import User
+
+LINK_DEAD = "This link has been used or has expired. Ask for a new one."
+
+
+class Recovery:
+    """Resets passwords. It proves an address and nothing else: a second factor that is due stays due."""
+
+    def __init__(
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        policy: PasswordPolicy,
+        tickets: Tickets,
+        throttle: MailThrottle,
+        mailer: Mailer,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._policy = policy
+        self._tickets = tickets
+        self._throttle = throttle
+        self._mailer = mailer
+        self._clock = clock
+
+    async def ask(self, email: str, *, link_query: str = "") -> None:
+        """Send the mail if the address has an account; the same answer if not.
+
+        Raises `InvalidValue` for what is no address, and `Throttled`, known address or not.
+        """
+        key = email_key(email)
+        await self._throttle.check(RESET_PASSWORD, key)
+        async with self._database.unit_of_work() as uow:
+            user = await uow.users.by_email_key(key)
+            if user is None or user.disabled_at is not None:
+                return
+            issued = await self._tickets.issue(uow, user.id, RESET_PASSWORD, user.email)
+            path = f"/recover/reset?token={issued.token}{link_query}"
+            await self._mailer.queue(uow, "reset_password", user.email, user=user, path=path)
+
+    async def owner(self, token: str) -> User | None:
+        """Return whose password a link resets, if it still does."""
+        async with self._database.reading() as uow:
+            ticket = await self._tickets.look_up(uow, token, RESET_PASSWORD)
+            return await uow.users.get(ticket.user_id) if ticket else None
+
+    async def reset(self, token: str, password: str, *, address: str = "") -> User:
+        """Set a new password and end every session and grant; raise `InvalidValue` when the link is dead
+        or the password refused (the link then stays good)."""
+        owner = await self.owner(token)
+        if owner is None:
+            raise InvalidValue(LINK_DEAD, field="token")
+        await self._policy.check(password, (owner.email, str(owner.profile.get("name", ""))))
+        hashed = await self._hasher.hash(password)
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            ticket = await self._tickets.redeem_token(uow, token, RESET_PASSWORD)
+            user = await uow.users.get(ticket.user_id) if ticket else None
+            if ticket is None or user is None or user.disabled_at is not None or user.email != ticket.email:
+                raise InvalidValue(LINK_DEAD, field="token")
+            user.password_hash = hashed
+            if not user.email_verified:  # the link was read there
+                user.email_verified = True
+                user.updated_at = now
+                await record(uow, EmailVerified(user_id=user.id, address=address), now)
+            await uow.users.save(user)
+            await uow.sessions.end_all_for_user(user.id, now)
+            await uow.grants.revoke_for_user(user.id, now)
+            await record(uow, PasswordChanged(user_id=user.id, address=address), now)
+            await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
+        return user

@@ -1,0 +1,358 @@
+"""What people do with their own account while signed in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from idp.clock import Clock
+from idp.config import Accounts as AccountSettings
+from idp.errors import Conflict, InvalidValue, NotFound
+from idp.events.audit import record
+from idp.events.catalogue import (
+    AccountDeleted,
+    AccountRestored,
+    ConsentWithdrawn,
+    EmailChanged,
+    PasswordChanged,
+    ProfileChanged,
+)
+from idp.identity.accounts import claim_name
+from idp.identity.addresses import email_key
+from idp.identity.claims import standard_claims
+from idp.identity.mail import Mailer
+from idp.identity.password_policy import PasswordPolicy
+from idp.identity.passwords import PasswordHasher
+from idp.identity.throttle import SignInThrottle
+from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Tickets
+from idp.storage.database import Database, UnitOfWork
+from idp.storage.models import User
+
+LONGEST_TEXT = 200
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164, as OIDC Core §5.1 recommends
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
+_BIRTHDATE = re.compile(r"(\d{4}|0000)(-\d{2}-\d{2})?")
+ADDRESS_MEMBERS = ("street_address", "locality", "region", "postal_code", "country")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app that a person has given access."""
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...]
+    since: float
+
+
+class SelfService:
+    """Profile, address, password, apps, data, deletion."""
+
+    def __init__(
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        policy: PasswordPolicy,
+        tickets: Tickets,
+        mail_throttle: MailThrottle,
+        sign_in_throttle: SignInThrottle,
+        mailer: Mailer,
+        settings: AccountSettings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._policy = policy
+        self._tickets = tickets
+        self._mail_throttle = mail_throttle
+        self._sign_in_throttle = sign_in_throttle
+        self._mailer = mailer
+        self._settings = settings
+        self._clock = clock
+
+    async def get(self, user_id: str) -> User:
+        """Return the account; raise `NotFound` when it is gone or disabled."""
+        async with self._database.reading() as uow:
+            return await _own(uow, user_id)
+
+    async def update_profile(self, user_id: str, changes: Mapping[str, Any]) -> User:
+        """Change standard claims (OIDC Core §5.1); an empty value removes one. Raise `InvalidValue` with the
+        field for a value that is refused or a claim that is not the person's to set."""
+        cleaned = {name: _clean(name, value) for name, value in changes.items()}
+        async with self._database.unit_of_work() as uow:
+            user = await _own(uow, user_id)
+            profile = {**user.profile, **cleaned}
+            if cleaned.get("phone_number", user.profile.get("phone_number")) != user.profile.get(
+                "phone_number"
+            ):
+                profile["phone_number_verified"] = False
+            user.profile = {name: value for name, value in profile.items() if value not in (None, "", {})}
+            if "phone_number" not in user.profile:
+                user.profile.pop("phone_number_verified", None)
+            user.updated_at = self._clock.now()
+            await uow.users.save(user)
+            await record(uow, ProfileChanged(user_id=user_id, what=tuple(sorted(cleaned))), user.updated_at)
+            return user
+
+    async def ask_email_change(self, user_id: str, email: str) -> None:
+        """Send a link and a code to the new address. The same answer when the address is taken: its owner
+        is told instead."""
+        key = email_key(email)
+        await self._mail_throttle.check(CHANGE_EMAIL, user_id)
+        await self._mail_throttle.check(CHANGE_EMAIL, key)
+        async with self._database.unit_of_work() as uow:
+            user = await _own(uow, user_id)
+            if key == user.email_key:
+                raise InvalidValue("This is your address already.", field="email")
+            taken = await uow.users.by_email_key(key)
+            if taken is not None:
+                await self._mailer.queue(uow, "already_registered", taken.email, user=taken, path="/recover")
+                return
+            issued = await self._tickets.issue(uow, user.id, CHANGE_EMAIL, email.strip())
+            path = f"/account/email/confirm?token={issued.token}"
+            await self._mailer.queue(
+                uow, "change_email", email.strip(), user=user, path=path, code=issued.code
+            )
+
+    async def confirm_email_change(
+        self, *, token: str | None = None, user_id: str | None = None, code: str | None = None
+    ) -> User:
+        """Change the address by link (`token`), or by code while signed in (`user_id` and `code`)."""
+        user = None
+        async with self._database.unit_of_work() as uow:
+            if token is not None:
+                ticket = await self._tickets.redeem_token(uow, token, CHANGE_EMAIL)
+            else:
+                ticket = await self._tickets.redeem_code(uow, user_id or "nobody", CHANGE_EMAIL, code or "")
+            if ticket is not None:
+                user = await _own(uow, ticket.user_id)
+                await self._change_email(uow, user, ticket.email)
+        # Raised only here: a wrong code has been counted and must stay so.
+        if user is None:
+            raise InvalidValue("This link or code is wrong, has been used or has expired.", field="code")
+        return user
+
+    async def _change_email(self, uow: UnitOfWork, user: User, email: str) -> None:
+        old, now = user.email, self._clock.now()
+        user.email, user.email_key = email, email_key(email)
+        user.email_verified = True
+        user.updated_at = now
+        try:
+            await uow.users.save(user)
+        except Conflict as error:
+            raise InvalidValue("This address cannot be used.", field="email") from error
+        await record(uow, EmailChanged(user_id=user.id), now)
+        await self._mailer.queue(uow, "email_changed", old, user=user, path="/account", new_email=email)
+
+    async def change_password(
+        self,
+        user_id: str,
+        current: str,
+        new: str,
+        *,
+        keep_session: str | None,
+        end_others: bool = True,
+        address: str = "",
+    ) -> None:
+        """Change the password; the current one is asked, under the throttle of the sign-in page.
+
+        With `end_others` every other session and every grant ends. An account without a password has
+        nothing to ask for: the caller has made sure of a recent sign-in.
+        """
+        user = await self.get(user_id)
+        if user.password_hash is not None:
+            await self._check_password(user, current, address)
+        await self._policy.check(new, (user.email, str(user.profile.get("name", ""))))
+        hashed = await self._hasher.hash(new)
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _own(uow, user_id)
+            user.password_hash = hashed
+            await uow.users.save(user)
+            if end_others:
+                await uow.sessions.end_all_for_user(user_id, now, keep_session)
+                await uow.grants.revoke_for_user(user_id, now)
+            await record(uow, PasswordChanged(user_id=user_id, address=address), now)
+            await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
+
+    async def _check_password(self, user: User, password: str, address: str) -> None:
+        await self._sign_in_throttle.check(user.email_key, address)
+        if not await self._hasher.verify(user.password_hash, password):
+            raise InvalidValue("Your current password is not right.", field="current_password")
+        await self._sign_in_throttle.succeeded(user.email_key, address)
+
+    async def apps(self, user_id: str) -> list[App]:
+        """Return the apps that have access: a remembered consent or a grant that stands."""
+        async with self._database.reading() as uow:
+            consents = await uow.consents.for_user(user_id)
+            grants = await uow.grants.active_for_user(user_id, self._clock.now())
+            found: dict[str, App] = {}
+            since: dict[str, float] = {c.client_id: c.granted_at for c in consents}
+            scopes: dict[str, set[str]] = {c.client_id: set(c.scopes) for c in consents}
+            for grant in grants:
+                since[grant.client_id] = min(since.get(grant.client_id, grant.created_at), grant.created_at)
+                scopes.setdefault(grant.client_id, set()).update(grant.scope.split())
+            for client_id, moment in since.items():
+                client = await uow.clients.get(client_id)
+                if client is not None:
+                    names = tuple(sorted(scopes[client_id]))
+                    found[client_id] = App(client_id, client.client_name, names, moment)
+        return sorted(found.values(), key=lambda app: app.name.casefold())
+
+    async def revoke_app(self, user_id: str, client_id: str) -> None:
+        """Take an app's access away; raise `NotFound` when it has none."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            forgotten = await uow.consents.forget(user_id, client_id)
+            revoked = await uow.grants.revoke_for_client_and_user(client_id, user_id, now)
+            if not forgotten and not revoked:
+                raise NotFound("This app has no access.")
+            await record(uow, ConsentWithdrawn(user_id=user_id, client_id=client_id), now)
+
+    async def export(self, user_id: str) -> dict[str, Any]:
+        """Return everything that is kept about a person, but for secrets."""
+        now = self._clock.now()
+        async with self._database.reading() as uow:
+            user = await _own(uow, user_id)
+            sessions = await uow.sessions.all_for_user(user_id)
+            events = await uow.audit.page(None, 1000, user_id=user_id)
+        apps = await self.apps(user_id)
+        return {
+            "exported_at": int(now),
+            "account": {
+                **standard_claims(user),
+                "created_at": int(user.created_at),
+                "tier": user.tier,
+                "roles": list(user.roles),
+                "has_password": user.password_hash is not None,
+            },
+            "sessions": [
+                {
+                    "id": session.id,
+                    "created_at": int(session.created_at),
+                    "last_seen_at": int(session.last_seen_at),
+                    "ended_at": int(session.ended_at) if session.ended_at is not None else None,
+                    "user_agent": session.user_agent,
+                    "address": session.address,
+                }
+                for session in sessions
+            ],
+            "apps": [
+                {"client_id": a.client_id, "name": a.name, "scopes": list(a.scopes), "since": int(a.since)}
+                for a in apps
+            ],
+            "events": [
+                {"at": int(e.at), "name": e.name, "client_id": e.client_id, "address": e.address}
+                for e in events
+            ],
+        }
+
+    async def delete(self, user_id: str, *, address: str = "") -> float:
+        """Disable the account, end its sessions and grants, and return when it goes for good."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _own(uow, user_id)
+            user.disabled_at = now
+            user.delete_at = now + self._settings.deletion_grace
+            await uow.users.save(user)
+            await uow.sessions.end_all_for_user(user_id, now)
+            await uow.grants.revoke_for_user(user_id, now)
+            await record(uow, AccountDeleted(user_id=user_id, address=address), now)
+            if self._settings.deletion_grace:
+                issued = await self._tickets.issue(
+                    uow, user.id, RESTORE_ACCOUNT, user.email, ttl=self._settings.deletion_grace
+                )
+                path = f"/account/restore?token={issued.token}"
+            else:
+                path = "/"
+            await self._mailer.queue(
+                uow, "account_deleted", user.email, user=user, path=path, delete_at=user.delete_at
+            )
+            return user.delete_at
+
+    async def restore(self, token: str) -> User:
+        """Bring a deleted account back by the link of the mail, within the grace period."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            ticket = await self._tickets.redeem_token(uow, token, RESTORE_ACCOUNT)
+            user = await uow.users.get(ticket.user_id) if ticket else None
+            if user is None or user.delete_at is None or user.delete_at <= now:
+                raise InvalidValue("This link has been used or has expired.", field="token")
+            user.disabled_at = None
+            user.delete_at = None
+            await uow.users.save(user)
+            await record(uow, AccountRestored(user_id=user.id), now)
+            return user
+
+
+async def _own(uow: UnitOfWork, user_id: str) -> User:
+    user = await uow.users.get(user_id)
+    if user is None or user.disabled_at is not None:
+        raise NotFound("This account is not in use.")
+    return user
+
+
+def _clean(name: str, value: object) -> object:
+    """Return a claim's value as it is kept, or raise `InvalidValue`."""
+    if value in (None, ""):
+        return None
+    if name == "address":
+        return _clean_address(value)
+    if not isinstance(value, str):
+        raise InvalidValue("This must be text.", field=name)
+    text = value.strip()
+    if len(text) > LONGEST_TEXT:
+        raise InvalidValue(f"At most {LONGEST_TEXT} characters.", field=name)
+    if name in {"name", "given_name", "family_name", "middle_name", "nickname", "gender"}:
+        return claim_name(text, field=name)
+    check = _CHECKS.get(name)
+    if check is None:
+        raise InvalidValue("This cannot be changed here.", field=name)
+    reason = check(text)
+    if reason is not None:
+        raise InvalidValue(reason, field=name)
+    return text
+
+
+def _clean_address(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        raise InvalidValue("An address has the members of OpenID Connect Core 5.1.1.", field="address")
+    members = {}
+    for member, text in value.items():
+        if member not in ADDRESS_MEMBERS or not isinstance(text, str) or len(text) > LONGEST_TEXT:
+            raise InvalidValue(f"An address has {', '.join(ADDRESS_MEMBERS)}.", field="address")
+        if text.strip():
+            members[member] = text.strip()
+    return members or None
+
+
+def _pattern(pattern: re.Pattern[str], reason: str) -> Any:
+    return lambda text: None if pattern.fullmatch(text) else reason
+
+
+def _web_url(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "This is not a web address."
+    fine = parts.scheme == "https" and parts.hostname and text.isprintable() and " " not in text
+    return None if fine else "Use a web address that begins with https://."
+
+
+_CHECKS: Mapping[str, Any] = {
+    "preferred_username": _pattern(
+        _USERNAME, "Use 2 to 39 letters, digits, dots, dashes or underscores, a letter or digit first."
+    ),
+    "phone_number": _pattern(_PHONE, "Use the international form, such as +491701234567."),
+    "picture": _web_url,
+    "profile": _web_url,
+    "website": _web_url,
+    "locale": _pattern(_LOCALE, "Use a language tag such as en or de-AT."),
+    "zoneinfo": lambda text: (
+        None if text in available_timezones() else "Use a time zone such as Europe/Berlin."
+    ),
+    "birthdate": _pattern(_BIRTHDATE, "Use the form YYYY-MM-DD."),
+}

@@ -1,0 +1,115 @@
+"""Mail tickets: a link and a six-digit code in one mail, either of which proves that its reader got it.
+
+A ticket is for one purpose and one person, is used once, and the last mail of a kind makes the earlier
+ones worthless. The code can be tried a few times only, whoever tries.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from idp.clock import Clock
+from idp.config import HOUR, Accounts
+from idp.crypto import digest, equal, random_token
+from idp.errors import Throttled
+from idp.storage.database import UnitOfWork
+from idp.storage.ephemeral import EphemeralStore
+from idp.storage.models import MailTicket, new_id
+
+VERIFY_EMAIL = "verify_email"
+CHANGE_EMAIL = "change_email"
+RESET_PASSWORD = "reset_password"
+RESTORE_ACCOUNT = "restore_account"
+
+MOST_WRONG_CODES = 5
+CODE_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTicket:
+    """What goes into the mail, and is kept nowhere else."""
+
+    token: str
+    code: str
+
+
+class Tickets:
+    """Issues and redeems mail tickets."""
+
+    def __init__(self, key: bytes, settings: Accounts, clock: Clock) -> None:
+        """Take a key of 32 bytes that serves nothing else, for the digests of the codes."""
+        self._key = key
+        self._settings = settings
+        self._clock = clock
+
+    async def issue(
+        self, uow: UnitOfWork, user_id: str, purpose: str, email: str, *, ttl: float | None = None
+    ) -> IssuedTicket:
+        """Make a ticket; earlier ones of this person and purpose end."""
+        now = self._clock.now()
+        ticket_id, token = new_id(), random_token()
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        ticket = MailTicket(
+            id=ticket_id,
+            purpose=purpose,
+            user_id=user_id,
+            email=email,
+            token_digest=digest(token),
+            code_digest=self._code_digest(ticket_id, code),
+            wrong_codes=0,
+            created_at=now,
+            expires_at=now + (self._settings.mail_ticket_ttl if ttl is None else ttl),
+            used_at=None,
+        )
+        await uow.tickets.add(ticket)
+        return IssuedTicket(token, code)
+
+    async def look_up(self, uow: UnitOfWork, token: str, purpose: str) -> MailTicket | None:
+        """Return the ticket of a link that may still be used, without using it."""
+        ticket = await uow.tickets.by_token(digest(token))
+        if ticket is None or ticket.purpose != purpose or not self._is_open(ticket):
+            return None
+        return ticket
+
+    async def redeem_token(self, uow: UnitOfWork, token: str, purpose: str) -> MailTicket | None:
+        """Use the ticket of a link; of several at once one gets it."""
+        ticket = await self.look_up(uow, token, purpose)
+        return ticket if ticket and await uow.tickets.use(ticket.id, self._clock.now()) else None
+
+    async def redeem_code(self, uow: UnitOfWork, user_id: str, purpose: str, code: str) -> MailTicket | None:
+        """Use a person's last ticket by its code; a wrong one counts. Commit also when this is None."""
+        ticket = await uow.tickets.latest(user_id, purpose)
+        if ticket is None or not self._is_open(ticket):
+            return None
+        if not await uow.tickets.count_wrong_code(ticket.id, MOST_WRONG_CODES):
+            return None
+        typed = "".join(character for character in code if character.isdigit())
+        if not equal(self._code_digest(ticket.id, typed), ticket.code_digest):
+            return None
+        return ticket if await uow.tickets.use(ticket.id, self._clock.now()) else None
+
+    def _is_open(self, ticket: MailTicket) -> bool:
+        return ticket.used_at is None and ticket.expires_at > self._clock.now()
+
+    def _code_digest(self, ticket_id: str, code: str) -> str:
+        return hmac.new(self._key, f"{ticket_id}:{code}".encode(), hashlib.sha256).hexdigest()
+
+
+class MailThrottle:
+    """Holds mails of one kind to one address to one a minute and a few an hour, known account or not."""
+
+    def __init__(self, store: EphemeralStore, settings: Accounts) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def check(self, purpose: str, email_key: str) -> None:
+        """Count a mail, or raise `Throttled`. Not to be called inside a unit of work."""
+        name = digest(f"{purpose}:{email_key}")
+        interval = self._settings.mail_interval
+        if interval and await self._store.increment(f"mail-interval:{name}", interval) > 1:
+            raise Throttled(
+                "A mail was sent a moment ago. Wait a little, then ask again.", retry_after=interval
+            )
+        if await self._store.increment(f"mail-hour:{name}", HOUR) > self._settings.mails_per_hour:
+            raise Throttled("Many mails were sent to this address. Try again in an hour.", retry_after=HOUR)
