@@ -26,7 +26,9 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         found = wait(self.server.uow.refresh_tokens.find(digest(value)))
         if found is None or found.grant.client_id != client.client_id:
             raise InvalidGrantError("The refresh token is unknown")
-        self._scopes = self.requested_scopes(found.grant.scope.split()) or tuple(found.grant.scope.split())
+        # What was taken from the client since is not refreshed (authentik CVE-2024-52287).
+        granted = tuple(scope for scope in found.grant.scope.split() if scope in client.scopes)
+        self._scopes = self.requested_scopes(granted) or granted
         self._found = found
 
     def create_token_response(self) -> TokenResponse:
