@@ -1,0 +1,100 @@
+"""What tokens say, read by a library that is not ours."""
+
+import base64
+import hashlib
+import json
+
+import jwt
+import pytest
+
+from idp.storage.models import User
+from tests.support.provider import Browser, RelyingParty, RunningProvider
+
+HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+
+
+@pytest.mark.parametrize("alg", HASHES)
+async def test_an_id_token_is_signed_as_the_client_wants_and_says_who_when_and_how(
+    provider: RunningProvider, person: User, browser: Browser, alg: str
+) -> None:
+    app = await provider.relying_party(id_token_signed_response_alg=alg)
+    began = provider.clock.now()
+    tokens = await app.tokens(browser)
+    header = jwt.get_unverified_header(tokens["id_token"])
+    claims = await app.id_claims(tokens)
+    published = {key["kid"]: key for key in (await provider.http("GET", "/jwks")).json()["keys"]}
+    assert header["alg"] == alg
+    assert published[header["kid"]]["alg"] == alg
+    assert (claims["iss"], claims["aud"], claims["sub"]) == (provider.issuer, app.client_id, person.id)
+    assert claims["exp"] - claims["iat"] == provider.settings.tokens.id_token_ttl
+    assert (claims["auth_time"], claims["amr"]) == (int(began), ["pwd"])
+    assert claims["acr"]
+    assert claims["sid"]
+    half = HASHES[alg](tokens["access_token"].encode()).digest()
+    half = half[: len(half) // 2]
+    assert claims["at_hash"] == base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+
+
+async def test_scope_claims_are_at_userinfo_and_not_in_the_id_token(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    claims = await relying_party.id_claims(await relying_party.tokens(browser))
+    assert not {"email", "name"} & claims.keys()
+
+
+async def test_a_claim_asked_for_by_name_is_in_the_id_token(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    asked = json.dumps({"id_token": {"email": {"essential": True}}})
+    claims = await relying_party.id_claims(await relying_party.tokens(browser, claims=asked))
+    assert claims["email"] == "alice@example.com"
+    assert "name" not in claims
+
+
+async def test_without_a_nonce_there_is_none(relying_party: RelyingParty, browser: Browser) -> None:
+    tokens = await relying_party.tokens(browser, nonce=None)
+    assert "nonce" not in await relying_party.verify(tokens["id_token"])
+
+
+async def test_an_access_token_follows_rfc_9068(
+    provider: RunningProvider, person: User, relying_party: RelyingParty, browser: Browser
+) -> None:
+    tokens = await relying_party.tokens(browser)
+    header = jwt.get_unverified_header(tokens["access_token"])
+    claims = await relying_party.verify(tokens["access_token"], audience=provider.issuer)
+    assert (header["typ"], header["alg"]) == ("at+jwt", "RS256")
+    assert claims["sub"] == person.id
+    assert claims["client_id"] == relying_party.client_id
+    assert claims["scope"] == "openid profile email"
+    assert claims["exp"] - claims["iat"] == 900
+    assert claims["jti"]
+    assert {"auth_time", "acr", "amr", "sid"} <= claims.keys()
+
+
+@pytest.mark.parametrize(
+    ("audiences", "expected"),
+    [
+        (("https://api.example",), "https://api.example"),
+        (("https://api.example", "https://b.example"), ["https://api.example", "https://b.example"]),
+    ],
+)
+async def test_an_access_token_is_for_the_audiences_of_its_client(
+    provider: RunningProvider,
+    person: User,
+    browser: Browser,
+    audiences: tuple[str, ...],
+    expected: object,
+) -> None:
+    app = await provider.relying_party(audiences=audiences)
+    claims = await app.verify((await app.tokens(browser))["access_token"], audience="https://api.example")
+    assert claims["aud"] == expected
+
+
+async def test_no_two_tokens_are_alike_in_the_same_instant(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    """better-auth GHSA-392p-2q2v-4372: time has seconds, tokens do not live by it."""
+    first = await relying_party.tokens(browser)
+    second = await relying_party.tokens(browser)
+    assert first["access_token"] != second["access_token"]
+    assert first["refresh_token"] != second["refresh_token"]
