@@ -5,10 +5,11 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,21 +31,30 @@ class ProcessError(RuntimeError):
 def running(
     command: Sequence[str | Path], ready: str, cwd: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """Run a process for the length of the block, which begins when the URL `ready` answers without error."""
-    log = cwd / f"output-{secrets.token_hex(4)}.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            list(map(str, command)),
-            cwd=cwd,
-            env=outside_environment() | dict(environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        _wait(process, ready, log)
+    """Run a process for the length of the block, which begins when the URL `ready` answers (503: not yet)."""
+    with (
+        tempfile.NamedTemporaryFile(prefix="idp-output-", suffix=".txt") as output,
+        _started(command, cwd, environment or {}, output.fileno()) as process,
+    ):
+        _wait(process, ready, Path(output.name))
         yield
+
+
+@contextmanager
+def _started(
+    command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str], output: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        list(map(str, command)),
+        cwd=cwd,
+        env=outside_environment() | dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    try:
+        yield process
     finally:
         process.terminate()
         try:
@@ -60,7 +70,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         if process.poll() is not None:
             raise ProcessError(f"{process.args!r} ended with {process.returncode}:\n{_end_of(log)}")
         try:
-            if httpx.get(url, trust_env=False, timeout=5).is_success:
+            if httpx.get(url, trust_env=False, timeout=5).status_code < 500:
                 return
         except httpx.TransportError:
             pass
@@ -198,8 +208,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 @pytest.fixture
 def application(tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Starts an app as a process that ends with the test: `application(command, ready=url, **environment)`."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
 
         def start(command: Sequence[str | Path], *, ready: str, cwd: Path | None = None, **env: str) -> None:
