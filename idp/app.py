@@ -29,14 +29,22 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.errors import Unavailable
+from idp.flow.steps import steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_SINGLE
 from idp.identity.login import PasswordLogin
+from idp.identity.mail import Mailer
+from idp.identity.mail_delivery import MailDelivery
+from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
+from idp.identity.recovery import Recovery
+from idp.identity.registration import Registration
+from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import SignInThrottle
+from idp.identity.tickets import MailThrottle, Tickets
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
 from idp.oauth.authorization import AuthorizationRequests
@@ -74,6 +82,8 @@ from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.sweeper import Sweeper
 
+TEMPLATES = PROJECT_ROOT / "templates"
+
 SWEEP_EVERY = 300.0
 """Seconds between two sweeps of what has expired, by each worker."""
 
@@ -101,6 +111,11 @@ class Provider:
     hasher: PasswordHasher
     sessions: Sessions
     login: PasswordLogin
+    policy: PasswordPolicy
+    registration: Registration
+    recovery: Recovery
+    self_service: SelfService
+    mail_delivery: MailDelivery
     limiter: RateLimiter
     sweeper: Sweeper
     metrics: Metrics
@@ -125,7 +140,27 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
 
     hasher = PasswordHasher(settings.passwords)
     sessions = Sessions(database, settings.sessions, clock)
-    login = PasswordLogin(database, hasher, SignInThrottle(store, settings.throttle, clock), clock)
+    sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
+    login = PasswordLogin(database, hasher, sign_in_throttle, clock)
+    policy = PasswordPolicy(settings.passwords, http)
+    tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
+    mail_throttle = MailThrottle(store, settings.accounts)
+    mailer = Mailer(settings, TEMPLATES, clock)
+    registration = Registration(
+        database, hasher, policy, tickets, mail_throttle, mailer, settings.registration, clock
+    )
+    recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, clock)
+    self_service = SelfService(
+        database,
+        hasher,
+        policy,
+        tickets,
+        mail_throttle,
+        sign_in_throttle,
+        mailer,
+        settings.accounts,
+        clock,
+    )
 
     codes = AuthorizationCodes(store, clock)
     audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
@@ -139,7 +174,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
     )
     renderer = Renderer(
-        templates_dir=PROJECT_ROOT / "templates",
+        templates_dir=TEMPLATES,
         brand=settings.brand,
         base_path=settings.base_path,
         dev=settings.dev,
@@ -155,6 +190,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         forms=FormProtection(master_key.derive("forms")),
         renderer=renderer,
         errors=ErrorPages(renderer, dev=settings.dev),
+        steps=steps(settings.registration.verify_email),
     )
     return Provider(
         settings=settings,
@@ -167,6 +203,11 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         hasher=hasher,
         sessions=sessions,
         login=login,
+        policy=policy,
+        registration=registration,
+        recovery=recovery,
+        self_service=self_service,
+        mail_delivery=MailDelivery(database, settings, clock),
         limiter=limiter,
         sweeper=Sweeper(database, clock),
         metrics=metrics,
@@ -348,6 +389,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(provider.keyring.run(stop)),
             asyncio.create_task(provider.sweeper.run(SWEEP_EVERY, stop)),
+            asyncio.create_task(provider.mail_delivery.run(stop)),
         ]
         try:
             yield

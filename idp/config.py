@@ -230,7 +230,9 @@ class Database(Section):
     """The database connection."""
 
     pool_size: int = Field(10, ge=1, description="Connections kept by each worker.")
-    pool_overflow: int = Field(10, ge=0, description="Connections beyond it under load.")
+    pool_overflow: int = Field(
+        0, ge=0, description="Connections beyond it under load; each is opened for one use, which is slow."
+    )
     timeout: float = Field(5.0, gt=0, description="Seconds to wait for a connection or a locked row.")
 
 

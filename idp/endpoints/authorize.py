@@ -25,9 +25,6 @@ from idp.ops.metrics import Metrics
 from idp.pages.desk import Desk, Visit, client_view
 from idp.storage.models import Grant, new_id
 
-ACCOUNT = "/account"
-"""Where people go who came by themselves."""
-
 
 class AuthorizeEndpoint:
     """The authorization endpoint."""
@@ -89,7 +86,7 @@ class AuthorizeEndpoint:
         except FlowError as error:
             return desk.errors.for_error(request, error)
         if transaction.request is None:
-            return desk.redirect(ACCOUNT)
+            return desk.redirect(transaction.destination)
         return await self._answer(request, visit, transaction.request)
 
     async def _answer(self, request: Request, visit: Visit, authorization: AuthorizationRequest) -> Response:

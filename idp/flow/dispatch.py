@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from idp.flow.steps import STEPS, Consent, Reason, SignedIn, Situation, Step
+from idp.flow.steps import Consent, Reason, SignedIn, Situation, Step
 from idp.oauth.errors import (
     AccessDeniedError,
     LoginRequiredError,
@@ -36,7 +36,7 @@ class Issue:
 Decision = GoTo | Refuse | Issue
 
 
-def dispatch(situation: Situation, steps: tuple[Step, ...] = STEPS) -> Decision:
+def dispatch(situation: Situation, steps: tuple[Step, ...]) -> Decision:
     """Decide. `prompt=none` is handled here and nowhere else."""
     if situation.transaction.cancelled:
         return Refuse(AccessDeniedError("The person cancelled the sign-in"))

@@ -6,7 +6,7 @@ no clock, no HTTP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from idp.flow.transaction import Transaction
 from idp.oauth.authorization import AuthorizationRequest
@@ -14,9 +14,12 @@ from idp.oauth.clients import Client
 from idp.oauth.errors import (
     AccountSelectionRequiredError,
     ConsentRequiredError,
+    InteractionRequiredError,
     LoginRequiredError,
     OAuth2Error,
 )
+
+VerifyWhen = Literal["before_sign_in", "before_claims", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class SignedIn:
     auth_time: float
     acr: str
     amr: Sequence[str]
+    verification_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class Login:
             return Reason("the person wants to use another account", LoginRequiredError)
         if situation.has_proof(self.name):
             return None
+        if situation.transaction.reauthenticate:
+            return Reason("what the person wants to do asks for a recent sign-in", LoginRequiredError)
         if situation.prompted("login"):
             return Reason("the client asked for a new sign-in", LoginRequiredError)
         if request is None:
@@ -121,6 +127,28 @@ class SelectAccount:
         return Reason("the client asked to let the person choose an account", AccountSelectionRequiredError)
 
 
+class VerifyEmail:
+    """The person shows that their address is theirs; only asked of accounts of people's own making."""
+
+    name = "verify_email"
+    path = "/verify-email"
+
+    def __init__(self, when: VerifyWhen) -> None:
+        self._when = when
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """As the operator wants it: before any sign-in goes on, or before an app learns the address."""
+        session, request = situation.session, situation.request
+        if session is None or not session.verification_due or self._when == "never":
+            return None
+        reason = Reason("the address has not been verified", InteractionRequiredError)
+        if self._when == "before_sign_in":
+            return reason
+        if request is not None and ("email" in request.scopes or "email" in request.claims.names):
+            return reason
+        return None
+
+
 class Consent:
     """The person allows the client to see what it asks for."""
 
@@ -143,8 +171,11 @@ class Consent:
         return None
 
 
-STEPS: tuple[Step, ...] = (
-    SelectAccount(),  # before Login: on the same page, and signing in answers both
-    Login(),
-    Consent(),  # last: it names who consents
-)
+def steps(verify_email: VerifyWhen) -> tuple[Step, ...]:
+    """Return the steps in their order."""
+    return (
+        SelectAccount(),  # before Login: on the same page, and signing in answers both
+        Login(),
+        VerifyEmail(verify_email),  # before Consent: what is shown there should be true
+        Consent(),  # last: it names who consents
+    )

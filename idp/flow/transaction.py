@@ -46,6 +46,14 @@ class Transaction:
     cancelled: bool = False
     switching: bool = False
     """Whether the person asked to go on with another account than the one signed in."""
+    reauthenticate: bool = False
+    """Whether what the person came for asks for a sign-in in this very transaction."""
+    destination: str = "/account"
+    """The path of ours that a person who came by themselves goes to in the end."""
+    registered_email: str | None = None
+    """The address with which somebody registers in this transaction, while it is to be verified."""
+    registered_user: str | None = None
+    """The account made with it; None also when the address had one before, which nobody is told."""
 
     def proof(self, step: str, session_id: str | None) -> Proof | None:
         """Return the proof of `step` if it was given in this session."""
@@ -80,9 +88,24 @@ class Transactions:
         self._clock = clock
         self._ttl = ttl
 
-    async def begin(self, request: AuthorizationRequest | None, browser: str) -> Transaction:
-        """Start and store a transaction for the browser with this cookie value."""
-        transaction = Transaction(random_token(), digest(browser), request, self._clock.now())
+    async def begin(
+        self,
+        request: AuthorizationRequest | None,
+        browser: str,
+        *,
+        destination: str = "/account",
+        reauthenticate: bool = False,
+    ) -> Transaction:
+        """Start and store a transaction for the browser with this cookie value. `destination` is a path
+        that our code names: never one that came with a request."""
+        transaction = Transaction(
+            random_token(),
+            digest(browser),
+            request,
+            self._clock.now(),
+            destination=destination,
+            reauthenticate=reauthenticate,
+        )
         await self.save(transaction)
         return transaction
 

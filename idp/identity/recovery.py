@@ -74,6 +74,7 @@ class Recovery:
             user.password_hash = hashed
             if not user.email_verified:  # the link was read there
                 user.email_verified = True
+                user.verification_due = False
                 user.updated_at = now
                 await record(uow, EmailVerified(user_id=user.id, address=address), now)
             await uow.users.save(user)

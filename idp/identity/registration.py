@@ -184,6 +184,7 @@ class Registration:
             email=new.email.strip(),
             email_key=key,
             email_verified=False,
+            verification_due=True,
             password_hash=hashed,
             profile=profile,
             roles=[],
@@ -234,6 +235,7 @@ class Registration:
         if not user.email_verified:
             now = self._clock.now()
             user.email_verified = True
+            user.verification_due = False
             user.updated_at = now
             await uow.users.save(user)
             await record(uow, EmailVerified(user_id=user.id), now)

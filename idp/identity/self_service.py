@@ -139,6 +139,7 @@ class SelfService:
         old, now = user.email, self._clock.now()
         user.email, user.email_key = email, email_key(email)
         user.email_verified = True
+        user.verification_due = False
         user.updated_at = now
         try:
             await uow.users.save(user)

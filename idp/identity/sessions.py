@@ -32,6 +32,7 @@ class CurrentSession:
     amr: tuple[str, ...]
     email: str
     email_verified: bool
+    verification_due: bool
     name: str | None
     roles: tuple[str, ...]
 
@@ -164,6 +165,7 @@ def _view(session: BrowserSession, user: User) -> CurrentSession:
         amr=tuple(session.amr),
         email=user.email,
         email_verified=user.email_verified,
+        verification_due=user.verification_due,
         name=name if isinstance(name, str) else None,
         roles=tuple(user.roles),
     )

@@ -92,12 +92,14 @@ class RateLimiter:
             self._task = asyncio.create_task(self._share(), name="rate-limits")
 
     async def stop(self) -> None:
-        """Stop sharing."""
+        """Stop sharing, and close the connections to Redis."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._redis is not None:
+            await self._redis.aclose()
 
     async def _share(self) -> None:
         while True:

@@ -25,9 +25,9 @@ class AccountPage:
     async def show(self, request: Request) -> Response:
         """Show who is signed in."""
         desk = self._desk
-        session = await desk.sessions.current(desk.cookies.session(request))
-        if session is None:
-            return desk.redirect("/login")
+        session = await desk.signed_in(request, "/account")
+        if isinstance(session, Response):
+            return session
         browser = desk.cookies.browser_or_new(request)
         response = desk.renderer.page(
             "account.html", csrf=desk.forms.token(browser, "end_session", None), account=session

@@ -11,7 +11,7 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import FlowError
 from idp.flow.dispatch import Decision, dispatch
-from idp.flow.steps import SignedIn, Situation
+from idp.flow.steps import SignedIn, Situation, Step
 from idp.flow.transaction import Transaction, Transactions
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
@@ -47,6 +47,7 @@ class Desk:
     forms: FormProtection
     renderer: Renderer
     errors: ErrorPages
+    steps: tuple[Step, ...]
 
     async def visit(self, request: Request, transaction_id: str | None) -> Visit:
         """Load the transaction and decide what is next; raise `FlowError` if it is not this browser's."""
@@ -63,14 +64,21 @@ class Desk:
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")
         situation = await self._situation(transaction, client, session)
-        return Visit(browser, transaction, client, session, dispatch(situation))
+        return Visit(browser, transaction, client, session, dispatch(situation, self.steps))
 
     async def _situation(
         self, transaction: Transaction, client: Client | None, session: CurrentSession | None
     ) -> Situation:
         if session is None:
             return Situation(transaction, client, None, now=self.clock.now())
-        signed_in = SignedIn(session.id, session.user_id, session.auth_time, session.acr, session.amr)
+        signed_in = SignedIn(
+            session.id,
+            session.user_id,
+            session.auth_time,
+            session.acr,
+            session.amr,
+            session.verification_due,
+        )
         scopes: frozenset[str] = frozenset()
         claims: frozenset[str] = frozenset()
         if client is not None and not client.is_first_party:
@@ -79,6 +87,27 @@ class Desk:
             if consent is not None:
                 scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
         return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
+
+    async def signed_in(self, request: Request, path: str) -> CurrentSession | Response:
+        """Return the session, or the way to the sign-in page that leads to `path` of ours."""
+        session = await self.sessions.current(self.cookies.session(request))
+        return session or await self._sign_in_first(request, path, again=False)
+
+    async def recently_signed_in(self, request: Request, path: str) -> CurrentSession | Response:
+        """Return the session if its sign-in is recent enough for a sensitive change, or the way there."""
+        session = await self.sessions.current(self.cookies.session(request))
+        if session is not None:
+            age = self.clock.now() - session.auth_time
+            if age <= self.settings.accounts.recent_sign_in:
+                return session
+        return await self._sign_in_first(request, path, again=session is not None)
+
+    async def _sign_in_first(self, request: Request, path: str, *, again: bool) -> Response:
+        browser = self.cookies.browser_or_new(request)
+        transaction = await self.transactions.begin(None, browser, destination=path, reauthenticate=again)
+        response = self.redirect("/login", tx=transaction.id)
+        self.cookies.keep_browser(request, response, browser)
+        return response
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
         """Read a posted form and check its token; raise `FlowError` when it is not from our page."""

@@ -34,21 +34,31 @@ from idp.storage.repositories.users import Users
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
-_open_session: ContextVar[AsyncSession | None] = ContextVar("open_session", default=None)
+_open: ContextVar["UnitOfWork | None"] = ContextVar("open_unit_of_work", default=None)
 
 
 def in_transaction() -> bool:
     """Tell whether this task holds a transaction. The ephemeral store is not to be used inside one:
     on SQLite its write would wait for the very lock that its caller holds."""
-    session = _open_session.get()
-    return session is not None and session.in_transaction()
+    uow = _open.get()
+    return uow is not None and uow.is_used and uow.session.in_transaction()
 
 
 class UnitOfWork:
     """One transaction and its repositories, each made when it is first asked for."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @cached_property
+    def session(self) -> AsyncSession:
+        """The transaction. Made late: many requests are answered from what is at hand."""
+        return AsyncSession(self._engine, expire_on_commit=False, autoflush=False)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was asked of the database."""
+        return "session" in self.__dict__
 
     @cached_property
     def users(self) -> Users:
@@ -144,30 +154,32 @@ class Database:
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """Open a unit of work that may write; raise `Unavailable` when the database is away."""
-        async with self._session(self.engine) as session:
-            yield UnitOfWork(session)
-            await session.commit()
+        async with self._open(self.engine) as uow:
+            yield uow
+            if uow.is_used:
+                await uow.session.commit()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         """Open a unit of work that only reads: no write lock on SQLite, no BEGIN and COMMIT elsewhere."""
-        async with self._session(self._reading_engine) as session:
-            yield UnitOfWork(session)
+        async with self._open(self._reading_engine) as uow:
+            yield uow
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[UnitOfWork]:
         """Open a unit of work for one writing statement, which on PostgreSQL commits by itself:
         no BEGIN and no COMMIT, so one round trip instead of three."""
-        async with self._session(self.engine if self.is_sqlite else self._reading_engine) as session:
-            yield UnitOfWork(session)
-            await session.commit()
+        async with self._open(self.engine if self.is_sqlite else self._reading_engine) as uow:
+            yield uow
+            if uow.is_used:
+                await uow.session.commit()
 
     @asynccontextmanager
-    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
-        token = _open_session.set(session)
+    async def _open(self, engine: AsyncEngine) -> AsyncIterator[UnitOfWork]:
+        uow = UnitOfWork(engine)
+        token = _open.set(uow)
         try:
-            yield session
+            yield uow
         except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except DBAPIError as error:
@@ -175,8 +187,9 @@ class Database:
                 raise Unavailable("The database went away.", detail=repr(error)) from error
             raise
         finally:
-            _open_session.reset(token)
-            await session.close()  # rolls back whatever was not committed
+            _open.reset(token)
+            if uow.is_used:
+                await uow.session.close()  # rolls back whatever was not committed
 
     async def ping(self) -> None:
         """Raise `Unavailable` unless the database answers."""

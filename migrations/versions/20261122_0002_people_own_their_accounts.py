@@ -17,6 +17,9 @@ def instant() -> sa.types.TypeEngine:
 def upgrade() -> None:
     with op.batch_alter_table("users") as users:
         users.add_column(sa.Column("tier", sa.String(40), nullable=False, server_default="free"))
+        users.add_column(
+            sa.Column("verification_due", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
         users.add_column(sa.Column("delete_at", instant(), nullable=True))
         users.create_index(op.f("ix_users_delete_at"), ["delete_at"])
     op.create_table(
@@ -60,4 +63,5 @@ def downgrade() -> None:
     with op.batch_alter_table("users") as users:
         users.drop_index(op.f("ix_users_delete_at"))
         users.drop_column("delete_at")
+        users.drop_column("verification_due")
         users.drop_column("tier")

@@ -49,9 +49,7 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
             if now - used_at >= self.server.settings.refresh_grace:
                 self._raise_alarm(found)
             wait(uow.refresh_tokens.add(row))
-        subject = wait(self.server.subjects.find(uow, grant.user_id))
-        if subject is None:
-            raise InvalidGrantError("The account is gone")
+        subject = self.server.subjects.describe(found.user)
         # No nonce: it belongs to the authentication, not to this request (OIDC Core §12.2).
         return self.tokens_for(grant, subject, self._scopes, refresh_token=value)
 

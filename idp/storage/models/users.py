@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.storage.models.base import Base, Identifier, Instant, new_id
@@ -19,6 +19,9 @@ class User(Base):
     email_key: Mapped[str] = mapped_column(String(320), unique=True)
     """The address in the one form under which it is unique (`identity.addresses.email_key`)."""
     email_verified: Mapped[bool] = mapped_column(default=False)
+    verification_due: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the person made the account themselves and has not shown yet that the address is theirs.
+    An account that an administrator made is vouched for, verified or not."""
     password_hash: Mapped[str | None] = mapped_column(Text)
     """Argon2id in PHC form; None when the account has no password."""
     profile: Mapped[dict[str, Any]] = mapped_column(default=dict)

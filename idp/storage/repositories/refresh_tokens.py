@@ -14,15 +14,20 @@ _grants = table_of(Grant)
 
 @dataclass(frozen=True, slots=True)
 class FoundRefreshToken:
-    """A refresh token with the grant that it hangs from, both in whatever state they are."""
+    """A refresh token with the grant that it hangs from and its person, in whatever state they are."""
 
     token: RefreshToken
     grant: Grant
-    user_disabled: bool
+    user: User
+
+    @property
+    def user_disabled(self) -> bool:
+        """Whether the person may not use it now."""
+        return self.user.disabled_at is not None
 
 
 _FIND = (
-    select(RefreshToken, Grant, User.disabled_at.is_not(None))
+    select(RefreshToken, Grant, User)
     .join(Grant, Grant.id == RefreshToken.grant_id)
     .join(User, User.id == Grant.user_id)
     .where(RefreshToken.digest == bindparam("digest"))
@@ -70,9 +75,9 @@ class RefreshTokens:
         await self._session.execute(_INSERT, _values(token))
 
     async def find(self, digest: str) -> FoundRefreshToken | None:
-        """Return the token, its grant, and whether its person is disabled, in one query."""
+        """Return the token, its grant and its person, in one query."""
         row = (await self._session.execute(_FIND, {"digest": digest})).one_or_none()
-        return None if row is None else FoundRefreshToken(row[0], row[1], bool(row[2]))
+        return None if row is None else FoundRefreshToken(*row)
 
     async def spend(self, digest: str, now: float) -> bool:
         """Mark the token as used: of many callers at once, one gets True."""
