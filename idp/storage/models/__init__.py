@@ -2,6 +2,14 @@
 
 from idp.storage.models.base import Base, new_id
 from idp.storage.models.clients import ClientRecord, SigningKeyRecord
+from idp.storage.models.factors import (
+    FederatedIdentity,
+    RecoveryCode,
+    TotpCredential,
+    TrustedDevice,
+    UpstreamProvider,
+    WebAuthnCredential,
+)
 from idp.storage.models.grants import Consent, Grant, RefreshToken, RevokedToken
 from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail
 from idp.storage.models.tickets import Invitation, MailTicket
@@ -14,13 +22,19 @@ __all__ = [
     "ClientRecord",
     "Consent",
     "EphemeralEntry",
+    "FederatedIdentity",
     "Grant",
     "Invitation",
     "MailTicket",
     "OutboxMail",
+    "RecoveryCode",
     "RefreshToken",
     "RevokedToken",
     "SigningKeyRecord",
+    "TotpCredential",
+    "TrustedDevice",
+    "UpstreamProvider",
     "User",
+    "WebAuthnCredential",
     "new_id",
 ]

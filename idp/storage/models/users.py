@@ -33,6 +33,10 @@ class User(Base):
     updated_at: Mapped[Instant]
     """When a claim last changed (Core §5.1)."""
     disabled_at: Mapped[Instant | None]
+    factor_offered_at: Mapped[Instant | None]
+    """When a second factor was offered and declined; it is not offered again."""
+    factor_due_at: Mapped[Instant | None]
+    """When the time to enrol a required second factor is over; set when it was first asked for."""
     delete_at: Mapped[Instant | None] = mapped_column(index=True)
     """When the account, deleted by its owner and disabled since, is removed for good."""
 
