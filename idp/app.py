@@ -61,6 +61,7 @@ from idp.oauth.tokens import TokenMint
 from idp.oauth.userinfo import UserInfo
 from idp.ops.address import ClientAddress
 from idp.ops.cors import Cors
+from idp.ops.documents import Documents
 from idp.ops.headers import SecurityHeaders
 from idp.ops.health import Health
 from idp.ops.limits import BodyLimit
@@ -298,10 +299,18 @@ def _middleware(provider: Provider) -> list[Middleware]:
     """Return the middleware, outermost first."""
     settings = provider.settings
     base = settings.base_path
-    well_known = {route.path for route in _discovery(provider).root_routes}
+    discovery = _discovery(provider)
+    well_known = {route.path for route in discovery.root_routes}
     return [
         Middleware(SecurityHeaders, secure=settings.secure),
         Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
+        Middleware(
+            RequestLog,
+            error_renderer=_ErrorRenderer(provider).render,
+            observer=provider.metrics,
+            enabled=settings.log.requests,
+        ),
+        Middleware(Documents, documents=discovery.documents),
         Middleware(
             Cors,
             open_paths={
@@ -314,12 +323,6 @@ def _middleware(provider: Provider) -> list[Middleware]:
                 base + PATHS[name] for name in ("token_endpoint", "userinfo_endpoint", "revocation_endpoint")
             },
             is_registered_origin=provider.clients.is_registered_origin,
-        ),
-        Middleware(
-            RequestLog,
-            error_renderer=_ErrorRenderer(provider).render,
-            observer=provider.metrics,
-            enabled=settings.log.requests,
         ),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]

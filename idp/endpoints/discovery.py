@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.keys.keyring import Keyring
+from idp.ops.documents import Document
 
 METADATA_TTL = 3600
 """Seconds for which a client may keep the metadata."""
@@ -40,6 +41,18 @@ class DiscoveryEndpoints:
         return [
             Route(f"/.well-known/{name}{self._base_path}", self.metadata, methods=["GET"])
             for name in ("oauth-authorization-server", "openid-configuration")
+        ]
+
+    @property
+    def documents(self) -> list[Document]:
+        """The same, for those who answer before routing."""
+        served = [(f"{self._base_path}{route.path}", route) for route in self.routes]
+        served += [(route.path, route) for route in self.root_routes]
+        return [
+            Document(path, Route(path, route.endpoint), lambda: self._keyring.jwks_bytes, JWKS_TTL)
+            if route.endpoint == self.jwks
+            else Document(path, Route(path, route.endpoint), lambda: self._document, METADATA_TTL)
+            for path, route in served
         ]
 
     async def metadata(self, _request: Request) -> Response:
