@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from idp.clock import Clock
 from idp.config import Settings
+from idp.i18n import Catalogues, current_locale, format_duration, format_moment
 from idp.storage.database import UnitOfWork
 from idp.storage.models import OutboxMail, User
 
@@ -17,12 +18,22 @@ class Mailer:
     A mail NAME has two templates: `mail/NAME.txt`, whose first line is the subject, and `mail/NAME.html`.
     """
 
-    def __init__(self, settings: Settings, templates_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        templates_dir: Path,
+        clock: Clock,
+        catalogues: Catalogues | None = None,
+        *,
+        on_brand: str = "#ffffff",
+    ) -> None:
+        """`on_brand` is the colour of text that can be read on the brand's colour."""
         self._settings = settings
         self._clock = clock
-        loader = FileSystemLoader(templates_dir / "mail")
-        self._text = Environment(loader=loader, autoescape=False, undefined=StrictUndefined)  # noqa: S701  plain text
-        self._html = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+        self._catalogues = catalogues or Catalogues({})
+        self._on_brand = on_brand
+        self._directory = templates_dir / "mail"
+        self._environments: dict[tuple[str, bool], Environment] = {}
 
     async def queue(
         self,
@@ -32,24 +43,38 @@ class Mailer:
         *,
         path: str,
         user: User | None = None,
+        locale: str | None = None,
         **context: Any,
     ) -> None:
-        """Queue mail `name` to `recipient`; its link leads to `path` of ours."""
+        """Queue mail `name` to `recipient`; its link leads to `path` of ours.
+
+        It is written in the language of the account, or that of the request that caused it; `locale`
+        goes before both.
+        """
         now = self._clock.now()
+        profile = user.profile if user else {}
+        locale = self._catalogues.choose(locale, profile.get("locale"), current_locale())
         variables = {
             "brand": self._settings.brand,
+            "on_brand": self._on_brand,
+            "locale": locale,
+            "zone": profile.get("zoneinfo"),
             "url": self._settings.url(path),
-            "name": (user.profile.get("name") if user else None) or "",
+            "name": _name_for(recipient, user),
             "email": user.email if user else recipient,
-            "minutes": self._settings.accounts.mail_ticket_ttl // 60,
+            "recipient": recipient,
+            "now": now,
+            "ttl": self._settings.accounts.mail_ticket_ttl,
+            "invitation_ttl": self._settings.registration.invitation_ttl,
             **context,
         }
-        subject, _, text = self._text.get_template(f"{name}.txt").render(variables).partition("\n")
-        html = self._html.get_template(f"{name}.html").render(variables)
+        text_of, html_of = (self._environment(locale, html=html) for html in (False, True))
+        subject, _, text = text_of.get_template(f"{name}.txt").render(variables).partition("\n")
+        html = html_of.get_template(f"{name}.html").render(variables)
         mail = OutboxMail(
             recipient=recipient,
             subject=" ".join(subject.split()),
-            text=text.lstrip("\n"),
+            text=text.strip("\n") + "\n",
             html=html,
             created_at=now,
             next_try_at=now,
@@ -58,3 +83,34 @@ class Mailer:
             last_error="",
         )
         await uow.mails.add(mail)
+
+    def _environment(self, locale: str, *, html: bool) -> Environment:
+        """Return what renders in a language; made when the first mail needs it."""
+        found = self._environments.get((locale, html))
+        if found is None:
+            found = Environment(
+                loader=FileSystemLoader(self._directory),
+                autoescape=html,  # noqa: S701  the text part is not HTML
+                undefined=StrictUndefined,
+                extensions=["jinja2.ext.i18n"],
+                trim_blocks=True,
+                lstrip_blocks=True,
+            )
+            catalogues = self._catalogues
+            found.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+                lambda message: catalogues.translate(message, locale),
+                lambda one, many, number: catalogues.translate(one if number == 1 else many, locale),
+                newstyle=True,
+            )
+            found.filters["duration"] = lambda seconds: format_duration(seconds, locale)
+            found.filters["moment"] = lambda at, zone: format_moment(at, locale, zone)
+            self._environments[locale, html] = found
+        return found
+
+
+def _name_for(recipient: str, user: User | None) -> str:
+    """Return the name to greet with. Only somebody who has shown that the address is theirs is greeted by
+    name: else anybody could have us mail a text of their own, put in as a name, to anybody."""
+    if user is None or not user.email_verified or user.email != recipient:
+        return ""
+    return " ".join(str(user.profile.get("name") or "").split())
