@@ -124,9 +124,9 @@ class RunningProvider:
         return httpx.AsyncClient(transport=transport, base_url=self.settings.origin)
 
     async def http(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send one request without cookies."""
+        """Send one request without cookies, to a path below the issuer or a whole URL."""
         async with self.client() as client:
-            return await client.request(method, self.url(path), **options)
+            return await client.request(method, self.url(path) if path.startswith("/") else path, **options)
 
 
 class MakeProvider(Protocol):

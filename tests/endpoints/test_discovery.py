@@ -1,0 +1,82 @@
+"""The documents that clients find everything by."""
+
+import pytest
+
+from tests.support.provider import MakeProvider, RelyingParty, RunningProvider
+
+WELL_KNOWN = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+REQUIRED = {  # OIDC Discovery 1.0 §3
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+    "response_types_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+}
+
+
+async def test_both_forms_answer_with_the_same_document(provider: RunningProvider) -> None:
+    first, second = [(await provider.http("GET", path)).json() for path in WELL_KNOWN]
+    assert first == second
+    assert first.keys() >= REQUIRED
+    assert first["issuer"] == provider.issuer
+
+
+async def test_an_issuer_with_a_path_is_found_in_both_places(make_provider: MakeProvider) -> None:
+    """RFC 8414 §3.1 puts the path at the end, OIDC Discovery §4 at the beginning."""
+    provider = await make_provider(issuer="https://id.example.com/auth")
+    async with provider.client() as client:
+        for path in ("/auth" + WELL_KNOWN[0], WELL_KNOWN[1] + "/auth", WELL_KNOWN[0] + "/auth"):
+            document = (await client.get(path)).json()
+            assert document["issuer"] == "https://id.example.com/auth"
+            urls = [value for value in document.values() if isinstance(value, str)]
+            assert all(url.startswith("https://id.example.com/auth") for url in urls)
+        assert (await client.get(WELL_KNOWN[0])).status_code == 404
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost:8000", "https://id.example.com/auth"])
+async def test_every_endpoint_that_is_announced_is_served(make_provider: MakeProvider, issuer: str) -> None:
+    provider = await make_provider(issuer=issuer)
+    document = (await provider.http("GET", WELL_KNOWN[0])).json()
+    async with provider.client() as client:
+        for name, url in document.items():
+            if name.endswith(("_endpoint", "_uri")):
+                answers = [(await client.request(method, url)).status_code for method in ("GET", "POST")]
+                assert set(answers) - {404, 405}, name
+
+
+async def test_what_is_not_supported_is_said_openly(provider: RunningProvider) -> None:
+    document = (await provider.http("GET", WELL_KNOWN[0])).json()
+    # Left out, request_uri_parameter_supported would mean true (OIDC Discovery §3).
+    assert document["request_uri_parameter_supported"] is False
+    assert document["request_parameter_supported"] is False
+    assert document["authorization_response_iss_parameter_supported"] is True
+    assert document["code_challenge_methods_supported"] == ["S256"]
+
+
+async def test_each_announced_response_mode_and_prompt_is_accepted(
+    provider: RunningProvider, relying_party: RelyingParty
+) -> None:
+    document = (await provider.http("GET", WELL_KNOWN[0])).json()
+    for name, announced in (
+        ("response_mode", "response_modes_supported"),
+        ("prompt", "prompt_values_supported"),
+    ):
+        for value in document[announced]:
+            response = await provider.http("GET", relying_party.authorization_url(**{name: value}))
+            assert "invalid_request" not in response.headers.get("location", "")
+
+
+async def test_the_key_set_holds_public_keys_only(provider: RunningProvider) -> None:
+    response = await provider.http("GET", "/jwks")
+    keys = response.json()["keys"]
+    assert {key["alg"] for key in keys} == {"RS256", "ES256", "EdDSA"}
+    assert not any({"d", "p", "q", "dp", "dq", "qi", "k"} & key.keys() for key in keys)
+    assert "public" in response.headers["cache-control"]
+
+
+async def test_browser_apps_of_any_origin_may_read_the_documents(provider: RunningProvider) -> None:
+    for path in (*WELL_KNOWN, "/jwks"):
+        response = await provider.http("GET", path, headers={"Origin": "https://anyone.example"})
+        assert response.headers["access-control-allow-origin"] == "*"
