@@ -5,6 +5,7 @@ import pytest
 pytest_plugins = [
     "tests.support.servers",
     "tests.support.databases",  # after the servers that it uses, as pytest imports in this order
+    "tests.support.smtp",
     "tests.support.provider",
     "tests.support.running",
     "tests.support.browser",

@@ -31,6 +31,7 @@ from idp.keys.keyring import Keyring
 from idp.oauth.registration import NewClient, build_client
 from idp.storage.database import Database
 from idp.storage.models import User
+from tests.support.smtp import Mails
 
 MASTER_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 START = float(int(time.time()))
@@ -77,6 +78,11 @@ class RunningProvider:
     def database(self) -> Database:
         """Its database."""
         return self.parts.database
+
+    @property
+    def mails(self) -> Mails:
+        """What it has sent, or would have."""
+        return Mails(self.database)
 
     @property
     def issuer(self) -> str:
