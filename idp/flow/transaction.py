@@ -54,6 +54,8 @@ class Transaction:
     """The address with which somebody registers in this transaction, while it is to be verified."""
     registered_user: str | None = None
     """The account made with it; None also when the address had one before, which nobody is told."""
+    registered_mark: str | None = None
+    """Digest of the password hash that was set here; while it stands, whose account it is is proven here."""
 
     def proof(self, step: str, session_id: str | None) -> Proof | None:
         """Return the proof of `step` if it was given in this session."""

@@ -40,6 +40,13 @@ class Registered:
     email: str
     user_id: str | None
     """None when the address had an account: its owner has got a mail that says so."""
+    mark: str | None = None
+    """`password_mark` of the account: who registers the address again before it is verified changes it."""
+
+
+def password_mark(user: User) -> str | None:
+    """Return what tells this password of an account from every other one that it had or will have."""
+    return digest(user.password_hash) if user.password_hash is not None else None
 
 
 class Registration:
@@ -96,7 +103,7 @@ class Registration:
                 if known is None:
                     user = await self._create(uow, new, key, name, hashed, now, address)
                     await self._send_verification(uow, user, link_query)
-                    return Registered(user.email, user.id)
+                    return Registered(user.email, user.id, password_mark(user))
                 return await self._meet_known(uow, known, new, name, hashed, now, link_query)
         except Conflict:  # somebody registered it at the same moment; that one's mail is on its way
             if not self.verifies_before_sign_in:
@@ -123,6 +130,12 @@ class Registration:
         async with self._database.unit_of_work() as uow:
             ticket = await self._tickets.redeem_code(uow, user_id or "nobody", VERIFY_EMAIL, code)
             return await self._verified(uow, ticket.user_id, ticket.email) if ticket else None
+
+    async def address_of(self, token: str) -> str | None:
+        """Return the address that a link would verify, if it still does; nothing is used up."""
+        async with self._database.reading() as uow:
+            ticket = await self._tickets.look_up(uow, token, VERIFY_EMAIL)
+        return ticket.email if ticket is not None else None
 
     async def find_verified_by(self, token: str) -> User | None:
         """Return the person of a link that was used before, if their address is verified now: a second
@@ -151,11 +164,15 @@ class Registration:
             await record(uow, InvitationMade(), now)
         return token
 
-    def _check_allowed(self, key: str, invitation: str | None) -> None:
+    def check_possible(self, invitation: str | None) -> None:
+        """Raise `InvalidValue` when nobody can register so, whatever their address."""
         if self._settings.mode == "closed":
             raise InvalidValue("New accounts are not made here. Ask whoever runs this service.")
         if self._settings.mode == "invitation" and not invitation:
             raise InvalidValue("New accounts need an invitation. Open the link in yours.", field="invitation")
+
+    def _check_allowed(self, key: str, invitation: str | None) -> None:
+        self.check_possible(invitation)
         domains = {domain.casefold() for domain in self._settings.email_domains}
         if domains and key.rpartition("@")[2] not in domains:
             raise InvalidValue("Accounts are made only for addresses of certain domains.", field="email")
@@ -207,11 +224,12 @@ class Registration:
         now: float,
         link_query: str,
     ) -> Registered:
-        """The address has an account. One that was never verified has proved nothing: it starts anew with
-        this password, and whoever made it before is out (pre-hijacking)."""
+        """The address has an account. One that somebody made here and that was never verified has proved
+        nothing: it starts anew with this password, and whoever made it before is out (pre-hijacking). An
+        account that an administrator made is its owner's, verified or not."""
         if not self.verifies_before_sign_in:
             raise Conflict("There is an account with this address already. Sign in, or reset its password.")
-        if not known.email_verified and known.disabled_at is None:
+        if known.verification_due and known.disabled_at is None:
             known.password_hash = hashed
             known.profile = {**known.profile, **({"name": name} if name else {})}
             known.updated_at = now
@@ -219,7 +237,7 @@ class Registration:
             await uow.sessions.end_all_for_user(known.id, now)
             await uow.grants.revoke_for_user(known.id, now)
             await self._send_verification(uow, known, link_query)
-            return Registered(known.email, known.id)
+            return Registered(known.email, known.id, password_mark(known))
         await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")
         return Registered(new.email.strip(), None)
 

@@ -1,7 +1,7 @@
 """What every page of the flow needs: who is at the browser, which transaction, what comes next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import FlowError
-from idp.flow.dispatch import Decision, dispatch
-from idp.flow.steps import SignedIn, Situation, Step
-from idp.flow.transaction import Transaction, Transactions
+from idp.flow.dispatch import Decision, Issue, dispatch
+from idp.flow.steps import Login, SignedIn, Situation, Step
+from idp.flow.transaction import Proof, Transaction, Transactions
+from idp.identity.acr import ACR_SINGLE
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
 from idp.pages.cookies import Cookies
@@ -89,24 +90,57 @@ class Desk:
         return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
 
     async def signed_in(self, request: Request, path: str) -> CurrentSession | Response:
-        """Return the session, or the way to the sign-in page that leads to `path` of ours."""
-        session = await self.sessions.current(self.cookies.session(request))
-        return session or await self._sign_in_first(request, path, again=False)
+        """Return the session if nothing is to be asked of the person, or the way that leads to `path` of
+        ours through what is."""
+        return await self._signed_in(request, path, oldest=None)
 
     async def recently_signed_in(self, request: Request, path: str) -> CurrentSession | Response:
         """Return the session if its sign-in is recent enough for a sensitive change, or the way there."""
-        session = await self.sessions.current(self.cookies.session(request))
-        if session is not None:
-            age = self.clock.now() - session.auth_time
-            if age <= self.settings.accounts.recent_sign_in:
-                return session
-        return await self._sign_in_first(request, path, again=session is not None)
+        return await self._signed_in(request, path, oldest=self.settings.accounts.recent_sign_in)
 
-    async def _sign_in_first(self, request: Request, path: str, *, again: bool) -> Response:
+    async def _signed_in(
+        self, request: Request, path: str, *, oldest: float | None
+    ) -> CurrentSession | Response:
         browser = self.cookies.browser_or_new(request)
-        transaction = await self.transactions.begin(None, browser, destination=path, reauthenticate=again)
-        response = self.redirect("/login", tx=transaction.id)
+        visit = await self.look_at(request, browser, Transaction("", "", None, self.clock.now()))
+        session, decision = visit.session, visit.decision
+        stale = session is not None and oldest is not None and self.clock.now() - session.auth_time > oldest
+        if session is not None and isinstance(decision, Issue) and not stale:
+            return session
+        transaction = await self.transactions.begin(None, browser, destination=path, reauthenticate=stale)
+        response = self.resume(transaction)
         self.cookies.keep_browser(request, response, browser)
+        return response
+
+    async def sign_in(
+        self,
+        request: Request,
+        transaction: Transaction,
+        user_id: str,
+        *,
+        amr: tuple[str, ...] = ("pwd",),
+        acr: str = ACR_SINGLE,
+    ) -> Response:
+        """Begin a session for whoever has just proven who they are, and go on with the transaction."""
+        started = await self.sessions.start(
+            user_id,
+            amr=amr,
+            acr=acr,
+            user_agent=request.headers.get("user-agent", ""),
+            address=request.state.address,
+            replacing=self.cookies.session(request),
+        )
+        proof = Proof(Login.name, user_id, started.session.id, "authenticated", self.clock.now())
+        proven = replace(
+            transaction.with_proof(proof),
+            switching=False,
+            registered_email=None,  # who signs in goes on as that person
+            registered_user=None,
+            registered_mark=None,
+        )
+        await self.transactions.save(proven)
+        response = self.resume(proven)
+        self.cookies.set_session(response, started.token)
         return response
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
@@ -121,10 +155,14 @@ class Desk:
             )
         return form
 
+    def path(self, path: str, **query: str) -> str:
+        """Return a path of ours as a browser asks for it."""
+        url = self.renderer.url(path)
+        return f"{url}?{urlencode(query)}" if query else url
+
     def redirect(self, path: str, **query: str) -> Response:
         """Send the browser to a path of ours. 303: a post is not repeated (RFC 9700 §4.12)."""
-        url = self.renderer.url(path)
-        return RedirectResponse(f"{url}?{urlencode(query)}" if query else url, status_code=303)
+        return RedirectResponse(self.path(path, **query), status_code=303)
 
     def resume(self, transaction: Transaction) -> Response:
         """Send the browser back to the dispatcher."""

@@ -11,7 +11,6 @@ from idp.errors import FlowError, Throttled, Unavailable
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
-from idp.identity.acr import ACR_SINGLE
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
@@ -119,21 +118,8 @@ class LoginPage:
         if user is None:
             self._metrics.sign_in("refused")
             return self._page(visit, email=email, form_error=WRONG, status=401)
-        started = await desk.sessions.start(
-            user.id,
-            amr=("pwd",),
-            acr=ACR_SINGLE,
-            user_agent=request.headers.get("user-agent", ""),
-            address=address,
-            replacing=desk.cookies.session(request),
-        )
         self._metrics.sign_in("succeeded")
-        proof = Proof(Login.name, user.id, started.session.id, "authenticated", desk.clock.now())
-        transaction = replace(visit.transaction.with_proof(proof), switching=False)
-        await desk.transactions.save(transaction)
-        response = desk.resume(transaction)
-        desk.cookies.set_session(response, started.token)
-        return response
+        return await desk.sign_in(request, visit.transaction, user.id)
 
     def _page(
         self,
@@ -176,8 +162,12 @@ class LoginPage:
             headers=headers,
             email=email if email is not None else _known_email(visit),
             form_error=form_error,
-            register_url=None,
-            recover_url=None,
+            register_url=(
+                desk.path("/register", tx=transaction.id)
+                if desk.settings.registration.mode == "open"
+                else None
+            ),
+            recover_url=desk.path("/recover", tx=transaction.id),
             providers=[],
             passkeys=False,
         )
