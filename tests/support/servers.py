@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -143,6 +143,7 @@ class _Server:
 class PostgresServer(_Server):
     """PostgreSQL 18 on a loopback port. `stop()` and `start()` keep its port and its data."""
 
+    settings: Mapping[str, str] = POSTGRES_SETTINGS
     _stop_signal = signal.SIGINT  # PostgreSQL's "fast" shutdown: it does not wait for the clients to leave
     _kill_signal = signal.SIGQUIT  # "immediate": its children go too, which SIGKILL would leave behind
 
@@ -221,7 +222,7 @@ class PostgresServer(_Server):
         return package / installation.name
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
-        settings = [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
         return subprocess.Popen(
             [self._bin / "postgres", "-D", self.directory / "data", "-p", str(self.port), *settings],
             stdin=subprocess.DEVNULL,
