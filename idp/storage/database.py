@@ -183,7 +183,7 @@ class Database:
         except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or _is_passing(error):
                 raise Unavailable("The database went away.", detail=repr(error)) from error
             raise
         finally:
@@ -199,6 +199,16 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+_PASSING = ("08", "40", "53", "57P", "55P03")
+"""SQLSTATEs that say "not now" (PostgreSQL's appendix A): no connection, lost to another transaction, no
+resources, starting up or shutting down, locked."""
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_PASSING)
 
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
