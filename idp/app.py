@@ -29,7 +29,7 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.errors import Unavailable
-from idp.flow.steps import steps
+from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
 from idp.identity.accounts import Accounts
@@ -167,6 +167,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
     core = Core(
+        database=database,
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
@@ -191,7 +192,10 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         forms=FormProtection(master_key.derive("forms")),
         renderer=renderer,
         errors=ErrorPages(renderer, dev=settings.dev),
-        steps=steps(settings.registration.verify_email),
+        steps=steps(
+            settings.registration.verify_email,
+            FactorDemands(settings.second_factor.policy, settings.second_factor.required_for_roles),
+        ),
     )
     return Provider(
         settings=settings,

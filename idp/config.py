@@ -206,6 +206,35 @@ class Passwords(Section):
     queue: int = Field(64, ge=1, description="Hashes that may wait; beyond it a sign-in is answered 503.")
 
 
+class SecondFactor(Section):
+    """Second factors and passkeys."""
+
+    policy: Literal["off", "optional", "required"] = Field(
+        "optional",
+        description="Whether people cannot, may or must have a second factor. Who has one is asked for it "
+        "unless this is off. A client can require it too.",
+    )
+    required_for_roles: Texts = Field(
+        (), description="Roles that must have a second factor whatever the policy."
+    )
+    enrolment_grace: int = Field(
+        0, ge=0, description="Seconds for which somebody who must enrol may still put it off."
+    )
+    email_code: bool = Field(
+        default=False, description="Whether a code by mail counts as a second factor; weak, see the docs."
+    )
+    trusted_device_ttl: int = Field(
+        0, ge=0, description="Seconds for which a person may have a browser skip the second factor; 0 never."
+    )
+    passkey_rp_id: str | None = Field(
+        None,
+        description="The WebAuthn relying party id; none is the issuer's host. Changing it voids passkeys.",
+    )
+    passkey_origins: Texts = Field(
+        (), description="Further origins that passkeys may be used at (WebAuthn related origins)."
+    )
+
+
 class Throttle(Section):
     """Slowing down guesses at passwords and codes."""
 
@@ -283,6 +312,7 @@ class Settings(Section):
     registration: Registration = Field(Registration(), description="Registration.")
     accounts: Accounts = Field(Accounts(), description="Account pages and the mails they send.")
     passwords: Passwords = Field(Passwords(), description="Passwords.")
+    second_factor: SecondFactor = Field(SecondFactor(), description="Second factors and passkeys.")
     throttle: Throttle = Field(Throttle(), description="Slowing down guesses.")
     rate_limits: RateLimits = Field(RateLimits(), description="Rate limits.")
     database: Database = Field(Database(), description="Database connections.")

@@ -192,3 +192,26 @@ class InvitationMade(Event):
     """Somebody was invited to make an account."""
 
     name = "invitation.made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorAdded(Event):
+    """A person enrolled a second factor or made recovery codes."""
+
+    name = "factor.added"
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorRemoved(Event):
+    """A person removed a second factor."""
+
+    name = "factor.removed"
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorsReset(Event):
+    """An administrator removed all second factors of a person."""
+
+    name = "factor.reset"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from idp.flow.steps import Consent, Reason, SignedIn, Situation, Step
+from idp.identity.acr import satisfies
 from idp.oauth.errors import (
     AccessDeniedError,
     LoginRequiredError,
@@ -62,6 +63,7 @@ def _refuse_mismatch(situation: Situation, session: SignedIn) -> Refuse | None:
         return Refuse(AccessDeniedError("The person refused"))
     if request.subject_hint not in {None, session.user_id}:  # OIDC Core §3.1.2.1
         return Refuse(LoginRequiredError("Another person signed in than was asked for"))
-    if request.claims.essential_acr and session.acr not in request.claims.essential_acr:  # §5.5.1.1
+    wanted = request.claims.essential_acr
+    if wanted and not any(satisfies(session.acr, acr) for acr in wanted):  # §5.5.1.1
         return Refuse(UnmetAuthenticationRequirementsError())
     return None

@@ -4,11 +4,12 @@ A step looks at the situation and says whether it is pending, and why. It touche
 no clock, no HTTP.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from idp.flow.transaction import Transaction
+from idp.identity.acr import ACR_MULTI, ACR_VALUES, satisfies
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.clients import Client
 from idp.oauth.errors import (
@@ -20,6 +21,7 @@ from idp.oauth.errors import (
 )
 
 VerifyWhen = Literal["before_sign_in", "before_claims", "never"]
+FactorPolicy = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class SignedIn:
     acr: str
     amr: Sequence[str]
     verification_due: bool = False
+    roles: Sequence[str] = ()
+    has_factor: bool = False
+    """Whether the person has a second factor."""
+    trusted_device: bool = False
+    """Whether the person lets this browser skip it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,78 @@ class SelectAccount:
         return Reason("the client asked to let the person choose an account", AccountSelectionRequiredError)
 
 
+class FactorDemands:
+    """When a second factor is asked for, and when one must be enrolled."""
+
+    def __init__(self, policy: FactorPolicy, required_for_roles: Collection[str]) -> None:
+        self._policy = policy
+        self._required_for_roles = frozenset(required_for_roles)
+
+    def open_question(self, situation: Situation) -> SignedIn | None:
+        """Return the session if it has one factor and factors are switched on."""
+        session = situation.session
+        if self._policy == "off" or session is None or satisfies(session.acr, ACR_MULTI):
+            return None
+        return session
+
+    def insists(self, situation: Situation) -> bool:
+        """Whether the operator or the client requires two factors of this person."""
+        session, client, request = situation.session, situation.client, situation.request
+        return (
+            self._policy == "required"
+            or (session is not None and not self._required_for_roles.isdisjoint(session.roles))
+            or (client is not None and client.requires_second_factor)
+            or (request is not None and wants_multi(request.claims.essential_acr))
+        )
+
+
+class SecondFactor:
+    """The person proves a second factor."""
+
+    name = "second_factor"
+    path = "/mfa"
+
+    def __init__(self, demands: FactorDemands) -> None:
+        self._demands = demands
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Whoever has one is asked. A trusted browser skips it, unless the client asked for two by acr."""
+        session, request = self._demands.open_question(situation), situation.request
+        if session is None or not session.has_factor:
+            return None
+        stepped_up = request is not None and (
+            wants_multi(request.acr_values) or wants_multi(request.claims.essential_acr)
+        )
+        if session.trusted_device and not stepped_up:
+            return None
+        return Reason("a second factor has not been proven", InteractionRequiredError)
+
+
+class EnrolFactor:
+    """The person, who has no second factor yet, enrols one, because somebody insists on two."""
+
+    name = "enrol_factor"
+    path = "/mfa/enrol"
+
+    def __init__(self, demands: FactorDemands) -> None:
+        self._demands = demands
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Only where it is required: who may choose is never held up by it."""
+        session = self._demands.open_question(situation)
+        if session is None or session.has_factor or situation.has_proof(self.name):
+            return None
+        if self._demands.insists(situation):
+            return Reason("a second factor is required and none is enrolled", InteractionRequiredError)
+        return None
+
+
+def wants_multi(acr_values: Sequence[str]) -> bool:
+    """Tell whether, of the acr values that a client would take, only more than one factor will do."""
+    known = [value for value in acr_values if value in ACR_VALUES]
+    return bool(known) and known[0] == ACR_MULTI
+
+
 class VerifyEmail:
     """The person shows that their address is theirs; only asked of accounts of people's own making."""
 
@@ -171,11 +250,13 @@ class Consent:
         return None
 
 
-def steps(verify_email: VerifyWhen) -> tuple[Step, ...]:
+def steps(verify_email: VerifyWhen, demands: FactorDemands) -> tuple[Step, ...]:
     """Return the steps in their order."""
     return (
         SelectAccount(),  # before Login: on the same page, and signing in answers both
         Login(),
+        SecondFactor(demands),  # right after the first: nothing of the account is shown in between
+        EnrolFactor(demands),
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
         Consent(),  # last: it names who consents
     )

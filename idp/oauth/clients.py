@@ -71,6 +71,11 @@ class Client(ClientMixin):
         return bool(self.metadata.get("end_grants_on_logout", True))
 
     @property
+    def requires_second_factor(self) -> bool:
+        """Whether people must prove two factors for it."""
+        return bool(self.metadata.get("require_second_factor"))
+
+    @property
     def id_token_alg(self) -> str:
         """`id_token_signed_response_alg` (OIDC Registration §2)."""
         return str(self.metadata.get("id_token_signed_response_alg", "RS256"))

@@ -23,6 +23,7 @@ from idp.errors import ConfigurationError, Unavailable
 from idp.storage.repositories.audit import AuditEvents
 from idp.storage.repositories.clients import Clients
 from idp.storage.repositories.consents import Consents
+from idp.storage.repositories.factors import Factors
 from idp.storage.repositories.grants import Grants
 from idp.storage.repositories.mails import OutboxMails
 from idp.storage.repositories.refresh_tokens import RefreshTokens
@@ -114,6 +115,11 @@ class UnitOfWork:
     def invitations(self) -> Invitations:
         """Invitations."""
         return Invitations(self.session)
+
+    @cached_property
+    def factors(self) -> Factors:
+        """Second factors, passkeys and trusted browsers."""
+        return Factors(self.session)
 
     @cached_property
     def mails(self) -> OutboxMails:

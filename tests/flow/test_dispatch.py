@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
-from idp.flow.steps import SignedIn, Situation, steps
+from idp.flow.steps import FactorDemands, SignedIn, Situation, steps
 from idp.flow.transaction import Proof, Transaction
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
@@ -51,7 +51,10 @@ def decide(
     by_step: Mapping[str, Proof] = {p.step: p for p in proofs}
     transaction = Transaction("tx", "browser", request, NOW, by_step, **state)
     known = None if request is None else app or client()
-    return dispatch(Situation(transaction, known, session, consented, consented_claims, NOW), steps("before_sign_in"))
+    return dispatch(
+        Situation(transaction, known, session, consented, consented_claims, NOW),
+        steps("before_sign_in", FactorDemands("optional", ())),
+    )
 
 
 def outcome(decision: Decision) -> str:

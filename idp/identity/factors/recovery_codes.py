@@ -1,0 +1,66 @@
+"""Recovery codes: ten, for the day when the phone is lost."""
+
+import hashlib
+import hmac
+import secrets
+
+from idp.clock import Clock
+from idp.events.audit import record
+from idp.events.catalogue import FactorAdded
+from idp.identity.factors.factor import Answer
+from idp.storage.database import Database
+from idp.storage.models import User
+
+COUNT = 10
+FEW = 3
+"""With so many left or fewer the person is warned."""
+GROUPS, GROUP_LENGTH = 3, 4
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without what is easily misread; twelve of these are 59 bits."""
+
+
+class RecoveryCodes:
+    """Codes on paper."""
+
+    kind = "recovery_code"
+    amr = ("otp",)
+
+    def __init__(self, database: Database, key: bytes, clock: Clock) -> None:
+        """Take a key of 32 bytes that serves nothing else, for the digests."""
+        self._database = database
+        self._key = key
+        self._clock = clock
+
+    async def is_available(self, user: User) -> bool:
+        """Tell whether any is left."""
+        return await self.left(user.id) > 0
+
+    async def left(self, user_id: str) -> int:
+        """Return how many are unused."""
+        async with self._database.reading() as uow:
+            return await uow.factors.recovery_codes_left(user_id)
+
+    async def make(self, user_id: str) -> list[str]:
+        """Void the old codes and return ten new ones, which are nowhere else."""
+        codes = [self._new_code() for _ in range(COUNT)]
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            await uow.factors.replace_recovery_codes(
+                user_id, [self._digest(user_id, code) for code in codes], now
+            )
+            await record(uow, FactorAdded(user_id=user_id, kind=self.kind), now)
+        return codes
+
+    async def check(self, user: User, answer: Answer) -> bool:
+        """Use a code up; of several at once one gets True."""
+        async with self._database.unit_of_work() as uow:
+            digest = self._digest(user.id, answer.code)
+            return await uow.factors.use_recovery_code(user.id, digest, self._clock.now())
+
+    @staticmethod
+    def _new_code() -> str:
+        return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+
+    def _digest(self, user_id: str, code: str) -> str:
+        typed = "".join(character for character in code.lower() if character in ALPHABET)
+        return hmac.new(self._key, f"{user_id}:{typed}".encode(), hashlib.sha256).hexdigest()

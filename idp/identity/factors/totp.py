@@ -1,0 +1,125 @@
+"""Codes of an authenticator app (RFC 6238): SHA-1, six digits, thirty seconds, as the apps expect."""
+
+import hmac
+from dataclasses import dataclass
+
+import pyotp
+
+from idp.clock import Clock
+from idp.crypto import MasterKey
+from idp.errors import InvalidValue, NotFound
+from idp.events.audit import record
+from idp.events.catalogue import FactorAdded
+from idp.identity.accounts import claim_name
+from idp.identity.acr import AMR_ONE_TIME_CODE
+from idp.identity.factors.factor import Answer
+from idp.storage.database import Database
+from idp.storage.models import TotpCredential, User, new_id
+
+STEP_SECONDS = 30
+WINDOW = 1
+"""Steps by which a phone's clock may be off, either way (RFC 6238 §5.2)."""
+MOST = 10
+"""Authenticators for one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotpDraft:
+    """An authenticator that is being enrolled: the secret, to be shown once, sealed on the way."""
+
+    secret: str
+    """Base32, to type."""
+    uri: str
+    """`otpauth://`, for the QR code."""
+    sealed: str
+    """The secret for the form's hidden field; opens only for this person."""
+
+
+class Totp:
+    """Authenticator apps."""
+
+    kind = "totp"
+    amr = (AMR_ONE_TIME_CODE,)
+
+    def __init__(self, database: Database, master_key: MasterKey, clock: Clock, issuer_name: str) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._clock = clock
+        self._issuer_name = issuer_name
+
+    async def is_available(self, user: User) -> bool:
+        """Tell whether the person has an authenticator."""
+        async with self._database.reading() as uow:
+            return bool(await uow.factors.of_user(TotpCredential, user.id))
+
+    def draft(self, user: User) -> TotpDraft:
+        """Begin an enrolment; nothing is stored until a code confirms it."""
+        secret = pyotp.random_base32()
+        uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=self._issuer_name)
+        sealed = self._master_key.seal(secret.encode(), context=f"totp-draft:{user.id}")
+        return TotpDraft(secret, uri, sealed)
+
+    def resume(self, user: User, sealed: str) -> TotpDraft:
+        """Return the draft of a form that came back; raise `InvalidValue` when it is not this person's."""
+        secret = self._open_draft(user, sealed)
+        uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=self._issuer_name)
+        return TotpDraft(secret, uri, sealed)
+
+    async def enrol(self, user: User, sealed: str, code: str, name: str) -> str:
+        """Store the authenticator if `code` is its current one and return its id; raise `InvalidValue`."""
+        secret = self._open_draft(user, sealed)
+        step = self._matching_step(secret, code)
+        if step is None:
+            raise InvalidValue(
+                "This code is not right. Check the clock of your phone and try the next code.", field="code"
+            )
+        credential_id, now = new_id(), self._clock.now()
+        async with self._database.unit_of_work() as uow:
+            if len(await uow.factors.of_user(TotpCredential, user.id)) >= MOST:
+                raise InvalidValue(f"At most {MOST} authenticators. Remove one first.", field="name")
+            await uow.factors.add(
+                TotpCredential(
+                    id=credential_id,
+                    user_id=user.id,
+                    name=claim_name(name) or "Authenticator app",
+                    sealed_secret=self._master_key.seal(secret.encode(), context=f"totp:{credential_id}"),
+                    last_step=step,  # the confirming code is spent
+                    created_at=now,
+                    last_used_at=None,
+                )
+            )
+            await record(uow, FactorAdded(user_id=user.id, kind=self.kind), now)
+        return credential_id
+
+    async def check(self, user: User, answer: Answer) -> bool:
+        """Tell whether the code is that of one of the person's authenticators and was not taken before."""
+        async with self._database.unit_of_work() as uow:
+            for credential in await uow.factors.of_user(TotpCredential, user.id):
+                context = f"totp:{credential.id}"
+                secret = self._master_key.open(credential.sealed_secret, context=context).decode()
+                step = self._matching_step(secret, answer.code)
+                if step is not None:
+                    return await uow.factors.accept_totp_step(credential.id, step, self._clock.now())
+        return False
+
+    def _matching_step(self, secret: str, code: str) -> int | None:
+        digits = "".join(character for character in code if not character.isspace())
+        totp = pyotp.TOTP(secret)
+        current = int(self._clock.now()) // STEP_SECONDS
+        found = None
+        for step in range(current - WINDOW, current + WINDOW + 1):  # all of them: the time tells nothing
+            if hmac.compare_digest(totp.generate_otp(step).encode(), digits.encode()):
+                found = step
+        return found
+
+    def _open_draft(self, user: User, sealed: str) -> str:
+        try:
+            return self._master_key.open(sealed, context=f"totp-draft:{user.id}").decode()
+        except Exception as error:  # whatever a form can hold that is not our seal
+            raise InvalidValue("This enrolment is not yours or is too old. Begin again.") from error
+
+    async def remove(self, user_id: str, credential_id: str) -> None:
+        """Remove an authenticator; raise `NotFound` when it is not the person's."""
+        async with self._database.unit_of_work() as uow:
+            if not await uow.factors.delete(TotpCredential, credential_id, user_id):
+                raise NotFound("There is no such authenticator.")

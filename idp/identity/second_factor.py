@@ -1,0 +1,173 @@
+"""Asking for a second factor: who must, which ones there are, and no more guesses than are good.
+
+Every channel comes here: the pages, the password grant, the JSON API, step-up. One throttle counts
+over all factors and channels, for the person and for the address.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from idp.clock import Clock
+from idp.config import SecondFactor as SecondFactorSettings
+from idp.crypto import digest, random_token
+from idp.errors import InvalidValue, NotFound
+from idp.events.audit import record
+from idp.events.catalogue import FactorRemoved, FactorsReset, SignInFailed
+from idp.identity.acr import AMR_MULTI
+from idp.identity.factors.factor import Answer, Enrolled, Factor
+from idp.identity.mail import Mailer
+from idp.identity.throttle import SignInThrottle
+from idp.storage.database import Database, UnitOfWork
+from idp.storage.ephemeral import EphemeralStore
+from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
+
+WARN_AFTER = 5
+"""Wrong answers in an hour after which the owner is told by mail."""
+
+_STORED: Mapping[str, Any] = {
+    "totp": TotpCredential,
+    "webauthn": WebAuthnCredential,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A second factor that was proven, and what it adds to `amr`."""
+
+    kind: str
+    amr: tuple[str, ...]
+
+
+class SecondFactors:
+    """The second factors of people."""
+
+    def __init__(
+        self,
+        database: Database,
+        factors: Sequence[Factor],
+        throttle: SignInThrottle,
+        store: EphemeralStore,
+        mailer: Mailer,
+        settings: SecondFactorSettings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._factors = {factor.kind: factor for factor in factors}
+        self._throttle = throttle
+        self._store = store
+        self._mailer = mailer
+        self._settings = settings
+        self._clock = clock
+
+    async def options(self, user: User) -> list[str]:
+        """Return the kinds of factor that the person can answer with now, the strongest first.
+
+        To be told only to somebody who has proven the first factor."""
+        return [kind for kind, factor in self._factors.items() if await factor.is_available(user)]
+
+    async def is_enrolled(self, user_id: str) -> bool:
+        """Tell whether the person has a second factor of their own."""
+        async with self._database.reading() as uow:
+            return bool(await uow.factors.kinds(user_id))
+
+    async def check(self, user: User, kind: str, answer: Answer, *, address: str) -> Proven | None:
+        """Check an answer; None when it is wrong. Raise `Throttled` when answers come too fast."""
+        factor = self._factors.get(kind)
+        account = f"factor:{user.id}"
+        await self._throttle.check(account, address)
+        if factor is None or not await factor.check(user, answer):
+            await self._note_failure(user, kind, address)
+            return None
+        await self._throttle.succeeded(account, address)
+        return Proven(kind, (*factor.amr, AMR_MULTI))
+
+    async def _note_failure(self, user: User, kind: str, address: str) -> None:
+        name = hashlib.sha256(f"factor-failures:{user.id}".encode()).hexdigest()
+        failures = await self._store.increment(f"factor-failures:{name}", 3600)
+        async with self._database.unit_of_work() as uow:
+            event = SignInFailed(user_id=user.id, address=address, reason=f"wrong second factor: {kind}")
+            await record(uow, event, self._clock.now())
+            if failures == WARN_AFTER:
+                await self._mailer.queue(
+                    uow, "factor_failures", user.email, user=user, path="/account/security"
+                )
+
+    async def enrolled(self, user_id: str) -> list[Enrolled]:
+        """Return what the person has enrolled."""
+        async with self._database.reading() as uow:
+            return [
+                Enrolled(each.id, kind, each.name, each.created_at, each.last_used_at)
+                for kind, stored in _STORED.items()
+                for each in await uow.factors.of_user(stored, user_id)
+            ]
+
+    async def rename(self, user: User, kind: str, credential_id: str, name: str) -> None:
+        """Rename an authenticator or passkey; raise `NotFound` when it is not the person's."""
+        stored = _STORED.get(kind)
+        cleaned = " ".join(name.split())[:100]
+        if not cleaned or not cleaned.isprintable():
+            raise InvalidValue("Give it a name.", field="name")
+        async with self._database.unit_of_work() as uow:
+            if stored is None or not await uow.factors.rename(stored, credential_id, user.id, cleaned):
+                raise NotFound("There is no such factor.")
+
+    async def remove(self, user: User, kind: str, credential_id: str) -> None:
+        """Remove an authenticator or passkey and tell the owner by mail. With the last one the recovery
+        codes and the trusted browsers go too: they stand in for it."""
+        stored = _STORED.get(kind)
+        async with self._database.unit_of_work() as uow:
+            if stored is None or not await uow.factors.delete(stored, credential_id, user.id):
+                raise NotFound("There is no such factor.")
+            if not await uow.factors.kinds(user.id):
+                await uow.factors.delete_all(user.id)
+            await record(uow, FactorRemoved(user_id=user.id, kind=kind), self._clock.now())
+            await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
+
+    async def added(self, user: User) -> None:
+        """Tell the owner by mail that a factor was added."""
+        async with self._database.unit_of_work() as uow:
+            await self._mailer.queue(uow, "factor_added", user.email, user=user, path="/account/security")
+
+    async def reset(self, user: User) -> None:
+        """Remove everything that a person has enrolled: an administrator's way out for who lost it all.
+        Every session ends, so that the reset is of no use to a thief of one."""
+        now = self._clock.now()
+        async with self._database.unit_of_work() as uow:
+            await uow.factors.delete_all(user.id)
+            await uow.sessions.end_all_for_user(user.id, now)
+            await uow.grants.revoke_for_user(user.id, now)
+            await record(uow, FactorsReset(user_id=user.id), now)
+            await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
+
+    # Trusted browsers --------------------------------------------------------------------------
+
+    @property
+    def trusts_devices(self) -> bool:
+        """Whether people may mark a browser as trusted."""
+        return self._settings.trusted_device_ttl > 0
+
+    async def trust(self, user_id: str, user_agent: str) -> str:
+        """Mark a browser as trusted and return the value for its cookie."""
+        token, now = random_token(), self._clock.now()
+        async with self._database.unit_of_work() as uow:
+            await uow.factors.add(
+                TrustedDevice(
+                    id=new_id(),
+                    user_id=user_id,
+                    token_digest=digest(token),
+                    user_agent=user_agent[:400],
+                    created_at=now,
+                    last_used_at=now,
+                    expires_at=now + self._settings.trusted_device_ttl,
+                )
+            )
+        return token
+
+    async def is_trusted(self, uow: UnitOfWork, user_id: str, token: str | None) -> bool:
+        """Tell whether a browser's mark is this person's and still good."""
+        if not token or not self.trusts_devices:
+            return False
+        device = await uow.factors.trusted_device(digest(token))
+        return device is not None and device.user_id == user_id and device.expires_at > self._clock.now()

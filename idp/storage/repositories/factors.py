@@ -1,0 +1,133 @@
+"""Second factors, passkeys and trusted browsers. What must happen once is one statement."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import delete, func, literal, select, union_all, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from idp.errors import Conflict
+from idp.storage.models import RecoveryCode, TotpCredential, TrustedDevice, WebAuthnCredential, new_id
+from idp.storage.repositories._rows import changed
+
+Credential = TypeVar("Credential", TotpCredential, WebAuthnCredential, TrustedDevice)
+
+
+class Factors:
+    """What people have enrolled."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, credential: TotpCredential | WebAuthnCredential | TrustedDevice) -> None:
+        """Add a credential; raise `Conflict` when it is registered already."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(credential)
+                await self._session.flush()
+        except IntegrityError as error:
+            raise Conflict("This is registered already.") from error
+
+    async def of_user(self, kind: type[Credential], user_id: str) -> Sequence[Credential]:
+        """Return a person's credentials of one kind, the oldest first."""
+        statement = select(kind).where(kind.user_id == user_id).order_by(kind.created_at, kind.id)
+        return (await self._session.scalars(statement)).all()
+
+    async def get(self, kind: type[Credential], credential_id: str, user_id: str) -> Credential | None:
+        """Return one credential if it is this person's."""
+        return await self._session.scalar(
+            select(kind).where(kind.id == credential_id, kind.user_id == user_id)
+        )
+
+    async def delete(self, kind: type[Credential], credential_id: str, user_id: str) -> bool:
+        """Delete one credential if it is this person's; tell whether it was."""
+        statement = delete(kind).where(kind.id == credential_id, kind.user_id == user_id)
+        return await changed(self._session, statement) > 0
+
+    async def rename(
+        self,
+        kind: type[TotpCredential] | type[WebAuthnCredential],
+        credential_id: str,
+        user_id: str,
+        name: str,
+    ) -> bool:
+        """Rename one credential if it is this person's; tell whether it was."""
+        statement = update(kind).where(kind.id == credential_id, kind.user_id == user_id).values(name=name)
+        return await changed(self._session, statement) > 0
+
+    async def kinds(self, user_id: str) -> frozenset[str]:
+        """Return the kinds of second factor that a person has: `totp`, `webauthn`; in one query."""
+        statement = union_all(
+            *(
+                select(literal(name)).where(select(kind.id).where(kind.user_id == user_id).exists())
+                for name, kind in (("totp", TotpCredential), ("webauthn", WebAuthnCredential))
+            )
+        )
+        return frozenset((await self._session.scalars(statement)).all())
+
+    async def delete_all(self, user_id: str) -> None:
+        """Delete everything that a person has enrolled, and every trusted browser."""
+        for kind in (TotpCredential, WebAuthnCredential, RecoveryCode, TrustedDevice):
+            await self._session.execute(delete(kind).where(kind.user_id == user_id))
+
+    # Single uses ------------------------------------------------------------------------------
+
+    async def accept_totp_step(self, credential_id: str, step: int, now: float) -> bool:
+        """Take a time step: of many callers at once one gets True, and no step is taken after a later one."""
+        statement = (
+            update(TotpCredential)
+            .where(TotpCredential.id == credential_id, TotpCredential.last_step < step)
+            .values(last_step=step, last_used_at=now)
+        )
+        return await changed(self._session, statement) > 0
+
+    async def passkey(self, credential_id: str) -> WebAuthnCredential | None:
+        """Return the passkey with this WebAuthn credential id (base64url)."""
+        return await self._session.scalar(
+            select(WebAuthnCredential).where(WebAuthnCredential.credential_id == credential_id)
+        )
+
+    async def note_passkey_use(self, passkey: WebAuthnCredential, sign_count: int, now: float) -> bool:
+        """Store the new sign count unless another assertion came in between."""
+        statement = (
+            update(WebAuthnCredential)
+            .where(WebAuthnCredential.id == passkey.id, WebAuthnCredential.sign_count == passkey.sign_count)
+            .values(sign_count=sign_count, last_used_at=now, backed_up=passkey.backed_up)
+        )
+        return await changed(self._session, statement) > 0
+
+    async def replace_recovery_codes(self, user_id: str, digests: Iterable[str], now: float) -> None:
+        """Void a person's recovery codes and store new ones."""
+        await self._session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+        self._session.add_all(
+            RecoveryCode(id=new_id(), user_id=user_id, digest=digest, created_at=now, used_at=None)
+            for digest in digests
+        )
+        await self._session.flush()
+
+    async def use_recovery_code(self, user_id: str, digest: str, now: float) -> bool:
+        """Use a recovery code: of many callers at once one gets True."""
+        statement = (
+            update(RecoveryCode)
+            .where(
+                RecoveryCode.user_id == user_id,
+                RecoveryCode.digest == digest,
+                RecoveryCode.used_at.is_(None),
+            )
+            .values(used_at=now)
+        )
+        return await changed(self._session, statement) > 0
+
+    async def recovery_codes_left(self, user_id: str) -> int:
+        """Return how many recovery codes are unused."""
+        statement = select(func.count()).where(
+            RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None)
+        )
+        return await self._session.scalar(statement) or 0
+
+    async def trusted_device(self, token_digest: str) -> TrustedDevice | None:
+        """Return the trusted browser of a cookie, expired or not."""
+        return await self._session.scalar(
+            select(TrustedDevice).where(TrustedDevice.token_digest == token_digest)
+        )
