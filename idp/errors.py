@@ -14,19 +14,21 @@ apart from it, a detail that only the log, the audit trail and the development p
         └── Throttled        too many tries: 429 with Retry-After
 """
 
+from idp.text import Text
+
 
 class IdpError(Exception):
     """Base of what goes wrong outside the protocol core.
 
-    `sentence` is public and complete: it says what is wrong and, where it can, what to do.
-    `detail` is private.
+    `sentence` is public and complete: it says what is wrong and, where it can, what to do. It is English,
+    and pages translate it; one with numbers or names in it is a `Text`. `detail` is private.
     """
 
     status = 400
 
     def __init__(self, sentence: str, *, detail: str | None = None) -> None:
         super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = sentence if isinstance(sentence, Text) else Text(sentence)
         self.detail = detail
 
 

@@ -9,6 +9,7 @@ is rendered. What comes in here is text; no request, page or setting does.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final
@@ -20,31 +21,13 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from idp.errors import ConfigurationError
+from idp.text import Text
 
 SOURCE: Final = "en"
 """The language of the message ids."""
 
-_current: ContextVar[str | None] = ContextVar("idp_locale", default=None)
-
-
-class Text(str):
-    """An English sentence with parameters that can still be translated.
-
-    It is a `str`, so it reads as English wherever nobody translates it:
-    `InvalidValue(Text("Use at least %(number)d characters.", number=8))`. Parameters that are `Text`
-    themselves are translated too. A sentence without parameters needs it only where Babel would not
-    find it: as a constant or an argument of something else than an `IdpError`.
-    """
-
-    __slots__ = ("message", "parameters")
-    message: str
-    parameters: Mapping[str, object]
-
-    def __new__(cls, message: str, /, **parameters: object) -> "Text":
-        text = super().__new__(cls, message % parameters if parameters else message)
-        text.message = message
-        text.parameters = parameters
-        return text
+MOST_TAGS: Final = 20
+"""Languages that are looked at when a request names more."""
 
 
 class Catalogues:
@@ -63,17 +46,21 @@ class Catalogues:
         """The tags of the languages (BCP 47), sorted."""
         return sorted(self._catalogues)
 
-    def choose(self, *wishes: str | None) -> str:
+    def choose(self, *tags: str | None) -> str:
         """Return the first wished language that there is, or the default.
 
         A region falls back to its language: `de-AT` gets `de`.
         """
-        return self.find(wishes) or self.default
+        return self.find(tags) or self.default
 
-    def find(self, wishes: Iterable[str | None]) -> str | None:
+    def for_request(self) -> str:
+        """Return the language that the request at hand is answered in."""
+        return self.choose(*wishes().in_order())
+
+    def find(self, tags: Iterable[str | None]) -> str | None:
         """Return the first wished language that there is."""
         known = {tag.casefold(): tag for tag in self._catalogues}
-        for wish in wishes:
+        for wish in tags:
             tag = (wish or "").strip().replace("_", "-").casefold()
             while tag:
                 if tag in known:
@@ -119,30 +106,44 @@ def read_catalogue(path: Path) -> dict[str, str]:
 # The language of the request at hand ----------------------------------------------------------------------
 
 
-def current_locale() -> str | None:
-    """Return the language that the request at hand is answered in; None outside of requests."""
-    return _current.get()
+@dataclass(slots=True)
+class Wishes:
+    """What is known of the languages that the person behind a request reads."""
+
+    asked: str = ""
+    """`ui_locales` of the authorization request: tags, the best first (OIDC Core §3.1.2.1)."""
+    account: str | None = None
+    """The `locale` of the account."""
+    accepted: str = ""
+    """The Accept-Language header."""
+
+    def in_order(self) -> list[str | None]:
+        """Return the tags, the best first."""
+        return [*self.asked.split()[:MOST_TAGS], self.account, *accepted_languages(self.accepted)]
 
 
-def set_current_locale(locale: str) -> None:
-    """Answer the rest of this request in `locale`."""
-    _current.set(locale)
+_wishes: ContextVar[Wishes | None] = ContextVar("idp_language_wishes", default=None)
+
+
+def wishes() -> Wishes:
+    """Return the wishes of the request at hand, to be read and to be added to."""
+    return _wishes.get() or Wishes()
 
 
 @contextmanager
-def locale_of_request(locale: str) -> Iterator[None]:
-    """Answer a request in `locale`, as long as nobody knows better."""
-    token = _current.set(locale)
+def wishes_of_request(known: Wishes) -> Iterator[None]:
+    """Answer a request by these wishes."""
+    token = _wishes.set(known)
     try:
         yield
     finally:
-        _current.reset(token)
+        _wishes.reset(token)
 
 
 def accepted_languages(header: str) -> Sequence[str]:
     """Return the languages of an Accept-Language header, best first (RFC 9110 §12.5.4)."""
     weighted: list[tuple[float, str]] = []
-    for part in header.split(",")[:20]:
+    for part in header.split(",")[:MOST_TAGS]:
         tag, _, parameter = part.partition(";")
         name, _, value = parameter.strip().partition("=")
         try:

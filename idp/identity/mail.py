@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from idp.clock import Clock
 from idp.config import Settings
-from idp.i18n import Catalogues, current_locale, format_duration, format_moment
+from idp.i18n import Catalogues, format_duration, format_moment, wishes
 from idp.storage.database import UnitOfWork
 from idp.storage.models import OutboxMail, User
 
@@ -53,7 +53,7 @@ class Mailer:
         """
         now = self._clock.now()
         profile = user.profile if user else {}
-        locale = self._catalogues.choose(locale, profile.get("locale"), current_locale())
+        locale = self._catalogues.choose(locale, profile.get("locale"), *wishes().in_order())
         variables = {
             "brand": self._settings.brand,
             "on_brand": self._on_brand,
