@@ -63,6 +63,13 @@ class PasswordPolicy:
 
         `about` are things that an attacker would try first: the person's address and name.
         """
+        self.check_here(password, about)
+        text = unicodedata.normalize("NFKC", password)
+        if self._settings.refuse_breached and await self._is_breached(text):
+            raise _refused("This password is in a list of leaked ones. Choose another.")
+
+    def check_here(self, password: str, about: Sequence[str] = ()) -> None:
+        """Raise `InvalidValue` for what can be told without asking anybody."""
         text = unicodedata.normalize("NFKC", password)
         if len(text) < self._settings.min_length:
             raise _refused(f"Use at least {self._settings.min_length} characters.")
@@ -77,8 +84,6 @@ class PasswordPolicy:
             raise _refused("This is one of the passwords that are tried first. Choose another.")
         if any(len(word) >= 4 and lowered == word.casefold() for word in _parts(about)):
             raise _refused("This is your name or address. Choose something nobody knows of you.")
-        if self._settings.refuse_breached and await self._is_breached(text):
-            raise _refused("This password is in a list of leaked ones. Choose another.")
 
     async def strength(self, password: str, about: Sequence[str] = ()) -> Strength:
         """Return a verdict on a password, refused or not."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -17,8 +18,10 @@ from urllib.parse import SplitResult, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from idp.i18n import SOURCE, Catalogues, format_day, format_moment, format_number
 from idp.pages.brand import brand_css
 from idp.pages.static import load_assets
+from idp.text import Text
 
 __all__ = ["BrandSettings", "ClientView", "Message", "Renderer", "brand_css", "form_action_source", "web_url"]
 
@@ -26,6 +29,9 @@ _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "f
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _CSP_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+_locale: ContextVar[str] = ContextVar("idp_page_locale", default=SOURCE)
+"""The language of the page that is being rendered; macros see no page context, but this."""
 
 
 class BrandSettings(Protocol):
@@ -61,12 +67,22 @@ class ClientView:
 
 
 class Renderer:
-    def __init__(self, *, templates_dir: Path, brand: BrandSettings, base_path: str, dev: bool) -> None:
+    def __init__(
+        self,
+        *,
+        templates_dir: Path,
+        brand: BrandSettings,
+        base_path: str,
+        dev: bool,
+        catalogues: Catalogues | None = None,
+    ) -> None:
         """``base_path`` is the path of the issuer, "" or "/" at the root of a host.
 
+        Without catalogues there is English only.
         Raises ValueError for a brand colour that is not hex and for a static file of an unknown type.
         """
         self._base_path = base_path.rstrip("/")
+        self._catalogues = catalogues or Catalogues({})
         self.assets = load_assets(templates_dir / "static", {"brand.css": brand_css(brand.color)})
         self._environment = Environment(
             loader=FileSystemLoader(templates_dir),
@@ -76,10 +92,25 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=dev,
+            finalize=self._shown,
         )
-        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+            self._translated,
+            lambda one, many, number: self._translated(one if number == 1 else many),
+            newstyle=True,
+        )
         self._environment.globals.update(brand=brand, dev=dev, url=self.url, static=self.static)
         self._environment.filters["destination"] = destination
+        self._environment.filters["day"] = lambda at: format_day(at, _locale.get())
+        self._environment.filters["moment"] = lambda at, zone=None: format_moment(at, _locale.get(), zone)
+        self._environment.filters["number"] = lambda number: format_number(number, _locale.get())
+
+    def _translated(self, text: str) -> str:
+        return self._catalogues.translate(text, _locale.get())
+
+    def _shown(self, value: object) -> object:
+        """Every value that a template shows comes through here, before it is escaped."""
+        return self._translated(value) if isinstance(value, Text) else value
 
     def url(self, path: str) -> str:
         """``path`` (which starts with a slash) as a browser must ask for it."""
@@ -101,30 +132,37 @@ class Renderer:
         csrf: str = "",
         tx: str | None = None,
         message: Message | None = None,
-        locale: str = "en",
+        locale: str | None = None,
         headers: Mapping[str, str] | None = None,
         form_action: Iterable[str] = (),
+        connects: bool = False,
         **context: object,
     ) -> HTMLResponse:
         """Render ``template``; ``context`` is what the template names beyond the parameters here.
 
         ``form_action``: where a post from this page may lead in the end, as redirect URIs, origins or
         schemes; Chromium holds the redirects that answer a form to the page's form-action as well.
+        ``connects``: whether a script of the page asks this server something.
         """
         common = {
             "client": client,
             "csrf": csrf,
             "tx": tx,
             "message": message,
-            "locale": locale,
+            "locale": language,
             "display": "page",
         }
-        html = self._environment.get_template(template).render({**common, **context})
+        token = _locale.set(language)
+        try:
+            html = self._environment.get_template(template).render({**common, **context})
+        finally:
+            _locale.reset(token)
         response = HTMLResponse(html, status_code=status, headers=dict(headers or {}))
         response.headers.update(
             {
                 "Cache-Control": "no-store",
-                "Content-Security-Policy": _policy(client, form_action),
+                "Vary": "Accept-Language",
+                "Content-Security-Policy": _policy(client, form_action, connects=connects),
                 "Referrer-Policy": "no-referrer",
                 "X-Frame-Options": "DENY",
                 "X-Content-Type-Options": "nosniff",
@@ -174,7 +212,7 @@ def form_action_source(uri: str) -> str | None:
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 
-def _policy(client: ClientView | None, form_action: Iterable[str]) -> str:
+def _policy(client: ClientView | None, form_action: Iterable[str], *, connects: bool) -> str:
     actions = dict.fromkeys(filter(None, map(form_action_source, form_action)))
     # A logo on loopback can only be seen on the developer's own machine; https covers all the others.
     logo = client.logo_uri if client else None
@@ -184,6 +222,7 @@ def _policy(client: ClientView | None, form_action: Iterable[str]) -> str:
         "style-src 'self'",
         " ".join(filter(None, ("img-src 'self' https: data:", images))),
         "script-src 'self'",
+        *(("connect-src 'self'",) if connects else ()),
         " ".join(("form-action 'self'", *actions)),
         "frame-ancestors 'none'",
         "base-uri 'none'",
