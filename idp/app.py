@@ -32,6 +32,7 @@ from idp.errors import Unavailable
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
+from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_SINGLE
 from idp.identity.login import PasswordLogin
@@ -64,12 +65,14 @@ from idp.ops.cors import Cors
 from idp.ops.documents import Documents
 from idp.ops.headers import SecurityHeaders
 from idp.ops.health import Health
+from idp.ops.language import RequestLanguage
 from idp.ops.limits import BodyLimit
 from idp.ops.logging import configure_logging
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.ops.requests import RequestLog, render_json
 from idp.pages.account import AccountPage
+from idp.pages.brand import text_on
 from idp.pages.consent import ConsentPage
 from idp.pages.cookies import Cookies
 from idp.pages.desk import Desk
@@ -84,6 +87,7 @@ from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.sweeper import Sweeper
 
 TEMPLATES = PROJECT_ROOT / "templates"
+TRANSLATIONS = PROJECT_ROOT / "translations"
 
 SWEEP_EVERY = 300.0
 """Seconds between two sweeps of what has expired, by each worker."""
@@ -125,6 +129,7 @@ class Provider:
     core: Core
     codes: AuthorizationCodes
     desk: Desk
+    catalogues: Catalogues
 
 
 def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
@@ -146,7 +151,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     policy = PasswordPolicy(settings.passwords, http)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
     mail_throttle = MailThrottle(store, settings.accounts)
-    mailer = Mailer(settings, TEMPLATES, clock)
+    catalogues = load_catalogues(TRANSLATIONS, settings.locale)
+    mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
     registration = Registration(
         database, hasher, policy, tickets, mail_throttle, mailer, settings.registration, clock
     )
@@ -180,6 +186,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         brand=settings.brand,
         base_path=settings.base_path,
         dev=settings.dev,
+        catalogues=catalogues,
     )
     desk = Desk(
         settings=settings,
@@ -221,6 +228,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         core=core,
         codes=codes,
         desk=desk,
+        catalogues=catalogues,
     )
 
 
@@ -281,7 +289,13 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
 
 
 def _discovery(provider: Provider) -> DiscoveryEndpoints:
-    metadata = server_metadata(provider.settings, GRANTS, provider.client_auth.names, [ACR_SINGLE])
+    metadata = server_metadata(
+        provider.settings,
+        GRANTS,
+        provider.client_auth.names,
+        [ACR_SINGLE],
+        provider.catalogues.languages,
+    )
     return DiscoveryEndpoints(provider.settings, metadata, provider.keyring)
 
 
@@ -308,6 +322,7 @@ def _middleware(provider: Provider) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders, secure=settings.secure),
         Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
+        Middleware(RequestLanguage),
         Middleware(
             RequestLog,
             error_renderer=_ErrorRenderer(provider).render,

@@ -300,6 +300,9 @@ class Settings(Section):
         None,
         description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
     )
+    locale: str = Field(
+        "en", description="The language for people who read none of those that there are (translations/)."
+    )
     mail_from: str = Field("no-reply@localhost", description="The sender of mails.")
     dev: bool = Field(
         default=False, description="Development: errors are explained on pages. Never in production."

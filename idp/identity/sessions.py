@@ -35,6 +35,8 @@ class CurrentSession:
     verification_due: bool
     name: str | None
     roles: tuple[str, ...]
+    locale: str | None = None
+    """The language that the person has chosen."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Sessions:
 
 def _view(session: BrowserSession, user: User) -> CurrentSession:
     profile: dict[str, Any] = user.profile
-    name = profile.get("name")
+    name, locale = profile.get("name"), profile.get("locale")
     return CurrentSession(
         id=session.id,
         user_id=user.id,
@@ -168,4 +170,5 @@ def _view(session: BrowserSession, user: User) -> CurrentSession:
         verification_due=user.verification_due,
         name=name if isinstance(name, str) else None,
         roles=tuple(user.roles),
+        locale=locale if isinstance(locale, str) else None,
     )

@@ -25,6 +25,7 @@ def server_metadata(
     grants: Sequence[type[TokenGrant]],
     auth_methods: Iterable[str],
     acr_values: Sequence[str],
+    languages: Sequence[str],
 ) -> dict[str, Any]:
     """Return the document; both well-known locations answer with the same one."""
     methods = list(auth_methods)
@@ -53,7 +54,7 @@ def server_metadata(
         ],
         prompt_values_supported=list(authorization.PROMPTS),
         display_values_supported=list(authorization.DISPLAYS),
-        ui_locales_supported=["en"],
+        ui_locales_supported=list(languages),
         claims_parameter_supported=True,
         request_parameter_supported=False,
         request_uri_parameter_supported=False,

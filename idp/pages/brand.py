@@ -41,6 +41,11 @@ def contrast(one: Rgb, other: Rgb) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def text_on(color: str) -> str:
+    """The colour, black or white, of text on a brand colour. Raises ValueError if that is not a hex colour."""
+    return "#ffffff" if _text_on(parse_color(color)) == WHITE else "#000000"
+
+
 def brand_css(color: str) -> str:
     """The stylesheet of custom properties for a brand colour. Raises ValueError if it is not a hex colour.
 
@@ -49,8 +54,7 @@ def brand_css(color: str) -> str:
     shade of it that is legible as text (4.5:1), both against every background of each colour scheme.
     """
     brand = parse_color(color)
-    # One of the two always reaches 4.58:1; white is preferred because it looks calmer on most brands.
-    on_brand = WHITE if contrast(brand, WHITE) >= TEXT_CONTRAST else BLACK
+    on_brand = _text_on(brand)
     hover = _mix(brand, BLACK if on_brand == WHITE else WHITE, _HOVER)
     shared = {"--brand": brand, "--on-brand": on_brand, "--brand-hover": hover}
     light = _scheme(brand, LIGHT_SURFACES, BLACK)
@@ -59,6 +63,11 @@ def brand_css(color: str) -> str:
         f":root {{\n{_declarations(shared | light, '  ')}}}\n"
         f"@media (prefers-color-scheme: dark) {{\n  :root {{\n{_declarations(dark, '    ')}  }}\n}}\n"
     )
+
+
+def _text_on(brand: Rgb) -> Rgb:
+    # One of the two always reaches 4.58:1; white is preferred because it looks calmer on most brands.
+    return WHITE if contrast(brand, WHITE) >= TEXT_CONTRAST else BLACK
 
 
 def _scheme(brand: Rgb, surfaces: tuple[str, ...], pole: Rgb) -> dict[str, Rgb]:

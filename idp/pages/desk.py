@@ -13,6 +13,7 @@ from idp.errors import FlowError
 from idp.flow.dispatch import Decision, Issue, dispatch
 from idp.flow.steps import Login, SignedIn, Situation, Step
 from idp.flow.transaction import Proof, Transaction, Transactions
+from idp.i18n import wishes
 from idp.identity.acr import ACR_SINGLE
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
@@ -60,7 +61,10 @@ class Desk:
         """Decide what is next in a transaction that is at hand."""
         session = await self.sessions.current(self.cookies.session(request))
         client = None
+        languages = wishes()
+        languages.account = session.locale if session else None
         if transaction.request is not None:
+            languages.asked = transaction.request.ui_locales or ""
             client = await self.clients.get(transaction.request.client_id)
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")

@@ -143,7 +143,9 @@ class Renderer:
         ``form_action``: where a post from this page may lead in the end, as redirect URIs, origins or
         schemes; Chromium holds the redirects that answer a form to the page's form-action as well.
         ``connects``: whether a script of the page asks this server something.
+        ``locale``: the page's language, if it is not to be the one that the request asks for.
         """
+        language = self._catalogues.choose(locale) if locale else self._catalogues.for_request()
         common = {
             "client": client,
             "csrf": csrf,
