@@ -35,6 +35,7 @@ from idp.flow.transaction import Transactions
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_SINGLE
+from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
 from idp.identity.mail_delivery import MailDelivery
@@ -42,6 +43,7 @@ from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.recovery import Recovery
 from idp.identity.registration import Registration
+from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import SignInThrottle
@@ -72,6 +74,7 @@ from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.ops.requests import RequestLog, render_json
 from idp.pages.account import AccountPage
+from idp.pages.admission import FormAdmission
 from idp.pages.brand import text_on
 from idp.pages.consent import ConsentPage
 from idp.pages.cookies import Cookies
@@ -80,8 +83,13 @@ from idp.pages.dev_mail import DevMailPage
 from idp.pages.errors import ErrorPages, error_id_of
 from idp.pages.forms import FormProtection
 from idp.pages.login import LoginPage
+from idp.pages.recover import RecoverPages
+from idp.pages.register import RegisterPage
 from idp.pages.render import Renderer
 from idp.pages.static import StaticPages
+from idp.pages.strength import PasswordStrength
+from idp.pages.verify_email import VerifyEmailPage
+from idp.pages.verify_link import VerifyLinkPage
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.sweeper import Sweeper
@@ -120,6 +128,8 @@ class Provider:
     registration: Registration
     recovery: Recovery
     self_service: SelfService
+    factors: FactorRegistry
+    second_factors: SecondFactors
     mail_delivery: MailDelivery
     limiter: RateLimiter
     sweeper: Sweeper
@@ -173,13 +183,16 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
     core = Core(
-        database=database,
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
         subjects=People(login, clock),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
+    )
+    factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    second_factors = SecondFactors(
+        database, factors.all, sign_in_throttle, store, mailer, settings.second_factor, clock
     )
     renderer = Renderer(
         templates_dir=TEMPLATES,
@@ -203,6 +216,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             settings.registration.verify_email,
             FactorDemands(settings.second_factor.policy, settings.second_factor.required_for_roles),
         ),
+        second_factors=second_factors,
     )
     return Provider(
         settings=settings,
@@ -219,6 +233,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         registration=registration,
         recovery=recovery,
         self_service=self_service,
+        factors=factors,
+        second_factors=second_factors,
         mail_delivery=MailDelivery(database, settings, clock),
         limiter=limiter,
         sweeper=Sweeper(database, clock),
@@ -265,6 +281,7 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
     settings, desk, core = provider.settings, provider.desk, provider.core
     database, client_auth, mint = provider.database, provider.client_auth, core.mint
     limits = settings.rate_limits
+    admission = FormAdmission(provider.limiter, limits.pages_per_address)
     introspection_admission = ClientAdmission(provider.limiter, "introspect", limits.introspection_per_client)
     authorization_requests = AuthorizationRequests(provider.clients, provider.keyring)
     end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
@@ -279,6 +296,11 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         EndSessionEndpoint(desk, end_session_requests, provider.store),
         discovery,
         LoginPage(desk, provider.login, provider.limiter, provider.metrics),
+        RegisterPage(desk, provider.registration, provider.policy, admission),
+        VerifyEmailPage(desk, provider.registration, admission),
+        VerifyLinkPage(desk, provider.registration, admission),
+        RecoverPages(desk, provider.recovery, provider.policy, admission),
+        PasswordStrength(desk, provider.policy, admission),
         ConsentPage(desk),
         AccountPage(desk),
         StaticPages(desk.renderer.assets),

@@ -1,6 +1,7 @@
-"""The two cookies of a browser: who it is (`browser`), and who is signed in (`session`).
+"""The cookies of a browser: who it is (`browser`), who is signed in (`session`), and whether it is trusted
+to skip a second factor (`device`).
 
-With an https issuer both are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of
+With an https issuer they are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of
 ours that was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.
 """
 
@@ -23,6 +24,8 @@ class Cookies:
         prefix = "__Host-" if settings.secure else ""
         self.browser_name = f"{prefix}idp_browser"
         self.session_name = f"{prefix}idp_session"
+        self.device_name = f"{prefix}idp_device"
+        self._device_ttl = settings.second_factor.trusted_device_ttl
 
     def browser(self, request: Request) -> str | None:
         """Return the browser's name, a secret that binds forms and transactions to it."""
@@ -31,6 +34,14 @@ class Cookies:
     def session(self, request: Request) -> str | None:
         """Return the session token."""
         return request.cookies.get(self.session_name) or None
+
+    def device(self, request: Request) -> str | None:
+        """Return the mark of a trusted browser."""
+        return request.cookies.get(self.device_name) or None
+
+    def set_device(self, response: Response, token: str) -> None:
+        """Mark the browser as trusted; the mark outlives the session."""
+        self._set(response, self.device_name, token, self._device_ttl)
 
     def browser_or_new(self, request: Request) -> str:
         """Return the browser's name, or a new one, which the response then has to set."""

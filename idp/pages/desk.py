@@ -14,7 +14,8 @@ from idp.flow.dispatch import Decision, Issue, dispatch
 from idp.flow.steps import Login, SignedIn, Situation, Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
-from idp.identity.acr import ACR_SINGLE
+from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
+from idp.identity.second_factor import SecondFactors
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
 from idp.pages.cookies import Cookies
@@ -50,12 +51,22 @@ class Desk:
     renderer: Renderer
     errors: ErrorPages
     steps: tuple[Step, ...]
+    second_factors: SecondFactors
 
     async def visit(self, request: Request, transaction_id: str | None) -> Visit:
         """Load the transaction and decide what is next; raise `FlowError` if it is not this browser's."""
         browser = self.cookies.browser(request)
         transaction = await self.transactions.load(transaction_id, browser)
         return await self.look_at(request, browser or "", transaction)
+
+    async def visit_or_begin(self, request: Request) -> Visit:
+        """Load the transaction that the query names, or begin one that leads to the account; then the
+        response has to keep the browser's name. Raise `FlowError` if it is not this browser's."""
+        transaction_id = request.query_params.get("tx")
+        if transaction_id is not None:
+            return await self.visit(request, transaction_id)
+        browser = self.cookies.browser_or_new(request)
+        return await self.look_at(request, browser, await self.transactions.begin(None, browser))
 
     async def look_at(self, request: Request, browser: str, transaction: Transaction) -> Visit:
         """Decide what is next in a transaction that is at hand."""
@@ -68,29 +79,42 @@ class Desk:
             client = await self.clients.get(transaction.request.client_id)
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")
-        situation = await self._situation(transaction, client, session)
+        situation = await self._situation(request, transaction, client, session)
         return Visit(browser, transaction, client, session, dispatch(situation, self.steps))
 
     async def _situation(
-        self, transaction: Transaction, client: Client | None, session: CurrentSession | None
+        self,
+        request: Request,
+        transaction: Transaction,
+        client: Client | None,
+        session: CurrentSession | None,
     ) -> Situation:
         if session is None:
             return Situation(transaction, client, None, now=self.clock.now())
+        has_factor = trusted = False
+        scopes: frozenset[str] = frozenset()
+        claims: frozenset[str] = frozenset()
+        async with self.database.reading() as uow:
+            if not satisfies(session.acr, ACR_MULTI):
+                has_factor = bool(await uow.factors.kinds(session.user_id))
+            if has_factor:
+                device = self.cookies.device(request)
+                trusted = await self.second_factors.is_trusted(uow, session.user_id, device)
+            if client is not None and not client.is_first_party:
+                consent = await uow.consents.get(session.user_id, client.client_id)
+                if consent is not None:
+                    scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
         signed_in = SignedIn(
             session.id,
             session.user_id,
             session.auth_time,
             session.acr,
             session.amr,
-            session.verification_due,
+            verification_due=session.verification_due,
+            roles=session.roles,
+            has_factor=has_factor,
+            trusted_device=trusted,
         )
-        scopes: frozenset[str] = frozenset()
-        claims: frozenset[str] = frozenset()
-        if client is not None and not client.is_first_party:
-            async with self.database.reading() as uow:
-                consent = await uow.consents.get(session.user_id, client.client_id)
-            if consent is not None:
-                scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
         return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
 
     async def signed_in(self, request: Request, path: str) -> CurrentSession | Response:

@@ -31,10 +31,15 @@ class Enrolled:
 class Factor(Protocol):
     """A way to prove oneself beside the password."""
 
-    kind: str
-    """Its name in forms, the API and the audit trail."""
-    amr: tuple[str, ...]
-    """What it adds to `amr` (RFC 8176)."""
+    @property
+    def kind(self) -> str:
+        """Its name in forms, the API and the audit trail."""
+        ...
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """What it adds to `amr` (RFC 8176)."""
+        ...
 
     async def is_available(self, user: User) -> bool:
         """Tell whether the person can answer with it now."""
