@@ -15,7 +15,6 @@ from idp.crypto import digest, random_token
 from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorRemoved, FactorsReset, SignInFailed
-from idp.identity.acr import AMR_MULTI
 from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.mail import Mailer
 from idp.identity.throttle import SignInThrottle
@@ -81,7 +80,7 @@ class SecondFactors:
             await self._note_failure(user, kind, address)
             return None
         await self._throttle.succeeded(account, address)
-        return Proven(kind, (*factor.amr, AMR_MULTI))
+        return Proven(kind, factor.amr)
 
     async def _note_failure(self, user: User, kind: str, address: str) -> None:
         name = hashlib.sha256(f"factor-failures:{user.id}".encode()).hexdigest()

@@ -65,11 +65,13 @@ class Sessions:
         address: str = "",
         replacing: str | None = None,
         client_id: str | None = None,
+        auth_time: float | None = None,
     ) -> StartedSession:
         """Begin a session under a new id and a new token; raise `NotFound` unless the account is in use.
 
         `replacing` is the token that the browser came with: that session ends, so a token planted before
-        the sign-in, or one with fewer privileges, is worth nothing after it.
+        the sign-in, or one with fewer privileges, is worth nothing after it. `auth_time` is given when the
+        session only gains a factor: a second one does not make the first any younger.
         """
         token = random_token()
         async with self._database.unit_of_work() as uow:
@@ -85,7 +87,7 @@ class Sessions:
                 id=new_id(),
                 token_digest=digest(token),
                 user_id=user_id,
-                auth_time=now,
+                auth_time=now if auth_time is None else auth_time,
                 acr=acr,
                 amr=list(amr),
                 created_at=now,

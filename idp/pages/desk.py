@@ -11,11 +11,11 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import FlowError
 from idp.flow.dispatch import Decision, Issue, dispatch
-from idp.flow.steps import Login, SignedIn, Situation, Step
+from idp.flow.steps import Login, SecondFactor, SignedIn, Situation, Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
-from idp.identity.second_factor import SecondFactors
+from idp.identity.second_factor import Proven, SecondFactors
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
 from idp.pages.cookies import Cookies
@@ -170,6 +170,40 @@ class Desk:
         response = self.resume(proven)
         self.cookies.set_session(response, started.token)
         return response
+
+    async def step_up(
+        self, request: Request, visit: Visit, proven: Proven, *, trust: bool = False
+    ) -> tuple[Transaction, Response]:
+        """Give the session the factor that was proven, under a new id, and go on with the transaction.
+
+        Returns the transaction as it is now, for a page to be shown before it goes on, and the response
+        that carries the cookies."""
+        session = visit.session
+        if session is None:
+            raise FlowError("Nobody is signed in any more. Start again.")
+        user_agent = request.headers.get("user-agent", "")
+        started = await self.sessions.start(
+            session.user_id,
+            amr=tuple(dict.fromkeys((*session.amr, *proven.amr))),
+            acr=ACR_MULTI,
+            user_agent=user_agent,
+            address=request.state.address,
+            replacing=self.cookies.session(request),
+            auth_time=session.auth_time,
+        )
+        now, transaction = self.clock.now(), visit.transaction
+        for proof in visit.transaction.proofs.values():
+            if proof.session_id == session.id:  # what was shown in the session stays shown in its successor
+                transaction = transaction.with_proof(replace(proof, session_id=started.session.id))
+        proof = Proof(SecondFactor.name, session.user_id, started.session.id, proven.kind, now)
+        transaction = transaction.with_proof(proof)
+        await self.transactions.save(transaction)
+        response = self.resume(transaction)
+        self.cookies.set_session(response, started.token)
+        if trust and self.second_factors.trusts_devices:
+            mark = await self.second_factors.trust(session.user_id, user_agent)
+            self.cookies.set_device(response, mark)
+        return transaction, response
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
         """Read a posted form and check its token; raise `FlowError` when it is not from our page."""

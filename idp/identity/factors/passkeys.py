@@ -29,11 +29,12 @@ from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.accounts import claim_name
-from idp.identity.acr import AMR_HARDWARE_KEY, AMR_USER_VERIFIED
+from idp.identity.acr import AMR_HARDWARE_KEY, AMR_MULTI, AMR_USER_VERIFIED
 from idp.identity.factors.factor import Answer
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import User, WebAuthnCredential, new_id
+from idp.text import Text
 
 CEREMONY_TTL = 300
 """Seconds in which the authenticator must have answered."""
@@ -64,7 +65,7 @@ class Passkeys:
     """Passkeys. Each challenge is for one purpose, one person (or none yet) and one answer."""
 
     kind = "webauthn"
-    amr = (AMR_HARDWARE_KEY,)
+    amr = (AMR_HARDWARE_KEY, AMR_MULTI)
 
     def __init__(self, database: Database, store: EphemeralStore, settings: Settings, clock: Clock) -> None:
         self._database = database
@@ -138,7 +139,7 @@ class Passkeys:
         )
         async with self._database.unit_of_work() as uow:
             if len(await uow.factors.of_user(WebAuthnCredential, user.id)) >= MOST:
-                raise InvalidValue(f"At most {MOST} passkeys. Remove one first.")
+                raise InvalidValue(Text("At most %(number)d passkeys. Remove one first.", number=MOST))
             await uow.factors.add(credential)
             await record(uow, FactorAdded(user_id=user.id, kind=self.kind), credential.created_at)
         return credential.id
@@ -187,7 +188,7 @@ class Passkeys:
             user = await uow.users.get(passkey.user_id)
         if user is None or user.disabled_at is not None:
             raise _refused("the account is gone or disabled")
-        return PasskeySignIn(user, (AMR_HARDWARE_KEY, AMR_USER_VERIFIED))
+        return PasskeySignIn(user, (AMR_HARDWARE_KEY, AMR_USER_VERIFIED, AMR_MULTI))
 
     # Both --------------------------------------------------------------------------------------
 

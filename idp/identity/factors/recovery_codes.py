@@ -7,6 +7,7 @@ import secrets
 from idp.clock import Clock
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
+from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
 from idp.identity.factors.factor import Answer
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -23,7 +24,7 @@ class RecoveryCodes:
     """Codes on paper."""
 
     kind = "recovery_code"
-    amr = ("otp",)
+    amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
 
     def __init__(self, database: Database, key: bytes, clock: Clock) -> None:
         """Take a key of 32 bytes that serves nothing else, for the digests."""

@@ -11,10 +11,11 @@ from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.accounts import claim_name
-from idp.identity.acr import AMR_ONE_TIME_CODE
+from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
 from idp.identity.factors.factor import Answer
 from idp.storage.database import Database
 from idp.storage.models import TotpCredential, User, new_id
+from idp.text import Text
 
 STEP_SECONDS = 30
 WINDOW = 1
@@ -39,7 +40,7 @@ class Totp:
     """Authenticator apps."""
 
     kind = "totp"
-    amr = (AMR_ONE_TIME_CODE,)
+    amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
 
     def __init__(self, database: Database, master_key: MasterKey, clock: Clock, issuer_name: str) -> None:
         self._database = database
@@ -76,7 +77,9 @@ class Totp:
         credential_id, now = new_id(), self._clock.now()
         async with self._database.unit_of_work() as uow:
             if len(await uow.factors.of_user(TotpCredential, user.id)) >= MOST:
-                raise InvalidValue(f"At most {MOST} authenticators. Remove one first.", field="name")
+                raise InvalidValue(
+                    Text("At most %(number)d authenticators. Remove one first.", number=MOST), field="name"
+                )
             await uow.factors.add(
                 TotpCredential(
                     id=credential_id,

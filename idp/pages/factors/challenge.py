@@ -1,0 +1,141 @@
+"""/mfa: the person proves a second factor."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.errors import FlowError, IdpError, InvalidValue
+from idp.flow.dispatch import GoTo
+from idp.flow.steps import SecondFactor
+from idp.identity.factors.factor import Answer
+from idp.identity.factors.registry import FactorRegistry
+from idp.identity.self_service import SelfService
+from idp.ops.metrics import Metrics
+from idp.pages.admission import FormAdmission
+from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.pages.refusal import Refusal, outcome
+from idp.storage.models import User
+
+PURPOSE = "mfa"
+WRONG = {
+    "webauthn": "The passkey was not accepted. Try again, or use another way.",
+    "totp": "This code is not right, or it was used already. Wait for the next one.",
+    "recovery_code": "This recovery code is not right, or it was used already.",
+    "email": "This code is not right, or it has expired.",
+}
+
+
+class ChallengePage:
+    """Asks for a second factor."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        accounts: SelfService,
+        factors: FactorRegistry,
+        admission: FormAdmission,
+        metrics: Metrics,
+    ) -> None:
+        self._desk = desk
+        self._accounts = accounts
+        self._factors = factors
+        self._admission = admission
+        self._metrics = metrics
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is served."""
+        return [
+            Route("/mfa", self.show, methods=["GET"]),
+            Route("/mfa", self.submit, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Ask for the strongest factor, or for the one that the person wants to use instead."""
+        try:
+            visit = await self._desk.visit(request, request.query_params.get("tx"))
+            if not _is_asked(visit):
+                return self._desk.resume(visit.transaction)
+            user = await self._user(visit)
+        except IdpError as error:
+            return self._desk.errors.for_error(request, error)
+        return await self._page(visit, user, request.query_params.get("use"))
+
+    async def submit(self, request: Request) -> Response:
+        """Take an answer, or send a code by mail."""
+        desk = self._desk
+        try:
+            form = await desk.form(request, PURPOSE)
+            visit = await desk.visit(request, form.get("tx"))
+            if not _is_asked(visit):
+                return desk.resume(visit.transaction)
+            user = await self._user(visit)
+        except IdpError as error:
+            return desk.errors.for_error(request, error)
+        kind = form.get("kind", "")
+        try:
+            self._admission.check(request)
+            if form.get("decision") == "send" and await self._factors.email_code.is_available(user):
+                await self._factors.email_code.send(user)
+                return await self._page(visit, user, kind, sent=True)
+            answer = Answer(
+                code=form.get("code", "")[:64],
+                assertion=form.get("assertion", ""),
+                ceremony=form.get("ceremony", "")[:200],
+            )
+            address = request.state.address
+            proven = await desk.second_factors.check(user, kind, answer, address=address)
+            if proven is None:
+                self._metrics.sign_in("wrong_second_factor")
+                raise InvalidValue(WRONG.get(kind, "Choose another way."), field="code")
+        except IdpError as error:
+            return await self._page(visit, user, kind, refusal=Refusal.of(error, ("code",)))
+        _transaction, response = await desk.step_up(request, visit, proven, trust=form.get("trust") == "yes")
+        return response
+
+    async def _user(self, visit: Visit) -> User:
+        if visit.session is None:
+            raise FlowError("Nobody is signed in any more. Start again.")
+        return await self._accounts.get(visit.session.user_id)
+
+    async def _page(
+        self,
+        visit: Visit,
+        user: User,
+        wanted: str | None,
+        *,
+        refusal: Refusal | None = None,
+        sent: bool = False,
+    ) -> Response:
+        desk = self._desk
+        options = await desk.second_factors.options(user)
+        kind = _choose(options, wanted)
+        ceremony = await self._factors.passkeys.begin_check(user) if kind == "webauthn" else None
+        tx = visit.transaction.id
+        return desk.renderer.page(
+            "mfa.html",
+            client=client_view(visit.client),
+            csrf=desk.forms.token(visit.browser, PURPOSE, tx),
+            tx=tx,
+            form_action=form_targets(visit.transaction),
+            account=visit.session,
+            kind=kind,
+            others=[(other, desk.path("/mfa", tx=tx, use=other)) for other in options if other != kind],
+            ceremony=ceremony,
+            sent=sent,
+            trust=desk.second_factors.trusts_devices,
+            **outcome(refusal),
+        )
+
+
+def _choose(options: Sequence[str], wanted: str | None) -> str:
+    """The factor that was asked for if the person has it, else the strongest; "" when none is left."""
+    if wanted in options and wanted is not None:
+        return wanted
+    return options[0] if options else ""
+
+
+def _is_asked(visit: Visit) -> bool:
+    return isinstance(visit.decision, GoTo) and visit.decision.step.name == SecondFactor.name
