@@ -93,6 +93,7 @@ from idp.pages.verify_link import VerifyLinkPage
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.sweeper import Sweeper
+from idp.text import Text
 
 TEMPLATES = PROJECT_ROOT / "templates"
 TRANSLATIONS = PROJECT_ROOT / "translations"
@@ -400,7 +401,11 @@ class _NotServed:
     async def answer(self, request: Request, error: Exception) -> Response:
         """Return a page to people and JSON to programs."""
         status = error.status_code if isinstance(error, HTTPException) else 500
-        sentence = "There is no page at this address." if status == 404 else "This address cannot be used so."
+        sentence = (
+            Text("There is no page at this address.")
+            if status == 404
+            else Text("This address cannot be used so.")
+        )
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
         if "text/html" not in request.headers.get("accept", ""):
             body = {

@@ -24,6 +24,7 @@ from idp.oauth.responses import authorization_response, error_at_client
 from idp.ops.metrics import Metrics
 from idp.pages.desk import Desk, Visit, client_view
 from idp.storage.models import Grant, new_id
+from idp.text import Text
 
 
 class AuthorizeEndpoint:
@@ -157,8 +158,11 @@ class AuthorizeEndpoint:
         if refusal.redirect_uri is None:
             return self._desk.errors.show(
                 request,
-                f"The app that sent you here made a request that cannot be accepted: {error.description}.",
-                title="This app is not set up correctly",
+                Text(
+                    "The app that sent you here made a request that cannot be accepted: %(reason)s.",
+                    reason=error.description,
+                ),
+                title=Text("This app is not set up correctly"),
                 facts={"error": error.error, **refusal.facts},
             )
         answer = error_at_client(

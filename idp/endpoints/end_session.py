@@ -19,6 +19,7 @@ from idp.oauth.http import single_valued
 from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.pages.desk import Desk, client_view
 from idp.storage.ephemeral import EphemeralStore
+from idp.text import Text
 
 PURPOSE = "end_session"
 CONFIRMATION_TTL = 600
@@ -56,7 +57,9 @@ class EndSessionEndpoint:
                 return await self._confirmed(request)
             logout = await self._requests.read(parameters)
         except InvalidRequestError as error:  # §4: nobody is redirected anywhere
-            return self._desk.errors.show(request, f"Signing out did not work: {error.description}.")
+            return self._desk.errors.show(
+                request, Text("Signing out did not work: %(reason)s.", reason=error.description)
+            )
         except FlowError as error:
             return self._desk.errors.for_error(request, error)
         session = await self._desk.sessions.current(self._desk.cookies.session(request))

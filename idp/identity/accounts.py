@@ -10,6 +10,7 @@ from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
+from idp.text import Text
 
 LONGEST_NAME = 100
 """Characters of a person's name."""
@@ -104,7 +105,9 @@ def claim_name(text: str, *, field: str = "name") -> str:
     """
     name = " ".join(text.split())
     if len(name) > LONGEST_NAME:
-        raise InvalidValue(f"A name can have at most {LONGEST_NAME} characters.", field=field)
+        raise InvalidValue(
+            Text("A name can have at most %(number)d characters.", number=LONGEST_NAME), field=field
+        )
     if not name.isprintable() or "://" in name or "@" in name:
         raise InvalidValue("A name has no control characters, web address or @.", field=field)
     return name

@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import anyio.to_thread
 import httpx
@@ -13,6 +13,7 @@ import structlog
 from idp.config import Passwords
 from idp.errors import InvalidValue
 from idp.identity.passwords import LONGEST
+from idp.text import Text
 
 log = structlog.get_logger("idp.passwords")
 
@@ -21,12 +22,12 @@ SAMPLED = 72
 BREACH_TIMEOUT = 2.0
 """Seconds to wait for the range API; without an answer the password is taken."""
 
-WORDS = ("very weak", "weak", "fair", "good", "strong")
+WORDS = (Text("very weak"), Text("weak"), Text("fair"), Text("good"), Text("strong"))
 _KINDS = {
-    "upper": ("an upper-case letter", str.isupper),
-    "lower": ("a lower-case letter", str.islower),
-    "digit": ("a digit", str.isdigit),
-    "symbol": ("a symbol", lambda character: not character.isalnum()),
+    "upper": (Text("an upper-case letter"), str.isupper),
+    "lower": (Text("a lower-case letter"), str.islower),
+    "digit": (Text("a digit"), str.isdigit),
+    "symbol": (Text("a symbol"), lambda character: not character.isalnum()),
 }
 
 
@@ -35,8 +36,8 @@ class Strength:
     """How long a password would withstand guessing: `score` 0 to 4, in a word, with what would help."""
 
     score: int
-    word: str
-    advice: tuple[str, ...] = ()
+    word: Text
+    advice: tuple[Text, ...] = ()
 
 
 class PasswordPolicy:
@@ -52,11 +53,14 @@ class PasswordPolicy:
         return self._settings.min_length
 
     @property
-    def rule(self) -> str:
+    def rule(self) -> Text:
         """The rules in a sentence."""
+        number = self._settings.min_length
         kinds = [_KINDS[kind][0] for kind in self._settings.require]
-        extra = f", with {', '.join(kinds)}" if kinds else ""
-        return f"At least {self._settings.min_length} characters{extra}."
+        if not kinds:
+            return Text("At least %(number)d characters.", number=number)
+        listed = reduce(lambda some, more: Text("%(some)s, %(more)s", some=some, more=more), kinds)
+        return Text("At least %(number)d characters, with %(kinds)s.", number=number, kinds=listed)
 
     async def check(self, password: str, about: Sequence[str] = ()) -> None:
         """Raise `InvalidValue` with the reason when the password is refused.
@@ -66,24 +70,24 @@ class PasswordPolicy:
         self.check_here(password, about)
         text = unicodedata.normalize("NFKC", password)
         if self._settings.refuse_breached and await self._is_breached(text):
-            raise _refused("This password is in a list of leaked ones. Choose another.")
+            raise _refused(Text("This password is in a list of leaked ones. Choose another."))
 
     def check_here(self, password: str, about: Sequence[str] = ()) -> None:
         """Raise `InvalidValue` for what can be told without asking anybody."""
         text = unicodedata.normalize("NFKC", password)
         if len(text) < self._settings.min_length:
-            raise _refused(f"Use at least {self._settings.min_length} characters.")
+            raise _refused(Text("Use at least %(number)d characters.", number=self._settings.min_length))
         if len(text) > LONGEST:
-            raise _refused(f"Use at most {LONGEST} characters.")
+            raise _refused(Text("Use at most %(number)d characters.", number=LONGEST))
         for kind in self._settings.require:
             name, is_kind = _KINDS[kind]
             if not any(map(is_kind, text)):
-                raise _refused(f"Use {name} too.")
+                raise _refused(Text("Use %(kind)s too.", kind=name))
         lowered = text.casefold()
         if lowered in _common_passwords() or len(set(lowered)) <= 2:
-            raise _refused("This is one of the passwords that are tried first. Choose another.")
+            raise _refused(Text("This is one of the passwords that are tried first. Choose another."))
         if any(len(word) >= 4 and lowered == word.casefold() for word in _parts(about)):
-            raise _refused("This is your name or address. Choose something nobody knows of you.")
+            raise _refused(Text("This is your name or address. Choose something nobody knows of you."))
 
     async def strength(self, password: str, about: Sequence[str] = ()) -> Strength:
         """Return a verdict on a password, refused or not."""
@@ -135,4 +139,4 @@ def _estimate(text: str, about: list[str]) -> Strength:
     result = zxcvbn(text, user_inputs=about, max_length=SAMPLED)
     feedback = result["feedback"]
     advice = (feedback["warning"], *feedback["suggestions"])
-    return Strength(result["score"], WORDS[result["score"]], tuple(text for text in advice if text))
+    return Strength(result["score"], WORDS[result["score"]], tuple(Text(text) for text in advice if text))

@@ -17,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from idp.config import Passwords
 from idp.crypto import random_token
 from idp.errors import InvalidValue, Unavailable
+from idp.text import Text
 
 LONGEST = 1024
 """Characters that a password may have."""
@@ -33,9 +34,13 @@ T = TypeVar("T")
 def check_acceptable(password: str) -> None:
     """Raise `InvalidValue` unless `password` may be chosen for an account."""
     if len(password) > LONGEST:
-        raise InvalidValue(f"A password can have at most {LONGEST} characters.", field="password")
+        raise InvalidValue(
+            Text("A password can have at most %(number)d characters.", number=LONGEST), field="password"
+        )
     if len(password) < SHORTEST:
-        raise InvalidValue(f"Choose a password of at least {SHORTEST} characters.", field="password")
+        raise InvalidValue(
+            Text("Choose a password of at least %(number)d characters.", number=SHORTEST), field="password"
+        )
 
 
 class PasswordHasher:
@@ -67,7 +72,9 @@ class PasswordHasher:
     async def hash(self, password: str) -> str:
         """Return the hash of `password` in PHC form; raise `InvalidValue` when it is too long."""
         if len(password) > LONGEST:
-            raise InvalidValue(f"A password can have at most {LONGEST} characters.", field="password")
+            raise InvalidValue(
+                Text("A password can have at most %(number)d characters.", number=LONGEST), field="password"
+            )
         return await self._in_thread(lambda: self._argon2.hash(_normalised(password)))
 
     async def verify(self, hashed: str | None, password: str) -> bool:

@@ -11,8 +11,9 @@ from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import RESET_PASSWORD, MailThrottle, Tickets
 from idp.storage.database import Database
 from idp.storage.models import User
+from idp.text import Text
 
-LINK_DEAD = "This link has been used or has expired. Ask for a new one."
+LINK_DEAD = Text("This link has been used or has expired. Ask for a new one.")
 
 
 class Recovery:

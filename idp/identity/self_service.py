@@ -29,6 +29,7 @@ from idp.identity.throttle import SignInThrottle
 from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Tickets
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
+from idp.text import Text
 
 LONGEST_TEXT = 200
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}")
@@ -306,7 +307,7 @@ def _clean(name: str, value: object) -> object:
         raise InvalidValue("This must be text.", field=name)
     text = value.strip()
     if len(text) > LONGEST_TEXT:
-        raise InvalidValue(f"At most {LONGEST_TEXT} characters.", field=name)
+        raise InvalidValue(Text("At most %(number)d characters.", number=LONGEST_TEXT), field=name)
     if name in {"name", "given_name", "family_name", "middle_name", "nickname", "gender"}:
         return claim_name(text, field=name)
     check = _CHECKS.get(name)
@@ -324,7 +325,9 @@ def _clean_address(value: object) -> dict[str, str] | None:
     members = {}
     for member, text in value.items():
         if member not in ADDRESS_MEMBERS or not isinstance(text, str) or len(text) > LONGEST_TEXT:
-            raise InvalidValue(f"An address has {', '.join(ADDRESS_MEMBERS)}.", field="address")
+            raise InvalidValue(
+                Text("An address has %(members)s.", members=", ".join(ADDRESS_MEMBERS)), field="address"
+            )
         if text.strip():
             members[member] = text.strip()
     return members or None
@@ -338,22 +341,22 @@ def _web_url(text: str) -> str | None:
     try:
         parts = urlsplit(text)
     except ValueError:
-        return "This is not a web address."
+        return Text("This is not a web address.")
     fine = parts.scheme == "https" and parts.hostname and text.isprintable() and " " not in text
-    return None if fine else "Use a web address that begins with https://."
+    return None if fine else Text("Use a web address that begins with https://.")
 
 
 _CHECKS: Mapping[str, Any] = {
     "preferred_username": _pattern(
-        _USERNAME, "Use 2 to 39 letters, digits, dots, dashes or underscores, a letter or digit first."
+        _USERNAME, Text("Use 2 to 39 letters, digits, dots, dashes or underscores, a letter or digit first.")
     ),
-    "phone_number": _pattern(_PHONE, "Use the international form, such as +491701234567."),
+    "phone_number": _pattern(_PHONE, Text("Use the international form, such as +491701234567.")),
     "picture": _web_url,
     "profile": _web_url,
     "website": _web_url,
-    "locale": _pattern(_LOCALE, "Use a language tag such as en or de-AT."),
+    "locale": _pattern(_LOCALE, Text("Use a language tag such as en or de-AT.")),
     "zoneinfo": lambda text: (
-        None if text in available_timezones() else "Use a time zone such as Europe/Berlin."
+        None if text in available_timezones() else Text("Use a time zone such as Europe/Berlin.")
     ),
-    "birthdate": _pattern(_BIRTHDATE, "Use the form YYYY-MM-DD."),
+    "birthdate": _pattern(_BIRTHDATE, Text("Use the form YYYY-MM-DD.")),
 }

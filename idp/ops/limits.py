@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.ops.asgi import answer, headers_of
+from idp.text import Text
 
 LONGEST_QUERY = 16 * 1024
 """Bytes."""
@@ -111,9 +112,9 @@ class BodyLimit:
         try:
             body = await self._deadline.keep(self._read(receive))
         except TimeoutError:
-            raise _Refusal(408, "The body did not arrive in time.") from None
+            raise _Refusal(408, Text("The body did not arrive in time.")) from None
         if headers.get(b"content-type", b"").startswith(_FORM) and _has_too_many_parameters(body):
-            raise _Refusal(400, f"The form has more than {MOST_PARAMETERS} parameters.")
+            raise _Refusal(400, Text("The form has more than %(number)d parameters.", number=MOST_PARAMETERS))
         return body
 
     async def _read(self, receive: Receive) -> bytes:
@@ -132,14 +133,14 @@ class BodyLimit:
                 return b"".join(parts)
 
     def _too_large(self) -> "_Refusal":
-        return _Refusal(413, f"The body is larger than {self._max_body_bytes} bytes.")
+        return _Refusal(413, Text("The body is larger than %(number)d bytes.", number=self._max_body_bytes))
 
 
 def _check_query(query: bytes) -> None:
     if len(query) > LONGEST_QUERY:
-        raise _Refusal(414, f"The query is longer than {LONGEST_QUERY} bytes.")
+        raise _Refusal(414, Text("The query is longer than %(number)d bytes.", number=LONGEST_QUERY))
     if _has_too_many_parameters(query):
-        raise _Refusal(400, f"The query has more than {MOST_PARAMETERS} parameters.")
+        raise _Refusal(400, Text("The query has more than %(number)d parameters.", number=MOST_PARAMETERS))
 
 
 def _has_too_many_parameters(encoded: bytes) -> bool:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from idp.errors import ConfigurationError, IdpError, Unavailable
 from idp.ops.asgi import headers_of, state_of
 from idp.ops.logging import request_id, write_request
+from idp.text import Text
 
 ErrorRenderer = Callable[[int, str, str, Scope, Exception], Response]
 """(status, sentence, error id, scope of the request, exception) -> the response, as page or as JSON."""
@@ -24,7 +25,7 @@ CLIENT_WENT_AWAY: Final = 499
 """Logged, never sent: nobody is there to read it."""
 
 _FOREIGN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_UNEXPECTED = "Something went wrong here; it is not your doing. Please try again."
+_UNEXPECTED = Text("Something went wrong here; it is not your doing. Please try again.")
 _ERRORS = {429: "temporarily_unavailable", 500: "server_error", 503: "temporarily_unavailable"}
 
 log = structlog.get_logger("idp.requests")

@@ -19,16 +19,17 @@ from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.clients import Client
 from idp.oauth.scopes import SCOPE_CLAIMS, claims_of
 from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.text import Text
 
 PURPOSE = "consent"
 
 SCOPE_TEXTS: Mapping[str, tuple[str, str]] = {
-    "openid": ("Recognise you", "An identifier that stays the same when you come back"),
-    "profile": ("See your profile", "Name, picture, language and other details you have entered"),
-    "email": ("See your email address", "And whether it has been verified"),
-    "address": ("See your postal address", "The one in your profile"),
-    "phone": ("See your phone number", "And whether it has been verified"),
-    "offline_access": ("Keep access while you are away", "Until you take it back"),
+    "openid": (Text("Recognise you"), Text("An identifier that stays the same when you come back")),
+    "profile": (Text("See your profile"), Text("Name, picture, language and other details you have entered")),
+    "email": (Text("See your email address"), Text("And whether it has been verified")),
+    "address": (Text("See your postal address"), Text("The one in your profile")),
+    "phone": (Text("See your phone number"), Text("And whether it has been verified")),
+    "offline_access": (Text("Keep access while you are away"), Text("Until you take it back")),
 }
 
 
@@ -141,7 +142,7 @@ def _asked(visit: Visit) -> tuple[AuthorizationRequest, Client, CurrentSession] 
 def scope_views(authorization: AuthorizationRequest) -> list[ScopeView]:
     """Return the lines of the list: scopes, then single claims that no scope covers."""
     views = [
-        ScopeView(name, *SCOPE_TEXTS.get(name, (name, "A permission that this app defines")))
+        ScopeView(name, *SCOPE_TEXTS.get(name, (name, Text("A permission that this app defines"))))
         for name in authorization.scopes
     ]
     covered = claims_of(authorization.scopes)

@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from idp.errors import FlowError, IdpError
 from idp.pages.render import Renderer
+from idp.text import Text
 
 log = structlog.get_logger("idp.pages")
 
@@ -26,7 +27,7 @@ class ErrorPages:
         sentence: str,
         *,
         status: int = 400,
-        title: str = "This did not work",
+        title: str = Text("This did not work"),
         facts: Mapping[str, str] | None = None,
     ) -> Response:
         """Answer with an error page. `facts` go to the log, and in development onto the page."""
@@ -39,7 +40,7 @@ class ErrorPages:
 
     def for_error(self, request: Request, error: IdpError) -> Response:
         """Answer with the sentence of an error of ours."""
-        title = "Start again" if isinstance(error, FlowError) else "This did not work"
+        title = Text("Start again") if isinstance(error, FlowError) else Text("This did not work")
         facts = {"reason": error.detail} if error.detail else {}
         return self.show(request, error.sentence, status=error.status, title=title, facts=facts)
 
@@ -49,7 +50,7 @@ class ErrorPages:
         return self._renderer.page(
             "error.html",
             status=status,
-            title="This did not work",
+            title=Text("This did not work"),
             sentence=sentence,
             error_id=error_id,
             detail=[],

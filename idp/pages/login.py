@@ -16,8 +16,9 @@ from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.text import Text
 
-WRONG = "That email and password do not match. Check both and try again."
+WRONG = Text("That email and password do not match. Check both and try again.")
 PURPOSE = "login"
 
 
@@ -98,7 +99,7 @@ class LoginPage:
         address = request.state.address
         if not email or not password:
             return self._page(
-                visit, email=email, form_error="Enter your email and your password.", status=400
+                visit, email=email, form_error=Text("Enter your email and your password."), status=400
             )
         wait = self._limiter.hit(f"pages:{address}", desk.settings.rate_limits.pages_per_address)
         client_id = visit.client.client_id if visit.client else None

@@ -105,6 +105,10 @@ class Renderer:
         self._environment.filters["moment"] = lambda at, zone=None: format_moment(at, _locale.get(), zone)
         self._environment.filters["number"] = lambda number: format_number(number, _locale.get())
 
+    def say(self, text: str) -> str:
+        """Return a sentence in the language of the request at hand, for an answer that is not a page."""
+        return self._catalogues.translate(text, self._catalogues.for_request())
+
     def _translated(self, text: str) -> str:
         return self._catalogues.translate(text, _locale.get())
 

@@ -28,11 +28,12 @@ class PasswordStrength:
 
     async def judge(self, request: Request) -> Response:
         """Answer with a score from 0 to 4, its word, advice, and why the policy refuses it, if it does."""
+        say = self._desk.renderer.say
         try:
             form = await self._desk.form(request, PURPOSE)
             self._admission.check(request)
         except IdpError as error:
-            return JSONResponse({"error": error.sentence}, error.status, headers=NO_STORE)
+            return JSONResponse({"error": say(error.sentence)}, error.status, headers=NO_STORE)
         password, about = form.get("password", ""), (form.get("email", ""), form.get("name", ""))
         refused = None
         try:
@@ -43,9 +44,9 @@ class PasswordStrength:
         return JSONResponse(
             {
                 "score": strength.score,
-                "word": strength.word,
-                "advice": list(strength.advice),
-                "refused": refused,
+                "word": say(strength.word),
+                "advice": [say(text) for text in strength.advice],
+                "refused": say(refused) if refused else None,
             },
             headers=NO_STORE,
         )
