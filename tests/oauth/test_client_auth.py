@@ -47,8 +47,9 @@ async def test_the_scheme_of_the_header_is_known_in_any_case(reception: Receptio
         encoded(b"shop"),
         encoded(b":secret"),
         encoded(b""),
+        "\u00e9\u00e9\u00e9\u00e9",
     ],
-    ids=["nothing", "no base64", "no padding", "not UTF-8", "no colon", "no name", "empty"],
+    ids=["nothing", "no base64", "no padding", "not UTF-8", "no colon", "no name", "empty", "no ASCII"],
 )
 async def test_malformed_basic_credentials_are_refused(reception: Reception, credentials: str) -> None:
     await reception.register("shop")

@@ -1,7 +1,6 @@
 """The client's secret in the Authorization header or in the form (RFC 6749 §2.3.1)."""
 
 import base64
-import binascii
 from urllib.parse import unquote_plus
 
 from idp.oauth.clients import Client
@@ -45,7 +44,7 @@ def _basic_credentials(request: CoreRequest) -> tuple[str, str] | None:
         return None
     try:
         name, separator, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no ASCII, no base64, or no UTF-8 in it
         raise InvalidClientError("The Basic credentials are malformed") from error
     if not separator or not name:
         raise InvalidClientError("The Basic credentials are malformed")
