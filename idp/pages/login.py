@@ -42,14 +42,8 @@ class LoginPage:
     async def show(self, request: Request) -> Response:
         """Show the form; without a transaction begin one that leads to the account."""
         desk = self._desk
-        transaction_id = request.query_params.get("tx")
         try:
-            if transaction_id is None:
-                browser = desk.cookies.browser_or_new(request)
-                transaction = await desk.transactions.begin(None, browser)
-                visit = await desk.look_at(request, browser, transaction)
-            else:
-                visit = await desk.visit(request, transaction_id)
+            visit = await desk.visit_or_begin(request)
         except FlowError as error:
             return desk.errors.for_error(request, error)
         if not _is_asked(visit):

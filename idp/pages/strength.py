@@ -1,5 +1,8 @@
 """/password/strength: what the small script beside a password field asks while somebody types."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -50,3 +53,11 @@ class PasswordStrength:
             },
             headers=NO_STORE,
         )
+
+
+async def strength_view(
+    desk: Desk, policy: PasswordPolicy, browser: str, password: str, about: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a form with a new password shows: a verdict on the one that was sent, if any."""
+    verdict = await policy.strength(password, about) if password else None
+    return {"csrf": desk.forms.token(browser, PURPOSE, None), "verdict": verdict}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from starlette.applications import Starlette
 
+from idp.identity.password_policy import Strength
 from idp.pages.brand import DARK_SURFACES, LIGHT_SURFACES, contrast, parse_color
 from idp.pages.render import (
     ClientView,
@@ -75,6 +76,18 @@ CLIENT = ClientView(
     "https://photos.example/terms",
 )
 
+RULE = "At least 10 characters."
+NOTHING = {"email": "", "name": ""}
+UNJUDGED = {"csrf": "judge", "verdict": None}
+JUDGED = {"csrf": "judge", "verdict": Strength(1, "weak", ("Add another word.",))}
+SCRIPTS = {
+    "form_post.html": "form_post.js",
+    "login.html": "password.js",
+    "register.html": "password.js",
+    "reset.html": "password.js",
+    "verify_email.html": "wait.js",
+}
+
 MINIMAL: dict[str, dict[str, Any]] = {
     "login.html": {},
     "select_account.html": {"account": Account(name=None)},
@@ -85,6 +98,11 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "form_post.html": {"action": "https://photos.example/cb", "fields": []},
     "account.html": {"account": Account(name=None, email_verified=False)},
     "dev_mail.html": {"mails": []},
+    "register.html": {"values": NOTHING, "rule": RULE, "strength": UNJUDGED, "login_url": "/login"},
+    "verify_email.html": {"email": "ada@example.com", "state_url": "/verify-email/state"},
+    "mail_link.html": {"title": "Confirm this address?", "sentence": "Only if that was you."},
+    "recover.html": {"values": NOTHING, "recover_url": "/recover", "login_url": "/login"},
+    "reset.html": {"email": "ada@example.com", "token": "t", "rule": RULE, "strength": UNJUDGED},
 }
 FULL: dict[str, dict[str, Any]] = {
     "login.html": {
@@ -111,6 +129,37 @@ FULL: dict[str, dict[str, Any]] = {
     "form_post.html": {"action": "https://photos.example/cb", "fields": [("code", "c"), ("state", "s")]},
     "account.html": {"account": Account()},
     "dev_mail.html": {"mails": [Mail(), Mail(html=None)]},
+    "register.html": {
+        "values": {"email": "ada@example.com", "name": "Ada"},
+        "rule": RULE,
+        "strength": JUDGED,
+        "login_url": "/login",
+        "form_error": "Too many tries.",
+        "errors": {"password": "Use at least 10 characters.", "email": "No address.", "name": "No name."},
+        "invitation": "token",
+    },
+    "verify_email.html": {
+        **MINIMAL["verify_email.html"],
+        "register_url": "/register",
+        "form_error": "Too many tries.",
+        "errors": {"code": "This code is wrong."},
+    },
+    "mail_link.html": {
+        **MINIMAL["mail_link.html"],
+        "form_error": "Too many tries.",
+        "email": "ada@example.com",
+        "action": "/verify-email/link",
+        "token": "t",
+        "button": "Confirm",
+        "next_url": "/account",
+        "next_label": "Sign in",
+    },
+    "recover.html": {
+        **MINIMAL["recover.html"],
+        "form_error": "Too many tries.",
+        "errors": {"email": "No address."},
+    },
+    "reset.html": {**MINIMAL["reset.html"], "strength": JUDGED, "errors": {"password": "Too short."}},
 }
 
 
@@ -181,12 +230,21 @@ def test_no_page_holds_inline_style_or_script() -> None:
         assert not re.search(r"<script[^>]*>\s*\S+.*?</script>", html, re.DOTALL)
 
 
-def test_only_form_post_needs_a_script_and_it_is_our_own() -> None:
+def test_the_few_scripts_are_our_own() -> None:
     for template in MINIMAL:
         scripts = Tags(text(renderer().page(template, **FULL[template]))).named("script")
-        assert [s["src"].partition("?")[0] for s in scripts] == (
-            ["/static/form_post.js"] if template == "form_post.html" else []
-        )
+        expected = [f"/static/{SCRIPTS[template]}"] if template in SCRIPTS else []
+        assert [script["src"].partition("?")[0] for script in scripts] == expected
+
+
+def test_a_page_may_ask_this_server_only_when_its_script_has_to() -> None:
+    policies = [
+        renderer()
+        .page("recover.html", connects=connects, **FULL["recover.html"])
+        .headers["content-security-policy"]
+        for connects in (False, True)
+    ]
+    assert ["connect-src 'self'" in policy for policy in policies] == [False, True]
 
 
 def test_every_field_has_a_label_and_every_id_is_unique() -> None:
@@ -374,7 +432,7 @@ def test_passkeys_change_the_autocomplete_of_the_email_field() -> None:
 
 def test_enter_signs_in_and_does_not_cancel() -> None:
     html = text(renderer().page("login.html", client=CLIENT, tx="tx1"))
-    first, second = Tags(html).named("button")
+    first, second = [button for button in Tags(html).named("button") if button["type"] == "submit"]
     assert "name" not in first
     assert (second["name"], second["value"], "formnovalidate" in second) == ("decision", "cancel", True)
 
