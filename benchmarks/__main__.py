@@ -14,7 +14,8 @@ from benchmarks.passwords import SignIns, sign_ins
 from benchmarks.prepare import Material, material
 from benchmarks.report import HEADINGS, Row, Yardsticks, table
 from benchmarks.servers import DurablePostgres, Served
-from idp.config import Passwords
+from idp.config import Logging, Passwords
+from idp.ops.logging import configure_logging
 
 CONNECTIONS = 32
 SERVER, REST, ALL = "0", "1", "0-1"
@@ -73,6 +74,7 @@ async def _run(environment: dict[str, str], postgres: DurablePostgres, *, quick:
     cases = [case for case in CASES if only in case.name]
     print(f"Machine: {machine.description()}\n")
     stock = material(environment)
+    configure_logging(Logging(level="warning"))
     await stock.begin()
     try:
         yardsticks = _yardsticks(seconds)
@@ -111,7 +113,7 @@ def _yardsticks(seconds: float) -> Yardsticks:
     with servers.bare(cpus=SERVER) as served:
         row = _row("bare", served, [get("/readyz")], workers=1, seconds=seconds)
     print(f"Bare Starlette route, one worker: {row.measured.rate:,.0f} a second ({row.cpu:.0f} µs each)\n")
-    return Yardsticks(by_clock, row.measured.rate)
+    return Yardsticks(by_clock, 1e6 / by_cpu, row.measured.rate)
 
 
 async def _warm_up(cases: list[Case], served: Served, stock: Material, *, workers: int) -> None:
@@ -152,6 +154,10 @@ def _row(
 def _print_rows(rows: list[Row], yardsticks: Yardsticks) -> None:
     print(table(HEADINGS, [row.columns(yardsticks) for row in rows]))
     print(f"\n{CONNECTIONS} connections for each worker, always busy: latencies are those of a full server.")
+    print(
+        "sign ÷ CPU: a signature's processor time against a request's. It is the first ratio for one worker, but"
+    )
+    print("stays what it is when something else takes the processors.")
 
 
 def _print_start(environment: dict[str, str], *, times: int) -> None:

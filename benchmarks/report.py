@@ -11,6 +11,8 @@ class Yardsticks:
 
     signatures: float
     """RS256 signatures per second of one core."""
+    signature_cpu: float
+    """Processor time of one, in microseconds."""
     bare: float
     """Requests per second to the bare route, one worker."""
 
@@ -38,10 +40,21 @@ class Row:
             f"{rate / yardsticks.signatures:.2f}",
             f"{rate / yardsticks.bare:.2f}",
             f"{self.cpu:.0f}",
+            f"{yardsticks.signature_cpu / self.cpu:.2f}",
         ]
 
 
-HEADINGS = ["request", "workers", "req/s", "p50 ms", "p99 ms", "÷ signing", "÷ bare", "CPU µs/req"]
+HEADINGS = [
+    "request",
+    "workers",
+    "req/s",
+    "p50 ms",
+    "p99 ms",
+    "÷ signing",
+    "÷ bare",
+    "CPU µs/req",
+    "sign ÷ CPU",
+]
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:
