@@ -75,7 +75,6 @@ from idp.ops.rate_limit import RateLimiter
 from idp.ops.requests import RequestLog, render_json
 from idp.pages.account import AccountPage
 from idp.pages.admission import FormAdmission
-from idp.pages.admission import FormAdmission
 from idp.pages.brand import text_on
 from idp.pages.consent import ConsentPage
 from idp.pages.cookies import Cookies
@@ -86,13 +85,8 @@ from idp.pages.forms import FormProtection
 from idp.pages.login import LoginPage
 from idp.pages.recover import RecoverPages
 from idp.pages.register import RegisterPage
-from idp.pages.recover import RecoverPages
-from idp.pages.register import RegisterPage
 from idp.pages.render import Renderer
 from idp.pages.static import StaticPages
-from idp.pages.strength import PasswordStrength
-from idp.pages.verify_email import VerifyEmailPage
-from idp.pages.verify_link import VerifyLinkPage
 from idp.pages.strength import PasswordStrength
 from idp.pages.verify_email import VerifyEmailPage
 from idp.pages.verify_link import VerifyLinkPage
@@ -289,7 +283,6 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
     database, client_auth, mint = provider.database, provider.client_auth, core.mint
     limits = settings.rate_limits
     admission = FormAdmission(provider.limiter, limits.pages_per_address)
-    admission = FormAdmission(provider.limiter, limits.pages_per_address)
     introspection_admission = ClientAdmission(provider.limiter, "introspect", limits.introspection_per_client)
     authorization_requests = AuthorizationRequests(provider.clients, provider.keyring)
     end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
@@ -304,11 +297,6 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         EndSessionEndpoint(desk, end_session_requests, provider.store),
         discovery,
         LoginPage(desk, provider.login, provider.limiter, provider.metrics),
-        RegisterPage(desk, provider.registration, provider.policy, admission),
-        VerifyEmailPage(desk, provider.registration, admission),
-        VerifyLinkPage(desk, provider.registration, admission),
-        RecoverPages(desk, provider.recovery, provider.policy, admission),
-        PasswordStrength(desk, provider.policy, admission),
         RegisterPage(desk, provider.registration, provider.policy, admission),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),
