@@ -17,8 +17,12 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
+from idp.api import PATH as API_PATH
+from idp.api.first_party import ensure_first_party_client
+from idp.api.lazy import LazyApp
+from idp.api.problems import Problems
 from idp.clock import Clock, SystemClock
 from idp.config import PROJECT_ROOT, Settings, load_settings
 from idp.endpoints.authorize import AuthorizeEndpoint
@@ -29,6 +33,7 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.errors import Unavailable
+from idp.flow.sign_out import SignOut
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
@@ -124,6 +129,8 @@ class Provider:
     accounts: Accounts
     hasher: PasswordHasher
     sessions: Sessions
+    sign_out: SignOut
+    throttle: SignInThrottle
     login: PasswordLogin
     policy: PasswordPolicy
     registration: Registration
@@ -187,7 +194,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
-        subjects=People(login, clock),
+        subjects=People(login, clock, settings.registration.verify_email),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
     )
@@ -229,6 +236,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         accounts=Accounts(database, hasher, clock),
         hasher=hasher,
         sessions=sessions,
+        sign_out=SignOut(database, sessions, clients, clock),
+        throttle=sign_in_throttle,
         login=login,
         policy=policy,
         registration=registration,
@@ -294,7 +303,7 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
             settings, database, client_auth, Introspection(mint, provider.clock), introspection_admission
         ),
         RevocationEndpoint(settings, database, client_auth, Revocation(mint, provider.clock)),
-        EndSessionEndpoint(desk, end_session_requests, provider.store),
+        EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
         discovery,
         LoginPage(desk, provider.login, provider.limiter, provider.metrics),
         RegisterPage(desk, provider.registration, provider.policy, admission),
@@ -308,7 +317,31 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
     ]
     if settings.dev:
         parts.append(DevMailPage(desk.renderer, database))
-    return [route for part in parts for route in part.routes]
+    return [*(route for part in parts for route in part.routes), _api(provider)]
+
+
+def _api(provider: Provider) -> Mount:
+    def build() -> ASGIApp:
+        from idp.api.app import build_api
+
+        return build_api(
+            settings=provider.settings,
+            clock=provider.clock,
+            database=provider.database,
+            core=provider.core,
+            clients=provider.clients,
+            accounts=provider.accounts,
+            registration=provider.registration,
+            recovery=provider.recovery,
+            self_service=provider.self_service,
+            sign_out=provider.sign_out,
+            throttle=provider.throttle,
+            limiter=provider.limiter,
+            metrics=provider.metrics,
+            script=provider.desk.renderer.static("api_docs.js"),
+        )
+
+    return Mount(API_PATH, app=LazyApp(build))
 
 
 def _discovery(provider: Provider) -> DiscoveryEndpoints:
@@ -364,9 +397,12 @@ def _middleware(provider: Provider) -> list[Middleware]:
             registered_paths={
                 base + PATHS[name] for name in ("token_endpoint", "userinfo_endpoint", "revocation_endpoint")
             },
+            registered_prefixes=(f"{base}{API_PATH}/",),
             is_registered_origin=provider.clients.is_registered_origin,
         ),
-        Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
+        Middleware(
+            BodyLimit, max_body_bytes=settings.max_body_bytes, error_renderer=_ErrorRenderer(provider).render
+        ),
     ]
 
 
@@ -380,13 +416,17 @@ class _ErrorRenderer:
     def __init__(self, provider: Provider) -> None:
         self._errors = provider.desk.errors
         base = provider.settings.base_path
+        self._api = f"{base}{API_PATH}/"
+        self._problems = Problems(provider.settings.url(API_PATH))
         for_people = {PATHS["authorization_endpoint"], PATHS["end_session_endpoint"]}
         self._protocol = tuple(
             prefix + path for prefix in {"", base} for path in PROTOCOL_PATHS if path not in for_people
         )
 
     def render(self, status: int, sentence: str, error_id: str, scope: Scope, error: Exception) -> Response:
-        """Return a page, or JSON in the protocol's form."""
+        """Return a page, or JSON in the protocol's or the API's form."""
+        if scope["path"].startswith(self._api):
+            return self._problems.for_status(scope, status, sentence)
         if scope["path"].startswith(self._protocol):
             return render_json(status, sentence, error_id, scope, error)
         return self._errors.unexpected(scope, status, sentence, error_id)
@@ -431,6 +471,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         closing.callback(provider.metrics.close)
         try:
             await provider.keyring.ensure()
+            await ensure_first_party_client(provider.database, provider.clock)
         except Unavailable as error:  # begin all the same: it loads them when the database is back
             log.warning("the keys could not be loaded", reason=error.sentence, detail=error.detail)
         await provider.limiter.start()

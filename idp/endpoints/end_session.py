@@ -10,13 +10,11 @@ from starlette.routing import Route
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, query_pairs
 from idp.errors import FlowError
-from idp.events.audit import record
-from idp.events.catalogue import GrantRevoked
+from idp.flow.sign_out import SignOut
 from idp.identity.sessions import CurrentSession
 from idp.oauth.end_session import EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import single_valued
-from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.pages.desk import Desk, client_view
 from idp.storage.ephemeral import EphemeralStore
 from idp.text import Text
@@ -38,9 +36,12 @@ class Pending:
 class EndSessionEndpoint:
     """The logout endpoint and its confirmation page."""
 
-    def __init__(self, desk: Desk, requests: EndSessionRequests, store: EphemeralStore) -> None:
+    def __init__(
+        self, desk: Desk, requests: EndSessionRequests, sign_out: SignOut, store: EphemeralStore
+    ) -> None:
         self._desk = desk
         self._requests = requests
+        self._sign_out = sign_out
         self._store = store
 
     @property
@@ -66,7 +67,7 @@ class EndSessionEndpoint:
         if session is None:
             return self._done(logout.redirect_to, logout)
         if _is_about(logout, session):
-            await self._end(session)
+            await self._sign_out.end(session.id, session.user_id)
             return self._done(logout.redirect_to, logout)
         return await self._ask(request, logout, session)
 
@@ -99,7 +100,7 @@ class EndSessionEndpoint:
             return desk.redirect("/account")
         session = await desk.sessions.current(desk.cookies.session(request))
         if session is not None:
-            await self._end(session)
+            await self._sign_out.end(session.id, session.user_id)
         return self._done(pending.redirect_to if pending else None, None)
 
     async def _pending(self, request: Request, pending_id: str | None) -> Pending | None:
@@ -113,26 +114,7 @@ class EndSessionEndpoint:
 
     async def _end(self, session: CurrentSession) -> None:
         """End this session and, for the clients that want it so, what was granted in it."""
-        desk = self._desk
-        now = desk.clock.now()
-        await desk.sessions.end_by_id(session.id, user_id=session.user_id)
-        async with desk.database.reading() as uow:
-            grants = await uow.grants.active_in_session(session.id, now)
-        ending = []
-        for grant in grants:
-            client = await desk.clients.get(grant.client_id)
-            keeps = client is not None and not client.ends_grants_on_logout
-            if not keeps and OFFLINE_ACCESS not in grant.scope.split():
-                ending.append(grant)
-        if not ending:
-            return
-        async with desk.database.unit_of_work() as uow:
-            for grant in ending:
-                await uow.grants.revoke(grant.id, now)
-                event = GrantRevoked(
-                    user_id=grant.user_id, client_id=grant.client_id, grant_id=grant.id, reason="signed out"
-                )
-                await record(uow, event, now)
+        await self._sign_out.end(session.id, session.user_id)
 
     def _done(self, redirect_to: str | None, logout: EndSessionRequest | None) -> Response:
         desk = self._desk

@@ -24,7 +24,7 @@ PROFILE_CLAIMS = (
 
 
 def standard_claims(user: User) -> dict[str, object]:
-    """Return every standard claim that is known of a person."""
+    """Return every claim that is known of a person: the standard ones, and the tier."""
     claims: dict[str, object] = {"sub": user.id}
     for name in PROFILE_CLAIMS:
         value = user.profile.get(name)
@@ -33,4 +33,5 @@ def standard_claims(user: User) -> dict[str, object]:
     claims["email"] = user.email
     claims["email_verified"] = user.email_verified
     claims["updated_at"] = int(user.updated_at)
+    claims["tier"] = user.tier
     return claims

@@ -156,17 +156,16 @@ class SelfService:
         new: str,
         *,
         keep_session: str | None,
+        keep_grant: str | None = None,
         end_others: bool = True,
         address: str = "",
     ) -> None:
         """Change the password; the current one is asked, under the throttle of the sign-in page.
 
-        With `end_others` every other session and every grant ends. An account without a password has
+        With `end_others` every other session and grant ends than those to keep. An account without a password has
         nothing to ask for: the caller has made sure of a recent sign-in.
         """
-        user = await self.get(user_id)
-        if user.password_hash is not None:
-            await self._check_password(user, current, address)
+        user = await self.check_password(user_id, current, address=address)
         await self._policy.check(new, (user.email, str(user.profile.get("name", ""))))
         hashed = await self._hasher.hash(new)
         async with self._database.unit_of_work() as uow:
@@ -176,15 +175,23 @@ class SelfService:
             await uow.users.save(user)
             if end_others:
                 await uow.sessions.end_all_for_user(user_id, now, keep_session)
-                await uow.grants.revoke_for_user(user_id, now)
+                await uow.grants.revoke_for_user(user_id, now, keep_grant)
             await record(uow, PasswordChanged(user_id=user_id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
 
-    async def _check_password(self, user: User, password: str, address: str) -> None:
+    async def check_password(self, user_id: str, password: str, *, address: str) -> User:
+        """Return the account if this is its password or it has none, else raise `InvalidValue`.
+
+        Under the throttle of the sign-in page: a session or token that was stolen is not to find it out.
+        """
+        user = await self.get(user_id)
+        if user.password_hash is None:
+            return user
         await self._sign_in_throttle.check(user.email_key, address)
         if not await self._hasher.verify(user.password_hash, password):
             raise InvalidValue("Your current password is not right.", field="current_password")
         await self._sign_in_throttle.succeeded(user.email_key, address)
+        return user
 
     async def apps(self, user_id: str) -> list[App]:
         """Return the apps that have access: a remembered consent or a grant that stands."""
@@ -328,6 +335,8 @@ def _clean_address(value: object) -> dict[str, str] | None:
             raise InvalidValue(
                 Text("An address has %(members)s.", members=", ".join(ADDRESS_MEMBERS)), field="address"
             )
+        if not text.replace("\n", "").replace("\r", "").isprintable():  # lines are fine (Core §5.1.1)
+            raise InvalidValue("An address has no control characters.", field="address")
         if text.strip():
             members[member] = text.strip()
     return members or None

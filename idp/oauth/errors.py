@@ -4,6 +4,9 @@ A description given to one of these must be a fixed ASCII sentence. Echoing what
 let the request choose our words, and Authlib raises on the characters that RFC 6749 §5.2 forbids.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import (
     AccessDeniedError,
@@ -37,6 +40,7 @@ __all__ = [
     "RegistrationNotSupportedError",
     "RequestNotSupportedError",
     "RequestURINotSupportedError",
+    "StepRequiredError",
     "TemporarilyUnavailableError",
     "UnauthorizedClientError",
     "UnmetAuthenticationRequirementsError",
@@ -49,6 +53,18 @@ class InvalidClientError(AuthlibInvalidClientError):
     """Client authentication failed. Always 401 (RFC 6749 §5.2), with the Basic challenge."""
 
     status_code = 401
+
+
+class StepRequiredError(InvalidGrantError):
+    """The password is right, but a step of the sign-in is due that the grant cannot take.
+
+    `step` says which to callers inside; `members` what is needed to go on with it.
+    """
+
+    def __init__(self, step: str, description: str, members: Mapping[str, Any] | None = None) -> None:
+        super().__init__(description)
+        self.step = step
+        self.members = dict(members or {})
 
 
 class UnsupportedGrantTypeError(OAuth2Error):

@@ -18,7 +18,7 @@ from idp.keys.material import ALGORITHMS
 from idp.oauth.client_auth.private_key_jwt import PrivateKeyJwt
 from idp.oauth.clients import PUBLIC, SECRET_METHODS
 from idp.oauth.grants.registry import GRANT_TYPES
-from idp.oauth.scopes import STANDARD_SCOPES, is_scope_token
+from idp.oauth.scopes import DEFAULT_SCOPES, is_scope_token
 from idp.oauth.uris import LONGEST_URI, check_redirect_uri, check_web_uri, is_visible_ascii, shown
 from idp.storage.models import ClientRecord, new_id
 
@@ -46,7 +46,7 @@ class NewClient:
     public: bool = False
     token_endpoint_auth_method: str | None = None
     grant_types: tuple[str, ...] = DEFAULT_GRANTS
-    scopes: tuple[str, ...] = STANDARD_SCOPES
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
     audiences: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     jwks: Mapping[str, Any] | None = None

@@ -5,6 +5,10 @@ from collections.abc import Iterable, Mapping
 
 OPENID = "openid"
 OFFLINE_ACCESS = "offline_access"
+ACCOUNT = "account"
+"""Ours: lets a client act for the person in the JSON API."""
+TIER = "tier"
+"""Ours: what the person has subscribed to, as a claim of that name, in access tokens too."""
 
 SCOPE_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "openid": ("sub",),
@@ -27,10 +31,14 @@ SCOPE_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "email": ("email", "email_verified"),
     "address": ("address",),
     "phone": ("phone_number", "phone_number_verified"),
+    TIER: (TIER,),
 }
 """Which claims a scope asks for."""
 
-STANDARD_SCOPES = (*SCOPE_CLAIMS, OFFLINE_ACCESS)
+STANDARD_SCOPES = (*SCOPE_CLAIMS, OFFLINE_ACCESS, ACCOUNT)
+"""Scopes with a meaning here, all about a person; any other means something to the resource server alone."""
+DEFAULT_SCOPES = tuple(scope for scope in STANDARD_SCOPES if scope not in {TIER, ACCOUNT})
+"""What a client may ask for unless it is registered with others."""
 STANDARD_CLAIMS = tuple(dict.fromkeys(name for names in SCOPE_CLAIMS.values() for name in names))
 
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")

@@ -26,6 +26,8 @@ class Authenticated:
     auth_time: float
     acr: str
     amr: tuple[str, ...]
+    withheld: frozenset[str] = frozenset()
+    """Scopes that this person has nothing true to say about yet."""
 
 
 class Subjects(Protocol):
@@ -44,6 +46,7 @@ class Subjects(Protocol):
     ) -> Authenticated | None:
         """Check a password for the password grant; None when it is wrong.
 
-        Raises `idp.errors.Throttled` or `idp.errors.Unavailable`. Opens its own units of work.
+        Raises `StepRequiredError` when the password is right and something else is due,
+        `idp.errors.Throttled` or `idp.errors.Unavailable`. Opens its own units of work.
         """
         ...

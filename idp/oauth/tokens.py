@@ -81,10 +81,12 @@ class TokenMint:
         scope: str,
         grant_id: str | None = None,
         authentication: Authentication | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> str:
-        """Return a signed access token."""
+        """Return a signed access token. `about` are claims for resource servers."""
         now = int(self._clock.now())
         claims: dict[str, Any] = {
+            **(about or {}),
             "iss": self.issuer,
             "sub": subject,
             "aud": _one_or_many(client.audiences) or self.issuer,

@@ -14,13 +14,16 @@ from idp.ops.asgi import answer, headers_of, state_of
 _MAX_AGE = b"600"
 _VARY = (b"vary", b"Origin")
 _ALLOW = (
-    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP"),
     (b"access-control-max-age", _MAX_AGE),
 )
 _NOT_ALLOWED = (_VARY,)
 _ANY_ORIGIN = ((b"access-control-allow-origin", b"*"),)
-_EXPOSE = (b"access-control-expose-headers", b"WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id")
+_EXPOSE = (
+    b"access-control-expose-headers",
+    b"WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+)
 
 _LONGEST_ORIGIN = 300
 
@@ -28,8 +31,9 @@ _LONGEST_ORIGIN = 300
 class Cors:
     """Answers preflights and marks responses.
 
-    `open_paths` are readable from anywhere; `registered_paths` from an origin for which
-    `is_registered_origin` is true; every other path from none. Paths are whole, with the issuer's.
+    `open_paths` are readable from anywhere; `registered_paths`, and what begins with one of
+    `registered_prefixes`, from an origin for which `is_registered_origin` is true; every other path from
+    none. Paths are whole, with the issuer's.
     """
 
     def __init__(
@@ -38,11 +42,13 @@ class Cors:
         *,
         open_paths: Iterable[str],
         registered_paths: Iterable[str],
+        registered_prefixes: tuple[str, ...] = (),
         is_registered_origin: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._app = app
         self._open = frozenset(open_paths)
         self._registered = frozenset(registered_paths)
+        self._registered_prefixes = registered_prefixes
         self._is_registered_origin = is_registered_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +59,7 @@ class Cors:
         path = scope["path"]
         if path in self._open:
             allowed: tuple[tuple[bytes, bytes], ...] = _ANY_ORIGIN
-        elif path in self._registered:
+        elif path in self._registered or path.startswith(self._registered_prefixes):
             origin = headers_of(scope).get(b"origin")
             allowed = _NOT_ALLOWED if origin is None else await self._for_origin(origin)
         else:

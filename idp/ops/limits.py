@@ -10,7 +10,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.ops.asgi import answer, headers_of
+from idp.ops.asgi import headers_of, state_of
+from idp.ops.requests import ErrorRenderer, render_json
 from idp.text import Text
 
 LONGEST_QUERY = 16 * 1024
@@ -79,8 +80,16 @@ class _Deadline:
 class BodyLimit:
     """Refuses what is too large (413), too slow (408), too long (414) or has too many parameters (400)."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, body_time: float = BODY_TIME) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        body_time: float = BODY_TIME,
+        error_renderer: ErrorRenderer = render_json,
+    ) -> None:
         self._app = app
+        self._render = error_renderer
         self._max_body_bytes = max_body_bytes
         self._deadline = _Deadline(body_time)
 
@@ -93,10 +102,12 @@ class BodyLimit:
             _check_query(scope["query_string"])
             body = await self._body(headers_of(scope), receive)
         except _Refusal as refusal:
-            # The rest of a refused body is not read, so the connection cannot be used again.
-            headers = ((b"connection", b"close"),) if refusal.status in {408, 413} else ()
-            fault = {"error": "invalid_request", "error_description": str(refusal)}
-            await answer(send, refusal.status, fault, headers)
+            error_id = str(state_of(scope).get("request_id", "-"))
+            response = self._render(refusal.status, str(refusal), error_id, scope, refusal)
+            if refusal.status in {408, 413}:
+                # The rest of a refused body is not read, so the connection cannot be used again.
+                response.headers["Connection"] = "close"
+            await response(scope, receive, send)
         except _WentAwayError:
             return
         else:

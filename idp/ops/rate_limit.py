@@ -73,6 +73,12 @@ class RateLimiter:
             self._touched.add(key)
         return None
 
+    def left(self, key: str, limit_per_minute: int) -> int:
+        """Return how many requests would be allowed now."""
+        window, within = divmod(self._clock.now(), WINDOW)
+        count = self._count(key, int(window))
+        return max(0, int(limit_per_minute - count.previous * (1 - within / WINDOW) - count.current))
+
     def _count(self, key: str, window: int) -> _Count:
         count = self._counts.get(key)
         if count is not None and count.window == window:

@@ -29,6 +29,8 @@ SCOPE_TEXTS: Mapping[str, tuple[str, str]] = {
     "email": (Text("See your email address"), Text("And whether it has been verified")),
     "address": (Text("See your postal address"), Text("The one in your profile")),
     "phone": (Text("See your phone number"), Text("And whether it has been verified")),
+    "tier": (Text("See what you have subscribed to"), Text("The tier of your account here")),
+    "account": (Text("Manage your account here"), Text("Your profile, password, sessions and apps")),
     "offline_access": (Text("Keep access while you are away"), Text("Until you take it back")),
 }
 

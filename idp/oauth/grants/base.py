@@ -9,7 +9,7 @@ from idp.oauth.clients import Client
 from idp.oauth.context import GrantContext
 from idp.oauth.errors import InvalidScopeError, UnauthorizedClientError
 from idp.oauth.http import NO_STORE, CoreRequest
-from idp.oauth.scopes import OPENID, parse_scope
+from idp.oauth.scopes import OPENID, TIER, parse_scope
 from idp.oauth.subject import Subject
 from idp.oauth.tokens import Authentication
 from idp.storage.models import Grant, RefreshToken
@@ -95,6 +95,7 @@ class TokenGrant:
             scope=" ".join(scopes),
             grant_id=grant.id,
             authentication=authentication,
+            about={TIER: subject.claims.get(TIER)} if TIER in scopes else None,
         )
         body = self.bearer(access_token, scopes)
         if refresh_token is not None:

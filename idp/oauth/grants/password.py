@@ -30,6 +30,7 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
         if authenticated is None:
             raise InvalidGrantError("The username or password is wrong")
         self._authenticated = authenticated
+        self._scopes = tuple(scope for scope in self._scopes if scope not in authenticated.withheld)
 
     def create_token_response(self) -> TokenResponse:
         """Make a grant, and issue its first tokens."""

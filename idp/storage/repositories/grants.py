@@ -89,9 +89,10 @@ class Grants:
         kept = ~offline if keep_offline else true()
         return await self._revoke(now, Grant.session_id == session_id, kept)
 
-    async def revoke_for_user(self, user_id: str, now: float) -> int:
-        """Revoke all that a person has granted; return how many."""
-        return await self._revoke(now, Grant.user_id == user_id)
+    async def revoke_for_user(self, user_id: str, now: float, except_id: str | None = None) -> int:
+        """Revoke all that a person has granted, but for `except_id`; return how many."""
+        others = true() if except_id is None else Grant.id != except_id
+        return await self._revoke(now, Grant.user_id == user_id, others)
 
     async def revoke_for_client_and_user(self, client_id: str, user_id: str, now: float) -> int:
         """Revoke all that a person has granted to a client; return how many."""

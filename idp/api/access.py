@@ -1,0 +1,106 @@
+"""Who asks: the bearer of an access token with the scope `account` (RFC 6750)."""
+
+from dataclasses import dataclass
+
+from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
+from fastapi.security import OAuth2
+from starlette.requests import Request
+
+from idp.api.problems import Refusal
+from idp.clock import Clock
+from idp.oauth.scopes import ACCOUNT
+from idp.oauth.tokens import AccessToken, TokenMint
+from idp.storage.database import Database
+from idp.storage.models import User
+
+REALM = 'Bearer realm="api"'
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person of a token, and how the token came to be."""
+
+    user: User
+    token: AccessToken
+    grant_id: str
+    session_id: str | None
+    auth_time: float
+    address: str
+
+    @property
+    def id(self) -> str:
+        """The `sub`."""
+        return self.user.id
+
+
+class AccountAccess(OAuth2):
+    """Lets a request pass if its access token is good; as a FastAPI dependency it also tells OpenAPI so."""
+
+    def __init__(
+        self, database: Database, mint: TokenMint, clock: Clock, *, token_url: str, recent_sign_in: float
+    ) -> None:
+        flow = OAuthFlowPassword(tokenUrl=token_url, scopes={ACCOUNT: "Manage the person's account"})
+        super().__init__(flows=OAuthFlows(password=flow), scheme_name="account", auto_error=False)
+        self._database = database
+        self._mint = mint
+        self._clock = clock
+        self._recent = recent_sign_in
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]  # the caller is in the state
+        """Find the caller, or raise `Refusal`: checked at each request, so what is revoked ends at once."""
+        text = bearer(request)
+        if text is None:  # RFC 6750 §3.1: without a token, no error code
+            raise Refusal(
+                "authentication_required", "Send an access token.", headers={"WWW-Authenticate": REALM}
+            )
+        token = self._mint.read_access_token(text)
+        # RFC 9068 §4: a token for another resource server is none for us.
+        if token is None or self._mint.issuer not in token.audiences:
+            raise _invalid("The access token is not for this API, was altered, or has expired.")
+        async with self._database.reading() as uow:
+            status = await uow.grants.token_status(token.grant_id, token.jti)
+        if status.jti_revoked or (token.grant_id is not None and not status.grant_active):
+            raise _invalid("The access token was revoked.")
+        if ACCOUNT not in token.scopes or status.grant is None or status.user is None:
+            raise Refusal(
+                "insufficient_scope",
+                "This needs a person's access token with the scope account.",
+                headers={"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{ACCOUNT}"'},
+            )
+        request.state.caller = Caller(
+            status.user,
+            token,
+            status.grant.id,
+            status.grant.session_id,
+            status.grant.auth_time,
+            request.state.address,
+        )
+
+    def require_recent_sign_in(self, caller: Caller) -> None:
+        """Raise `Refusal` unless the person proved who they are a short while ago (RFC 9470 §3)."""
+        if self._clock.now() - caller.auth_time <= self._recent:
+            return
+        challenge = f'{REALM}, error="insufficient_user_authentication", max_age={self._recent:.0f}'
+        raise Refusal(
+            "reauthentication_required",
+            "Sign in again for this: the sign-in behind this token is too old.",
+            headers={"WWW-Authenticate": challenge},
+            members={"max_age": int(self._recent)},
+        )
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, at a route behind `AccountAccess`."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def bearer(request: Request) -> str | None:
+    """Return the access token in the Authorization header (RFC 6750 §2.1)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _invalid(sentence: str) -> Refusal:
+    challenge = f'{REALM}, error="invalid_token", error_description="{sentence}"'
+    return Refusal("invalid_token", sentence, headers={"WWW-Authenticate": challenge})

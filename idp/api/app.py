@@ -1,0 +1,171 @@
+"""The API as an application: its routes, and its one shape of errors."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from idp.api import PATH
+from idp.api.access import AccountAccess
+from idp.api.auth import AuthRoutes
+from idp.api.docs import ApiDocs
+from idp.api.limits import AddressLimit
+from idp.api.problems import PROBLEMS, Problems, echoed
+from idp.api.tokens import TokenDesk
+from idp.api.users import UserRoutes
+from idp.clock import Clock
+from idp.config import Settings
+from idp.errors import IdpError
+from idp.flow.sign_out import SignOut
+from idp.identity.accounts import Accounts
+from idp.identity.recovery import Recovery
+from idp.identity.registration import Registration
+from idp.identity.self_service import SelfService
+from idp.identity.throttle import SignInThrottle
+from idp.oauth.clients import ClientRegistry
+from idp.oauth.context import Core
+from idp.oauth.revocation import Revocation
+from idp.ops.metrics import Metrics
+from idp.ops.rate_limit import RateLimiter
+from idp.storage.database import Database
+
+VERSION = "1.0"
+MOST_FAULTS = 20
+"""Fields that one answer names."""
+_WHERE = frozenset({"body", "query", "path", "header"})
+_MODELS = frozenset({"VerifyByCode", "VerifyByToken"})
+"""Alternatives of a body: pydantic names them in front of the field."""
+
+
+def build_api(
+    *,
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    core: Core,
+    clients: ClientRegistry,
+    accounts: Accounts,
+    registration: Registration,
+    recovery: Recovery,
+    self_service: SelfService,
+    sign_out: SignOut,
+    throttle: SignInThrottle,
+    limiter: RateLimiter,
+    metrics: Metrics,
+    script: str,
+) -> FastAPI:
+    """Make the application. `script` is the URL of `api_docs.js`."""
+    url = settings.url(PATH)
+    problems = Problems(url)
+    faults = _Faults(problems)
+    access = AccountAccess(
+        database,
+        core.mint,
+        clock,
+        token_url=f"{url}/auth/access-token",
+        recent_sign_in=settings.accounts.recent_sign_in,
+    )
+    auth = AuthRoutes(
+        database=database,
+        tokens=TokenDesk(settings, database, core, clients, metrics),
+        accounts=accounts,
+        registration=registration,
+        registration_settings=settings.registration,
+        recovery=recovery,
+        revocation=Revocation(core.mint, clock),
+        throttle=throttle,
+    )
+    users = UserRoutes(
+        database=database,
+        access=access,
+        self_service=self_service,
+        sign_out=sign_out,
+        throttle=throttle,
+        sessions=settings.sessions,
+        clock=clock,
+    )
+    app = FastAPI(
+        title=f"{settings.brand.name} API",
+        version=VERSION,
+        description="Accounts, for apps that draw their own screens. Every error is a problem (RFC 9457).",
+        openapi_url=None,  # ApiDocs serves them
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        middleware=[
+            Middleware(
+                AddressLimit,
+                limiter=limiter,
+                per_minute=settings.rate_limits.pages_per_address,
+                problems=problems,
+            )
+        ],
+        exception_handlers={
+            IdpError: faults.ours,
+            RequestValidationError: faults.validation,
+            HTTPException: faults.http,
+            Exception: faults.unexpected,
+        },
+    )
+    app.include_router(auth.router)
+    app.include_router(users.router)
+    base = settings.base_path + PATH
+    app.router.routes.extend(ApiDocs(app, problems, base=base, url=url, script=script).routes)
+
+    async def root(_request: Request) -> Response:
+        return RedirectResponse(f"{base}/docs", status_code=303)
+
+    app.add_route("/", root, include_in_schema=False)
+    return app
+
+
+class _Faults:
+    """Turns what is raised below into problems."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    async def ours(self, request: Request, error: Exception) -> Response:
+        """An error of ours."""
+        assert isinstance(error, IdpError)  # noqa: S101  Starlette's signature is wider
+        return self._problems.for_error(request.scope, error)
+
+    async def http(self, request: Request, error: Exception) -> Response:
+        """What Starlette and FastAPI refuse: paths, methods, bodies that cannot be read."""
+        assert isinstance(error, HTTPException)  # noqa: S101  as above
+        sentence = {404: "There is nothing at this address.", 405: "This address cannot be used so."}
+        detail = sentence.get(error.status_code, str(error.detail))
+        return self._problems.for_status(request.scope, error.status_code, detail, error.headers)
+
+    async def validation(self, request: Request, error: Exception) -> Response:
+        """What does not fit the models. The values are not repeated: they may be secrets."""
+        assert isinstance(error, RequestValidationError)  # noqa: S101  as above
+        found = error.errors()[:MOST_FAULTS]
+        if any(fault["type"] == "json_invalid" for fault in found):
+            return self._problems.answer(request.scope, "invalid_request", "The body is not valid JSON.")
+        errors = [{"field": _field(fault["loc"]), "message": _message(fault)} for fault in found]
+        return self._problems.answer(
+            request.scope, "invalid_value", "Some values are refused; `errors` names them.", errors=errors
+        )
+
+    async def unexpected(self, request: Request, _error: Exception) -> Response:
+        """A defect. It is logged further out, with the id that is told here."""
+        return self._problems.answer(request.scope, "server_error", PROBLEMS["server_error"][1] + ".")
+
+
+def _field(location: Sequence[int | str]) -> str:
+    parts = [str(part) for part in location if part not in _MODELS]
+    if len(parts) > 1 and parts[0] in _WHERE:
+        parts = parts[1:]
+    return echoed(".".join(parts))
+
+
+def _message(fault: Mapping[str, object]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "There is no such field to set."
+    return f"{fault['msg']}."

@@ -1,0 +1,198 @@
+"""/auth/…: making an account, getting in, getting back in."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.api.access import bearer
+from idp.api.docs import describe
+from idp.api.models import (
+    ClientChoice,
+    EmailOnly,
+    Login,
+    Logout,
+    Refresh,
+    Register,
+    RegisteredSignedIn,
+    RegisteredUnverified,
+    ResetPassword,
+    Status,
+    Tokens,
+    VerifyByCode,
+    VerifyByToken,
+)
+from idp.api.problems import Refusal
+from idp.api.tokens import Credentials, TokenDesk
+from idp.config import Registration as RegistrationSettings
+from idp.errors import InvalidValue
+from idp.identity.accounts import Accounts
+from idp.identity.addresses import email_key
+from idp.identity.recovery import Recovery
+from idp.identity.registration import NewAccount, Registration
+from idp.identity.throttle import SignInThrottle
+from idp.oauth.revocation import Revocation
+from idp.storage.database import Database
+
+
+class AuthRoutes:
+    """Registration, tokens, verification, recovery."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tokens: TokenDesk,
+        accounts: Accounts,
+        registration: Registration,
+        registration_settings: RegistrationSettings,
+        recovery: Recovery,
+        revocation: Revocation,
+        throttle: SignInThrottle,
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._accounts = accounts
+        self._registration = registration
+        self._settings = registration_settings
+        self._recovery = recovery
+        self._revocation = revocation
+        self._throttle = throttle
+
+    @property
+    def router(self) -> APIRouter:
+        """Where it is served."""
+        router = APIRouter(prefix="/auth", tags=["auth"])
+
+        def post(path: str, endpoint: Any, summary: str, *codes: str, **options: Any) -> None:
+            router.add_api_route(
+                path,
+                endpoint,
+                methods=["POST"],
+                summary=summary,
+                responses=describe(*codes, "invalid_request", "invalid_value", "throttled", "unavailable"),
+                response_model_exclude_none=True,
+                **options,
+            )
+
+        signing_in = ("invalid_credentials", "client_not_allowed")
+        making = ("registration_closed", "conflict", *signing_in)
+        post("/register", self.register, "Create an account", *making, status_code=201)
+        post("/signup", self.register, "Create an account", *making, status_code=201, include_in_schema=False)
+        post("/login", self.login, "Sign in with a password", *signing_in)
+        post("/access-token", self.access_token, "Sign in with a password (OAuth 2.0 form)", *signing_in)
+        post("/refresh", self.refresh, "Exchange a refresh token", "invalid_grant", "client_not_allowed")
+        post("/logout", self.logout, "End a grant with its tokens", "invalid_token", status_code=204)
+        post("/verify-email", self.verify_email, "Verify an address by the code or the link of the mail")
+        post("/resend-verification", self.resend, "Send the verification mail again", status_code=202)
+        post("/forgot-password", self.forgot, "Send a mail to reset the password", status_code=202)
+        post("/reset-password", self.reset, "Set a new password by the link of the mail")
+        return router
+
+    async def register(self, request: Request, body: Register) -> RegisteredUnverified | RegisteredSignedIn:
+        """Where addresses are verified before sign-in, the answer does not tell whether this one has an
+        account already: its owner is told by mail. Elsewhere it comes with tokens."""
+        if self._settings.mode == "closed":
+            raise Refusal("registration_closed", "New accounts are not made here.")
+        new = NewAccount(body.email, body.password, body.name, body.locale, body.invitation)
+        await self._registration.register(new, address=request.state.address)
+        # Told as it was sent: how an account that exists spells it is nobody's business.
+        email = body.email.strip()
+        if self._registration.verifies_before_sign_in:
+            return RegisteredUnverified(email=email)
+        who = Credentials(body.email, body.password, request.state.address)
+        return RegisteredSignedIn(email=email, **await self._tokens.sign_in(who, body))
+
+    async def login(self, request: Request, body: Login) -> Tokens:
+        """A step that is due after the password (`verification_required`, `mfa_required`) is answered 403
+        and never with a token; with a wrong password nothing is told about it."""
+        who = Credentials(body.email, body.password, request.state.address)
+        return Tokens(**await self._tokens.sign_in(who, body))
+
+    async def access_token(
+        self,
+        request: Request,
+        username: Annotated[str, Form(min_length=1, max_length=320)],
+        password: Annotated[str, Form(min_length=1, max_length=1024)],
+        grant_type: Annotated[str, Form(pattern="^password$")] = "password",
+        scope: Annotated[str | None, Form(max_length=2000)] = None,
+        client_id: Annotated[str | None, Form(max_length=200)] = None,
+        client_secret: Annotated[str | None, Form(max_length=1024)] = None,
+    ) -> Tokens:
+        """As the password grant of RFC 6749 §4.3 asks; the client may also be in a Basic header."""
+        del grant_type
+        if client_id is None:
+            client_id, client_secret = _basic_client(request.headers)
+        choice = ClientChoice(
+            client_id=client_id or None, client_secret=client_secret or None, scope=scope or None
+        )
+        who = Credentials(username, password, request.state.address)
+        return Tokens(**await self._tokens.sign_in(who, choice))
+
+    async def refresh(self, request: Request, body: Refresh) -> Tokens:
+        """Each refresh token is good for one exchange; a copy that is used later ends the whole grant."""
+        return Tokens(**await self._tokens.refresh(body.refresh_token, body, request.state.address))
+
+    async def logout(self, request: Request, body: Logout | None = None) -> Response:
+        """The grant of the refresh token ends with all its tokens, or that of the access token in the
+        Authorization header. A refresh token that is not known any more is no error (RFC 7009 §2.2)."""
+        refresh_token = body.refresh_token if body is not None else None
+        token = refresh_token or bearer(request)
+        if token is None:
+            raise InvalidValue("Send a refresh token, or an access token as bearer.", field="refresh_token")
+        async with self._database.unit_of_work() as uow:
+            found = await self._revocation.sign_out(uow, token)
+        if not found and refresh_token is None:
+            raise Refusal(
+                "invalid_token",
+                "The access token is not good.",
+                headers={"WWW-Authenticate": 'Bearer realm="api", error="invalid_token"'},
+            )
+        return Response(status_code=204)
+
+    async def verify_email(self, request: Request, body: VerifyByCode | VerifyByToken) -> Status:
+        """Afterwards, sign in. A link that was used before answers the same."""
+        if isinstance(body, VerifyByToken):
+            user = await self._registration.verify_by_token(body.token)
+            if user is None and await self._registration.find_verified_by(body.token) is None:
+                raise InvalidValue("This link is wrong, has been used or has expired.", field="token")
+            return Status(status="verified")
+        known = await self._accounts.find(body.email)  # one that is unknown goes the same way
+        guessed_at = f"verify-email {email_key(body.email)}"
+        await self._throttle.check(guessed_at, request.state.address)
+        user = await self._registration.verify_by_code(known.id if known else None, body.code)
+        if user is None:
+            raise InvalidValue("This code is wrong, has been used or has expired.", field="code")
+        await self._throttle.succeeded(guessed_at, request.state.address)
+        return Status(status="verified")
+
+    async def resend(self, body: EmailOnly) -> Status:
+        """The answer is the same for every address, known or not, verified or not."""
+        await self._registration.send_again(body.email)
+        return Status(status="accepted")
+
+    async def forgot(self, body: EmailOnly) -> Status:
+        """The answer is the same for every address, known or not."""
+        await self._recovery.ask(body.email)
+        return Status(status="accepted")
+
+    async def reset(self, request: Request, body: ResetPassword) -> Status:
+        """Ends every session and grant of the account. Afterwards, sign in."""
+        await self._recovery.reset(body.token, body.password, address=request.state.address)
+        return Status(status="reset")
+
+
+def _basic_client(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the client of a Basic header. Swagger UI sends one also when its fields are empty."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None, None
+    try:
+        name, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Refusal("invalid_client", "The Basic credentials are malformed.") from None
+    return name[:200] or None, secret[:1024] or None

@@ -1,0 +1,32 @@
+"""The client that the API's tokens are for unless a request names another."""
+
+from idp.clock import Clock
+from idp.errors import Conflict
+from idp.oauth.registration import NewClient, build_client
+from idp.oauth.scopes import ACCOUNT, OFFLINE_ACCESS, OPENID
+from idp.storage.database import Database
+
+CLIENT_ID = "idp-api"
+
+
+async def ensure_first_party_client(database: Database, clock: Clock) -> None:
+    """Register it if it is not there. One that the operator changed or disabled stays as it is."""
+    async with database.reading() as uow:
+        if await uow.clients.get(CLIENT_ID) is not None:
+            return
+    record, _ = build_client(
+        NewClient(
+            client_name="First-party API",
+            client_id=CLIENT_ID,
+            public=True,
+            grant_types=("password", "refresh_token"),
+            scopes=(OPENID, "profile", "email", OFFLINE_ACCESS, ACCOUNT),
+            first_party=True,
+        ),
+        clock.now(),
+    )
+    try:
+        async with database.unit_of_work() as uow:
+            await uow.clients.add(record)
+    except Conflict:  # another worker was quicker
+        return

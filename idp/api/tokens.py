@@ -1,0 +1,120 @@
+"""Tokens for first-party clients: the token endpoint, asked in process, its answers in the API's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idp.api.first_party import CLIENT_ID, ensure_first_party_client
+from idp.api.models import ClientChoice
+from idp.api.problems import Refusal
+from idp.config import Settings
+from idp.errors import InvalidValue, Throttled
+from idp.oauth import bridge
+from idp.oauth.clients import ClientRegistry
+from idp.oauth.context import Core
+from idp.oauth.errors import (
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidScopeError,
+    OAuth2Error,
+    StepRequiredError,
+)
+from idp.oauth.http import CoreRequest
+from idp.oauth.metadata import PATHS
+from idp.oauth.server import TokenServer
+from idp.ops.metrics import Metrics
+from idp.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a person signs in with, at which network address."""
+
+    email: str
+    password: str
+    address: str
+
+
+class TokenDesk:
+    """Gets grants and tokens from the core, which throttles, rotates and records as for everybody."""
+
+    def __init__(
+        self, settings: Settings, database: Database, core: Core, clients: ClientRegistry, metrics: Metrics
+    ) -> None:
+        self._uri = settings.url(PATHS["token_endpoint"])
+        self._database = database
+        self._core = core
+        self._clock = core.clock
+        self._clients = clients
+        self._metrics = metrics
+
+    async def sign_in(self, who: Credentials, choice: ClientChoice) -> dict[str, Any]:
+        """Exchange a password for tokens; raise `Refusal` also for a step that is due first."""
+        parameters = {"username": who.email, "password": who.password}
+        try:
+            body = await self._ask("password", parameters, choice, who.address, refused="invalid_credentials")
+        except (Refusal, Throttled) as error:
+            outcome = "throttled" if isinstance(error, Throttled) else "refused"
+            self._metrics.sign_in(outcome)
+            raise
+        self._metrics.sign_in("succeeded")
+        return body
+
+    async def refresh(self, token: str, choice: ClientChoice, address: str) -> dict[str, Any]:
+        """Exchange a refresh token for new tokens."""
+        return await self._ask(
+            "refresh_token", {"refresh_token": token}, choice, address, refused="invalid_grant"
+        )
+
+    async def _ask(
+        self,
+        grant_type: str,
+        parameters: Mapping[str, str],
+        choice: ClientChoice,
+        address: str,
+        *,
+        refused: str,
+    ) -> dict[str, Any]:
+        client_id = choice.client_id or CLIENT_ID
+        client = await self._clients.get(client_id)
+        if client is None and client_id == CLIENT_ID:  # the database was away at start
+            await ensure_first_party_client(self._database, self._clock)
+            client = await self._clients.get(client_id)
+        if client is None or not client.is_first_party or not client.check_grant_type(grant_type):
+            raise Refusal(
+                "client_not_allowed", f"This needs a first-party client that has the grant {grant_type}."
+            )
+        named = {"client_id": client_id, "client_secret": choice.client_secret, "scope": choice.scope}
+        request = CoreRequest(
+            "POST",
+            self._uri,
+            parameters={
+                "grant_type": grant_type,
+                **{name: value for name, value in (named | dict(parameters)).items() if value},
+            },
+            headers={},
+            address=address,
+        )
+        async with self._database.unit_of_work() as uow:
+            answer = await bridge.enter(TokenServer(self._core, uow).create_token_response, request)
+        # Raised only here: what an error reports (a family that was revoked) is committed.
+        if answer.error is not None:
+            self._metrics.oauth_error(answer.error.error)
+            raise _refusal(answer.error, refused)
+        self._metrics.token_issued(grant_type)
+        body: dict[str, Any] = answer.body
+        return body | {"token_type": "bearer"}
+
+
+def _refusal(error: OAuth2Error, refused: str) -> Refusal | InvalidValue:
+    match error:
+        case StepRequiredError():
+            return Refusal(error.step, f"{error.description}.", members=error.members)
+        case InvalidGrantError():
+            return Refusal(refused, f"{error.description}.")
+        case InvalidClientError():
+            return Refusal("invalid_client", f"{error.description}.")
+        case InvalidScopeError():
+            return InvalidValue("A scope is not one of this client's.", field="scope")
+        case _:
+            return Refusal("invalid_request", f"{error.description or error.error}.")

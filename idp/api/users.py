@@ -1,0 +1,234 @@
+"""/users/me: a person's own account."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Security
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.api.access import AccountAccess, Caller, caller_of
+from idp.api.docs import describe
+from idp.api.models import (
+    Account,
+    AppPage,
+    AppView,
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    DeleteAccount,
+    Deleted,
+    PersonalData,
+    Profile,
+    SessionPage,
+    SessionView,
+    Status,
+)
+from idp.api.paging import page_of
+from idp.clock import Clock
+from idp.config import Sessions as SessionSettings
+from idp.errors import InvalidValue, NotFound
+from idp.flow.sign_out import SignOut
+from idp.identity.claims import PROFILE_CLAIMS
+from idp.identity.self_service import SelfService
+from idp.identity.throttle import SignInThrottle
+from idp.oauth.scopes import ACCOUNT
+from idp.storage.database import Database
+from idp.storage.models import User
+
+Cursor = Annotated[
+    str | None, Query(max_length=600, description="`next_cursor` of the page before; the first if left out.")
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="Items on a page.")]
+Id = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
+
+_REFUSED = ("authentication_required", "insufficient_scope")
+_FAULTS = ("invalid_request", "invalid_value", "throttled", "unavailable")
+
+
+class UserRoutes:
+    """Profile, address, password, sessions, apps, data, deletion."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        access: AccountAccess,
+        self_service: SelfService,
+        sign_out: SignOut,
+        throttle: SignInThrottle,
+        sessions: SessionSettings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._self_service = self_service
+        self._sign_out = sign_out
+        self._throttle = throttle
+        self._idle_ttl = sessions.idle_ttl
+        self._clock = clock
+
+    @property
+    def router(self) -> APIRouter:
+        """Where it is served."""
+        access = Security(self._access, scopes=[ACCOUNT])
+        router = APIRouter(prefix="/users", tags=["account"], dependencies=[access])
+
+        def route(method: str, path: str, endpoint: Any, summary: str, *codes: str, **options: Any) -> None:
+            router.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                summary=summary,
+                responses=describe(*codes, *_REFUSED, *_FAULTS),
+                response_model_exclude_none=path == "/me",
+                **options,
+            )
+
+        route("GET", "/me", self.show, "The account")
+        route("PUT", "/me", self.update, "Change the profile")
+        route("DELETE", "/me", self.delete, "Delete the account", status_code=202)
+        route("POST", "/me/password", self.change_password, "Change the password")
+        route("POST", "/change-password", self.change_password, "Change", include_in_schema=False)
+        route("POST", "/me/email", self.change_email, "Ask for another address", status_code=202)
+        route("POST", "/me/email/confirm", self.confirm_email, "Confirm the new address by its code")
+        route("GET", "/me/sessions", self.sessions, "Where the person is signed in")
+        route(
+            "DELETE", "/me/sessions/{session_id}", self.end_session, "End one", "not_found", status_code=204
+        )
+        route("GET", "/me/apps", self.apps, "Which apps have access")
+        route(
+            "DELETE",
+            "/me/apps/{client_id:path}",
+            self.revoke_app,
+            "Take an app's access away",
+            "not_found",
+            status_code=204,
+        )
+        route("GET", "/me/data", self.data, "Everything that is kept about the person")
+        return router
+
+    async def show(self, request: Request) -> Account:
+        """Answer with the account."""
+        return _account(caller_of(request).user)
+
+    async def update(self, request: Request, body: Profile) -> Account:
+        """A field that is left out stays, null or an empty text removes it, one that is not here is refused."""
+        changes = body.model_dump(exclude_unset=True)
+        if isinstance(changes.get("address"), dict):
+            changes["address"] = {name: text for name, text in changes["address"].items() if text is not None}
+        return _account(await self._self_service.update_profile(caller_of(request).id, changes))
+
+    async def delete(self, request: Request, body: DeleteAccount | None = None) -> Deleted:
+        """Signs the person out everywhere at once. Until `delete_at`, the mail has a link back."""
+        caller = caller_of(request)
+        await self._require_password(caller, body.current_password if body else None)
+        delete_at = await self._self_service.delete(caller.id, address=caller.address)
+        return Deleted(delete_at=int(delete_at))
+
+    async def change_password(self, request: Request, body: ChangePassword) -> Status:
+        """The tokens of this grant go on; with `end_others` everything else is signed out."""
+        caller = caller_of(request)
+        if caller.user.password_hash is None:
+            self._access.require_recent_sign_in(caller)
+        try:
+            await self._self_service.change_password(
+                caller.id,
+                body.current_password or "",
+                body.new_password,
+                keep_session=caller.session_id,
+                keep_grant=caller.grant_id,
+                end_others=body.end_others,
+                address=caller.address,
+            )
+        except InvalidValue as error:
+            field = "new_password" if error.field == "password" else error.field
+            raise InvalidValue(error.sentence, field=field, detail=error.detail) from error
+        return Status(status="changed")
+
+    async def change_email(self, request: Request, body: ChangeEmail) -> Status:
+        """The address changes when the mail's link or code has come back. The answer does not tell whether
+        somebody else has it."""
+        caller = caller_of(request)
+        await self._require_password(caller, body.current_password)
+        await self._self_service.ask_email_change(caller.id, body.email)
+        return Status(status="accepted")
+
+    async def confirm_email(self, request: Request, body: ConfirmEmail) -> Account:
+        """The old address is told."""
+        caller = caller_of(request)
+        guessed_at = f"change-email {caller.id}"
+        await self._throttle.check(guessed_at, caller.address)
+        user = await self._self_service.confirm_email_change(user_id=caller.id, code=body.code)
+        await self._throttle.succeeded(guessed_at, caller.address)
+        return _account(user)
+
+    async def sessions(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> SessionPage:
+        """The latest sign-in comes first."""
+        caller = caller_of(request)
+        async with self._database.reading() as uow:
+            found = await uow.sessions.live_for_user(caller.id, self._clock.now(), self._idle_ttl)
+        page, following = page_of(found, lambda session: (-session.created_at, session.id), cursor, limit)
+        items = [
+            SessionView(
+                id=session.id,
+                current=session.id == caller.session_id,
+                created_at=int(session.created_at),
+                last_seen_at=int(session.last_seen_at),
+                expires_at=int(session.expires_at),
+                user_agent=session.user_agent,
+                address=session.address,
+            )
+            for session in page
+        ]
+        return SessionPage(items=items, next_cursor=following)
+
+    async def end_session(self, request: Request, session_id: Id) -> Response:
+        """Ends it with what was granted in it, but for offline access."""
+        if not await self._sign_out.end(session_id, caller_of(request).id):
+            raise NotFound("There is no such session.")
+        return Response(status_code=204)
+
+    async def apps(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> AppPage:
+        """In the order of their names."""
+        found = await self._self_service.apps(caller_of(request).id)
+        page, following = page_of(found, lambda app: (app.name.casefold(), app.client_id), cursor, limit)
+        items = [
+            AppView(client_id=app.client_id, name=app.name, scopes=list(app.scopes), since=int(app.since))
+            for app in page
+        ]
+        return AppPage(items=items, next_cursor=following)
+
+    async def revoke_app(self, request: Request, client_id: Id) -> Response:
+        """Ends every token that it has of this person."""
+        await self._self_service.revoke_app(caller_of(request).id, client_id)
+        return Response(status_code=204)
+
+    async def data(self, request: Request) -> PersonalData:
+        """Needs a recent sign-in: it is all in one place."""
+        caller = caller_of(request)
+        self._access.require_recent_sign_in(caller)
+        return PersonalData(**await self._self_service.export(caller.id))
+
+    async def _require_password(self, caller: Caller, password: str | None) -> None:
+        """A token alone may be stolen: who can take the account away for good has to know its password."""
+        if caller.user.password_hash is None:
+            self._access.require_recent_sign_in(caller)
+        elif not password:
+            raise InvalidValue("Enter your current password.", field="current_password")
+        else:
+            await self._self_service.check_password(caller.id, password, address=caller.address)
+
+
+def _account(user: User) -> Account:
+    profile = {name: user.profile[name] for name in PROFILE_CLAIMS if name in user.profile}
+    return Account(
+        id=user.id,
+        email=user.email,
+        email_verified=user.email_verified,
+        tier=user.tier,
+        roles=list(user.roles),
+        has_password=user.password_hash is not None,
+        created_at=int(user.created_at),
+        updated_at=int(user.updated_at),
+        **profile,
+    )

@@ -1,0 +1,45 @@
+"""Ending a session, with what was granted in it: at the app's wish, at the person's, from wherever."""
+
+from idp.clock import Clock
+from idp.events.audit import record
+from idp.events.catalogue import GrantRevoked
+from idp.identity.sessions import Sessions
+from idp.oauth.clients import ClientRegistry
+from idp.oauth.scopes import OFFLINE_ACCESS
+from idp.storage.database import Database
+
+
+class SignOut:
+    """Ends browser sessions."""
+
+    def __init__(self, database: Database, sessions: Sessions, clients: ClientRegistry, clock: Clock) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._clients = clients
+        self._clock = clock
+
+    async def end(self, session_id: str, user_id: str) -> bool:
+        """End this session of this person and, for the clients that want it so, what was granted in it.
+
+        Grants for offline access outlive it (OIDC Core §11). Tell whether it was this call that did it.
+        """
+        now = self._clock.now()
+        ended = await self._sessions.end_by_id(session_id, user_id=user_id)
+        async with self._database.reading() as uow:
+            grants = await uow.grants.active_in_session(session_id, now)
+        ending = []
+        for grant in grants:
+            client = await self._clients.get(grant.client_id)
+            keeps = client is not None and not client.ends_grants_on_logout
+            if grant.user_id == user_id and not keeps and OFFLINE_ACCESS not in grant.scope.split():
+                ending.append(grant)
+        if not ending:
+            return ended
+        async with self._database.unit_of_work() as uow:
+            for grant in ending:
+                await uow.grants.revoke(grant.id, now)
+                event = GrantRevoked(
+                    user_id=grant.user_id, client_id=grant.client_id, grant_id=grant.id, reason="signed out"
+                )
+                await record(uow, event, now)
+        return ended
