@@ -39,7 +39,7 @@ from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
-from idp.identity.acr import ACR_SINGLE
+from idp.identity.acr import ACR_VALUES
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
@@ -86,6 +86,12 @@ from idp.pages.cookies import Cookies
 from idp.pages.desk import Desk
 from idp.pages.dev_mail import DevMailPage
 from idp.pages.errors import ErrorPages, error_id_of
+from idp.pages.factors.challenge import ChallengePage
+from idp.pages.factors.enrol import EnrolPage
+from idp.pages.factors.enrolment import Enrolment
+from idp.pages.factors.passkey_sign_in import PasskeyChallenge
+from idp.pages.factors.recovery_codes import RecoveryCodesPage
+from idp.pages.factors.security import SecurityPages
 from idp.pages.forms import FormProtection
 from idp.pages.login import LoginPage
 from idp.pages.recover import RecoverPages
@@ -305,7 +311,8 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         RevocationEndpoint(settings, database, client_auth, Revocation(mint, provider.clock)),
         EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
         discovery,
-        LoginPage(desk, provider.login, provider.limiter, provider.metrics),
+        *_factor_pages(provider, admission),
+        LoginPage(desk, provider.login, provider.factors.passkeys, provider.limiter, provider.metrics),
         RegisterPage(desk, provider.registration, provider.policy, admission),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),
@@ -318,6 +325,21 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
     if settings.dev:
         parts.append(DevMailPage(desk.renderer, database))
     return [*(route for part in parts for route in part.routes), _api(provider)]
+
+
+def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]:
+    """Return the pages of the second factors."""
+    desk, factors, accounts = provider.desk, provider.factors, provider.self_service
+    second_factors = provider.second_factors
+    enrolment = Enrolment(factors, second_factors)
+    return [
+        ChallengePage(desk, accounts, factors, admission, provider.metrics),
+        EnrolPage(desk, accounts, enrolment, admission),
+        PasskeyChallenge(desk, factors.passkeys, admission),
+        # Before the other security pages, whose last part is a kind of factor.
+        RecoveryCodesPage(desk, accounts, factors.recovery_codes, second_factors),
+        SecurityPages(desk, accounts, second_factors, factors.recovery_codes, enrolment, admission),
+    ]
 
 
 def _api(provider: Provider) -> Mount:
@@ -349,7 +371,7 @@ def _discovery(provider: Provider) -> DiscoveryEndpoints:
         provider.settings,
         GRANTS,
         provider.client_auth.names,
-        [ACR_SINGLE],
+        list(ACR_VALUES),
         provider.catalogues.languages,
     )
     return DiscoveryEndpoints(provider.settings, metadata, provider.keyring)

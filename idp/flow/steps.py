@@ -176,7 +176,7 @@ class SecondFactor:
         stepped_up = request is not None and (
             wants_multi(request.acr_values) or wants_multi(request.claims.essential_acr)
         )
-        if session.trusted_device and not stepped_up:
+        if session.trusted_device and not stepped_up and not situation.transaction.demand_factor:
             return None
         return Reason("a second factor has not been proven", InteractionRequiredError)
 

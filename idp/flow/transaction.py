@@ -48,6 +48,8 @@ class Transaction:
     """Whether the person asked to go on with another account than the one signed in."""
     reauthenticate: bool = False
     """Whether what the person came for asks for a sign-in in this very transaction."""
+    demand_factor: bool = False
+    """Whether it asks for a second factor even in a trusted browser, from who has one."""
     destination: str = "/account"
     """The path of ours that a person who came by themselves goes to in the end."""
     registered_email: str | None = None
@@ -97,6 +99,7 @@ class Transactions:
         *,
         destination: str = "/account",
         reauthenticate: bool = False,
+        demand_factor: bool = False,
     ) -> Transaction:
         """Start and store a transaction for the browser with this cookie value. `destination` is a path
         that our code names: never one that came with a request."""
@@ -107,6 +110,7 @@ class Transactions:
             self._clock.now(),
             destination=destination,
             reauthenticate=reauthenticate,
+            demand_factor=demand_factor,
         )
         await self.save(transaction)
         return transaction

@@ -1,5 +1,6 @@
 """What every page of the flow needs: who is at the browser, which transaction, what comes next."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
@@ -120,22 +121,36 @@ class Desk:
     async def signed_in(self, request: Request, path: str) -> CurrentSession | Response:
         """Return the session if nothing is to be asked of the person, or the way that leads to `path` of
         ours through what is."""
-        return await self._signed_in(request, path, oldest=None)
+        return await self._signed_in(request, path)
 
     async def recently_signed_in(self, request: Request, path: str) -> CurrentSession | Response:
         """Return the session if its sign-in is recent enough for a sensitive change, or the way there."""
         return await self._signed_in(request, path, oldest=self.settings.accounts.recent_sign_in)
 
+    async def recently_proven(self, request: Request, path: str) -> CurrentSession | Response:
+        """Like `recently_signed_in`, and whoever has a second factor has proven it in this session: for
+        changes to the factors themselves."""
+        oldest = self.settings.accounts.recent_sign_in
+        return await self._signed_in(request, path, oldest=oldest, demand_factor=True)
+
     async def _signed_in(
-        self, request: Request, path: str, *, oldest: float | None
+        self,
+        request: Request,
+        path: str,
+        *,
+        oldest: float = math.inf,
+        demand_factor: bool = False,
     ) -> CurrentSession | Response:
-        browser = self.cookies.browser_or_new(request)
-        visit = await self.look_at(request, browser, Transaction("", "", None, self.clock.now()))
-        session, decision = visit.session, visit.decision
-        stale = session is not None and oldest is not None and self.clock.now() - session.auth_time > oldest
-        if session is not None and isinstance(decision, Issue) and not stale:
+        now, browser = self.clock.now(), self.cookies.browser_or_new(request)
+        draft = Transaction("", "", None, now, demand_factor=demand_factor)
+        visit = await self.look_at(request, browser, draft)
+        session = visit.session
+        stale = session is not None and now - session.auth_time > oldest
+        if session is not None and isinstance(visit.decision, Issue) and not stale:
             return session
-        transaction = await self.transactions.begin(None, browser, destination=path, reauthenticate=stale)
+        transaction = await self.transactions.begin(
+            None, browser, destination=path, reauthenticate=stale, demand_factor=demand_factor
+        )
         response = self.resume(transaction)
         self.cookies.keep_browser(request, response, browser)
         return response

@@ -7,10 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, Throttled, Unavailable
+from idp.errors import FlowError, InvalidValue, Throttled, Unavailable
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
+from idp.identity.acr import ACR_MULTI
+from idp.identity.factors.passkeys import Passkeys
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
@@ -25,8 +27,17 @@ PURPOSE = "login"
 class LoginPage:
     """The sign-in page."""
 
-    def __init__(self, desk: Desk, login: PasswordLogin, limiter: RateLimiter, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        login: PasswordLogin,
+        passkeys: Passkeys,
+        limiter: RateLimiter,
+        metrics: Metrics,
+    ) -> None:
         self._desk = desk
+        self._passkeys = passkeys
+        self._passkeys_allowed = desk.settings.second_factor.policy != "off"
         self._login = login
         self._limiter = limiter
         self._metrics = metrics
@@ -69,6 +80,10 @@ class LoginPage:
                 return await self._save(visit, switching=True)
             case "continue":
                 return await self._select(request, visit)
+            case "passkey":
+                return await self._sign_in_by_passkey(
+                    request, visit, form.get("ceremony", "")[:200], form.get("assertion", "")
+                )
             case _:
                 return await self._authenticate(
                     request, visit, form.get("email", "").strip(), form.get("password", "")
@@ -87,6 +102,22 @@ class LoginPage:
         transaction = visit.transaction.with_proof(proof)
         await self._desk.transactions.save(transaction)
         return self._desk.resume(transaction)
+
+    async def _sign_in_by_passkey(
+        self, request: Request, visit: Visit, ceremony: str, assertion: str
+    ) -> Response:
+        """The authenticator has verified its person, so this is two factors in one."""
+        if not self._passkeys_allowed:
+            return self._page(visit, form_error="Passkeys are not used here.", status=400)
+        try:
+            proven = await self._passkeys.sign_in(ceremony, assertion)
+        except InvalidValue as error:
+            self._metrics.sign_in("refused")
+            return self._page(visit, form_error=error.sentence, status=401)
+        self._metrics.sign_in("succeeded")
+        return await self._desk.sign_in(
+            request, visit.transaction, proven.user.id, amr=proven.amr, acr=ACR_MULTI
+        )
 
     async def _authenticate(self, request: Request, visit: Visit, email: str, password: str) -> Response:
         desk = self._desk
@@ -164,7 +195,8 @@ class LoginPage:
             ),
             recover_url=desk.path("/recover", tx=transaction.id),
             providers=[],
-            passkeys=False,
+            passkeys=self._passkeys_allowed,
+            connects=self._passkeys_allowed,
         )
 
 

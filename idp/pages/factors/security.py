@@ -1,0 +1,155 @@
+"""/account/security: a person's second factors, and setting up, renaming and removing them."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.errors import IdpError, NotFound
+from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
+from idp.identity.second_factor import SecondFactors
+from idp.identity.self_service import SelfService
+from idp.pages.admission import FormAdmission
+from idp.pages.desk import Desk
+from idp.pages.factors.enrolment import Enrolment
+from idp.pages.factors.recovery_codes import show_codes
+from idp.pages.refusal import Refusal, outcome
+from idp.storage.models import User
+
+PATH = "/account/security"
+PURPOSE = "security"
+SETUP = "security_setup"
+KINDS = {"totp": "totp", "passkeys": "webauthn"}
+"""The last part of the URL, and the kind of factor that is set up there."""
+
+
+class SecurityPages:
+    """The account's security pages."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        accounts: SelfService,
+        second_factors: SecondFactors,
+        codes: RecoveryCodes,
+        enrolment: Enrolment,
+        admission: FormAdmission,
+    ) -> None:
+        self._desk = desk
+        self._accounts = accounts
+        self._second_factors = second_factors
+        self._codes = codes
+        self._enrolment = enrolment
+        self._admission = admission
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where they are served."""
+        return [
+            Route(PATH, self.show, methods=["GET"]),
+            Route(PATH, self.change, methods=["POST"]),
+            Route(f"{PATH}/{{page:str}}", self.set_up, methods=["GET"]),
+            Route(f"{PATH}/{{page:str}}", self.finish, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """List what is set up."""
+        desk = self._desk
+        session = await desk.signed_in(request, PATH)
+        if isinstance(session, Response):
+            return session
+        browser = desk.cookies.browser_or_new(request)
+        left = await self._codes.left(session.user_id)
+        response = desk.renderer.page(
+            "security.html",
+            csrf=desk.forms.token(browser, PURPOSE, None),
+            account=session,
+            enrolled=await self._second_factors.enrolled(session.user_id),
+            codes_left=left,
+            few=left <= FEW,
+            possible=desk.settings.second_factor.policy != "off",
+        )
+        desk.cookies.keep_browser(request, response, browser)
+        return response
+
+    async def change(self, request: Request) -> Response:
+        """Rename or remove a factor. Removing asks for a recent proof of one."""
+        desk = self._desk
+        try:
+            form = await desk.form(request, PURPOSE)
+            session = await desk.recently_proven(request, PATH)
+            if isinstance(session, Response):
+                return session
+            user = await self._accounts.get(session.user_id)
+            kind, credential_id = form.get("kind", ""), form.get("id", "")
+            if form.get("decision") == "remove":
+                await self._second_factors.remove(user, kind, credential_id)
+            else:
+                await self._second_factors.rename(user, kind, credential_id, form.get("name", ""))
+        except IdpError as error:
+            return desk.errors.for_error(request, error)
+        return desk.redirect(PATH)
+
+    async def set_up(self, request: Request) -> Response:
+        """Show how to set up a factor. Whoever has one already proves it first."""
+        kind = KINDS.get(request.path_params["page"])
+        if kind is None or self._desk.settings.second_factor.policy == "off":
+            return self._desk.errors.for_error(request, NotFound("There is no page at this address."))
+        session = await self._desk.recently_proven(request, request.url.path)
+        if isinstance(session, Response):
+            return session
+        user = await self._accounts.get(session.user_id)
+        return await self._page(request, user, kind)
+
+    async def finish(self, request: Request) -> Response:
+        """Take the confirmation."""
+        desk = self._desk
+        kind = KINDS.get(request.path_params["page"])
+        try:
+            form = await desk.form(request, SETUP)
+            if kind is None or form.get("kind") != kind:
+                raise NotFound("There is no page at this address.")
+            session = await desk.recently_proven(request, PATH)
+            if isinstance(session, Response):
+                return session
+            user = await self._accounts.get(session.user_id)
+        except IdpError as error:
+            return desk.errors.for_error(request, error)
+        try:
+            self._admission.check(request)
+            enrolled = await self._enrolment.finish(user, form)
+        except IdpError as error:
+            refusal = Refusal.of(error, ("code", "name"))
+            return await self._page(request, user, kind, refusal=refusal, draft=form.get("draft"))
+        if enrolled.recovery_codes is None:
+            return desk.redirect(PATH)
+        browser = desk.cookies.browser(request) or ""
+        return show_codes(desk, browser, enrolled.recovery_codes, desk.path(PATH))
+
+    async def _page(
+        self,
+        request: Request,
+        user: User,
+        kind: str,
+        *,
+        refusal: Refusal | None = None,
+        draft: str | None = None,
+    ) -> Response:
+        desk = self._desk
+        browser = desk.cookies.browser_or_new(request)
+        try:
+            context = await self._enrolment.context(user, kind, draft=draft)
+        except IdpError:
+            context = await self._enrolment.context(user, kind)
+        page = next(page for page, each in KINDS.items() if each == kind)
+        response = desk.renderer.page(
+            "factor_enrol.html",
+            csrf=desk.forms.token(browser, SETUP, None),
+            action=desk.path(f"{PATH}/{page}"),
+            required=False,
+            others=[],
+            back_url=desk.path(PATH),
+            **context,
+            **outcome(refusal),
+        )
+        desk.cookies.keep_browser(request, response, browser)
+        return response
