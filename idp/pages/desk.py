@@ -17,7 +17,7 @@ from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
 from idp.identity.second_factor import Proven, SecondFactors
-from idp.identity.sessions import CurrentSession, Sessions
+from idp.identity.sessions import CurrentSession, Sessions, StartedSession
 from idp.oauth.clients import Client, ClientRegistry
 from idp.pages.cookies import Cookies
 from idp.pages.errors import ErrorPages
@@ -196,16 +196,7 @@ class Desk:
         session = visit.session
         if session is None:
             raise FlowError("Nobody is signed in any more. Start again.")
-        user_agent = request.headers.get("user-agent", "")
-        started = await self.sessions.start(
-            session.user_id,
-            amr=tuple(dict.fromkeys((*session.amr, *proven.amr))),
-            acr=ACR_MULTI,
-            user_agent=user_agent,
-            address=request.state.address,
-            replacing=self.cookies.session(request),
-            auth_time=session.auth_time,
-        )
+        started = await self.strengthen(request, session, proven)
         now, transaction = self.clock.now(), visit.transaction
         for proof in visit.transaction.proofs.values():
             if proof.session_id == session.id:  # what was shown in the session stays shown in its successor
@@ -216,9 +207,22 @@ class Desk:
         response = self.resume(transaction)
         self.cookies.set_session(response, started.token)
         if trust and self.second_factors.trusts_devices:
+            user_agent = request.headers.get("user-agent", "")
             mark = await self.second_factors.trust(session.user_id, user_agent)
             self.cookies.set_device(response, mark)
         return transaction, response
+
+    async def strengthen(self, request: Request, session: CurrentSession, proven: Proven) -> StartedSession:
+        """Replace the session by one that has the factor too: a new id, as at every change of privilege."""
+        return await self.sessions.start(
+            session.user_id,
+            amr=tuple(dict.fromkeys((*session.amr, *proven.amr))),
+            acr=ACR_MULTI,
+            user_agent=request.headers.get("user-agent", ""),
+            address=request.state.address,
+            replacing=self.cookies.session(request),
+            auth_time=session.auth_time,
+        )
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
         """Read a posted form and check its token; raise `FlowError` when it is not from our page."""

@@ -121,9 +121,13 @@ class SecurityPages:
             refusal = Refusal.of(error, ("code", "name"))
             return await self._page(request, user, kind, refusal=refusal, draft=form.get("draft"))
         if enrolled.recovery_codes is None:
-            return desk.redirect(PATH)
-        browser = desk.cookies.browser(request) or ""
-        return show_codes(desk, browser, enrolled.recovery_codes, desk.path(PATH))
+            response = desk.redirect(PATH)
+        else:
+            browser = desk.cookies.browser(request) or ""
+            response = show_codes(desk, browser, enrolled.recovery_codes, desk.path(PATH))
+        started = await desk.strengthen(request, session, enrolled.proven)  # it was proven just now
+        desk.cookies.set_session(response, started.token)
+        return response
 
     async def _page(
         self,
