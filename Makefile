@@ -22,11 +22,11 @@ BENCH ?=
 # The demo says how long it took from the command to the first page.
 STARTED := $(shell date +%s.%N)
 
-CHECKED := idp tests $(wildcard migrations benchmarks examples)
+CHECKED := idp tests translations $(wildcard migrations benchmarks examples)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help run test lint bench lock format clean
+.PHONY: help run test lint bench messages lock format clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
@@ -50,6 +50,9 @@ bench: $(VENV)/.test ## Run the benchmark
 format: $(VENV)/.test ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix-only --exit-zero $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
+
+messages: $(VENV)/.runtime ## Collect the sentences to translate into translations/*.po
+	@$(BIN)/python translations/update.py
 
 lock: $(VENV)/.uv ## Renew the lock files from pyproject.toml
 	$(COMPILE) pyproject.toml --upgrade --extra build --output-file requirements.lock

@@ -6,19 +6,21 @@ made, so commands and logs need no translation, and becomes the person's languag
 is rendered. What comes in here is text; no request, page or setting does.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from gettext import c2py  # the plural expression of a catalogue as a function
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal
+from jinja2 import Environment
 
 from idp.errors import ConfigurationError
 from idp.text import Text
@@ -30,12 +32,24 @@ MOST_TAGS: Final = 20
 """Languages that are looked at when a request names more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The sentences of a language."""
+
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    """By the English sentence."""
+    plurals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The forms of a sentence that counts, by the English one for a single thing."""
+    form_of: Callable[[int], int] = lambda number: int(number != 1)
+    """Returns which form a number takes."""
+
+
 class Catalogues:
     """The languages of an installation, each with its sentences."""
 
-    def __init__(self, catalogues: Mapping[str, Mapping[str, str]], default: str = SOURCE) -> None:
+    def __init__(self, catalogues: Mapping[str, Catalogue], default: str = SOURCE) -> None:
         """Raise `ConfigurationError` for a default language that there is not."""
-        self._catalogues = {SOURCE: {}, **catalogues}
+        self._catalogues = {SOURCE: Catalogue(), **catalogues}
         if default not in self._catalogues:
             known = ", ".join(self.languages)
             raise ConfigurationError(f"IDP_LOCALE names {default}, but there is only {known}.")
@@ -51,14 +65,6 @@ class Catalogues:
 
         A region falls back to its language: `de-AT` gets `de`.
         """
-        return self.find(tags) or self.default
-
-    def for_request(self) -> str:
-        """Return the language that the request at hand is answered in."""
-        return self.choose(*wishes().in_order())
-
-    def find(self, tags: Iterable[str | None]) -> str | None:
-        """Return the first wished language that there is."""
         known = {tag.casefold(): tag for tag in self._catalogues}
         for wish in tags:
             tag = (wish or "").strip().replace("_", "-").casefold()
@@ -66,14 +72,18 @@ class Catalogues:
                 if tag in known:
                     return known[tag]
                 tag = tag.rpartition("-")[0]
-        return None
+        return self.default
+
+    def for_request(self) -> str:
+        """Return the language that the request at hand is answered in."""
+        return self.choose(*wishes().in_order())
 
     def translate(self, text: str, locale: str) -> str:
         """Return a sentence in a language, or in English where it has no translation."""
-        catalogue = self._catalogues.get(locale, {})
+        sentences = self._catalogues[locale].sentences
         if not isinstance(text, Text):
-            return catalogue.get(text, text)
-        message = catalogue.get(text.message, text.message)
+            return sentences.get(text, text)
+        message = sentences.get(text.message, text.message)
         if not text.parameters:
             return message
         values = {
@@ -82,25 +92,41 @@ class Catalogues:
         }
         return message % values
 
+    def plural(self, one: str, many: str, number: int, locale: str) -> str:
+        """Return the form of a sentence that a number takes, or the English one."""
+        catalogue = self._catalogues[locale]
+        forms = catalogue.plurals.get(one)
+        if forms is None:
+            return one if number == 1 else many
+        return forms[catalogue.form_of(number)]
+
+    def install(self, environment: Environment, locale: Callable[[], str]) -> None:
+        """Let templates say `_("…")` and `{% trans %}`; `locale` returns the language at that moment."""
+        environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+            lambda message: self.translate(message, locale()),
+            lambda one, many, number: self.plural(one, many, number, locale()),
+            newstyle=True,
+        )
+
 
 def load_catalogues(directory: Path, default: str = SOURCE) -> Catalogues:
     """Read the `.po` files of a directory."""
     return Catalogues({path.stem: read_catalogue(path) for path in sorted(directory.glob("*.po"))}, default)
 
 
-def read_catalogue(path: Path) -> dict[str, str]:
-    """Return the translated sentences of a `.po` file; what is marked fuzzy does not count."""
+def read_catalogue(path: Path) -> Catalogue:
+    """Return what a `.po` file translates; what is marked fuzzy does not count."""
     try:
         with path.open("rb") as file:
-            messages = read_po(file, locale=path.stem.replace("-", "_"), abort_invalid=True)
-    except (OSError, ValueError) as error:
+            read = read_po(file, abort_invalid=True)
+    except (OSError, ValueError, PoFileError) as error:
         raise ConfigurationError(f"{path} cannot be read as a gettext catalogue: {error}.") from error
-    return {
-        message.id: message.string
-        for message in messages
-        if message.id and isinstance(message.id, str) and isinstance(message.string, str)
-        if message.string and not message.fuzzy
-    }
+    done = [message for message in read if message.id and not message.fuzzy]
+    return Catalogue(
+        {m.id: m.string for m in done if isinstance(m.id, str) and isinstance(m.string, str) and m.string},
+        {m.id[0]: m.string for m in done if isinstance(m.string, tuple) and all(m.string)},
+        c2py(read.plural_expr),
+    )
 
 
 # The language of the request at hand ----------------------------------------------------------------------

@@ -25,6 +25,7 @@ FOR_OPERATORS = (
     "idp/endpoints/token.py",
     "idp/keys",
     "idp/oauth",
+    "idp/storage/migrations.py",
     "idp/storage/repositories",
 )
 """What these say is read by those who run the provider and by developers of apps, in English."""
@@ -105,8 +106,8 @@ def written(catalogue: Catalog) -> bytes:
 
 
 def untranslated(catalogue: Catalog) -> list[Message]:
-    """Return the entries without a translation."""
-    return [message for message in catalogue if message.id and not message.string]
+    """Return the entries without a translation, or without one of its forms."""
+    return [m for m in catalogue if m.id and not (all(m.string) if m.pluralizable else m.string)]
 
 
 def main() -> None:

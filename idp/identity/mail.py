@@ -96,12 +96,7 @@ class Mailer:
                 trim_blocks=True,
                 lstrip_blocks=True,
             )
-            catalogues = self._catalogues
-            found.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-                lambda message: catalogues.translate(message, locale),
-                lambda one, many, number: catalogues.translate(one if number == 1 else many, locale),
-                newstyle=True,
-            )
+            self._catalogues.install(found, lambda: locale)
             found.filters["duration"] = lambda seconds: format_duration(seconds, locale)
             found.filters["moment"] = lambda at, zone: format_moment(at, locale, zone)
             self._environments[locale, html] = found

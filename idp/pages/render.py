@@ -94,11 +94,7 @@ class Renderer:
             auto_reload=dev,
             finalize=self._shown,
         )
-        self._environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-            self._translated,
-            lambda one, many, number: self._translated(one if number == 1 else many),
-            newstyle=True,
-        )
+        self._catalogues.install(self._environment, _locale.get)
         self._environment.globals.update(brand=brand, dev=dev, url=self.url, static=self.static)
         self._environment.filters["destination"] = destination
         self._environment.filters["day"] = lambda at: format_day(at, _locale.get())
@@ -109,12 +105,9 @@ class Renderer:
         """Return a sentence in the language of the request at hand, for an answer that is not a page."""
         return self._catalogues.translate(text, self._catalogues.for_request())
 
-    def _translated(self, text: str) -> str:
-        return self._catalogues.translate(text, _locale.get())
-
     def _shown(self, value: object) -> object:
         """Every value that a template shows comes through here, before it is escaped."""
-        return self._translated(value) if isinstance(value, Text) else value
+        return self._catalogues.translate(value, _locale.get()) if isinstance(value, Text) else value
 
     def url(self, path: str) -> str:
         """``path`` (which starts with a slash) as a browser must ask for it."""
