@@ -33,6 +33,7 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.errors import Unavailable
+from idp.flow.continuations import Continuations
 from idp.flow.sign_out import SignOut
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
@@ -196,17 +197,17 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     codes = AuthorizationCodes(store, clock)
     audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
+    factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    second_factors = SecondFactors(
+        database, factors.all, sign_in_throttle, store, mailer, settings.second_factor, clock
+    )
     core = Core(
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
-        subjects=People(login, clock, settings.registration.verify_email),
+        subjects=People(database, login, second_factors, Continuations(store), settings, clock),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
-    )
-    factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
-    second_factors = SecondFactors(
-        database, factors.all, sign_in_throttle, store, mailer, settings.second_factor, clock
     )
     renderer = Renderer(
         templates_dir=TEMPLATES,

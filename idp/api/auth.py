@@ -16,6 +16,7 @@ from idp.api.models import (
     EmailOnly,
     Login,
     Logout,
+    ProveFactor,
     Refresh,
     Register,
     RegisteredSignedIn,
@@ -82,8 +83,9 @@ class AuthRoutes:
         signing_in = ("invalid_credentials", "client_not_allowed")
         making = ("registration_closed", "conflict", *signing_in)
         post("/register", self.register, "Create an account", *making, status_code=201)
-        post("/signup", self.register, "Create an account", *making, status_code=201, include_in_schema=False)
+        post("/signup", self.register, "Create an account (as /auth/register)", *making, status_code=201)
         post("/login", self.login, "Sign in with a password", *signing_in)
+        post("/mfa", self.mfa, "Go on after mfa_required", "invalid_credentials", "client_not_allowed")
         post("/access-token", self.access_token, "Sign in with a password (OAuth 2.0 form)", *signing_in)
         post("/refresh", self.refresh, "Exchange a refresh token", "invalid_grant", "client_not_allowed")
         post("/logout", self.logout, "End a grant with its tokens", "invalid_token", status_code=204)
@@ -112,6 +114,12 @@ class AuthRoutes:
         and never with a token; with a wrong password nothing is told about it."""
         who = Credentials(body.email, body.password, request.state.address)
         return Tokens(**await self._tokens.sign_in(who, body))
+
+    async def mfa(self, request: Request, body: ProveFactor) -> Tokens:
+        """The second call, after `mfa_required`: its `mfa_token`, the kind of factor, and the code that the
+        person typed. A wrong code may be followed by another; the token is good for one right answer."""
+        address = request.state.address
+        return Tokens(**await self._tokens.prove_factor(body.mfa_token, body.kind, body.code, body, address))
 
     async def access_token(
         self,

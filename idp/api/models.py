@@ -52,6 +52,16 @@ class Login(ClientChoice):
     password: Secret
 
 
+class ProveFactor(ClientChoice):
+    """The second factor after `mfa_required`."""
+
+    mfa_token: Token
+    kind: Literal["totp", "recovery_code"] = Field(
+        "totp", description="One of the `factors` that were listed."
+    )
+    code: str = Field(min_length=1, max_length=64, description="What the person typed.")
+
+
 class Refresh(ClientChoice):
     """A refresh token to exchange."""
 

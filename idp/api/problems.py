@@ -26,6 +26,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "insufficient_scope": (403, "The access token does not cover this"),
     "verification_required": (403, "The email address has to be verified first"),
     "mfa_required": (403, "A second factor is required"),
+    "mfa_enrolment_required": (403, "A second factor has to be set up first"),
     "registration_closed": (403, "Nobody can register here"),
     "not_found": (404, "There is nothing here"),
     "method_not_allowed": (405, "This address cannot be used so"),

@@ -60,6 +60,15 @@ class TokenDesk:
         self._metrics.sign_in("succeeded")
         return body
 
+    async def prove_factor(
+        self, mfa_token: str, kind: str, code: str, choice: ClientChoice, address: str
+    ) -> dict[str, Any]:
+        """Go on after `mfa_required` with what the person typed."""
+        parameters = {"mfa_token": mfa_token, "mfa_kind": kind, "mfa_code": code}
+        body = await self._ask("password", parameters, choice, address, refused="invalid_credentials")
+        self._metrics.sign_in("succeeded")
+        return body
+
     async def refresh(self, token: str, choice: ClientChoice, address: str) -> dict[str, Any]:
         """Exchange a refresh token for new tokens."""
         return await self._ask(

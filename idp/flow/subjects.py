@@ -1,23 +1,43 @@
 """People, as the protocol core asks about them: joins `identity` to `oauth`, which do not know each other."""
 
+from collections.abc import Mapping
+
 from idp.clock import Clock
-from idp.flow.steps import VerifyWhen
-from idp.identity.acr import ACR_SINGLE
+from idp.config import Settings
+from idp.flow.continuations import Continuation, Continuations
+from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.claims import standard_claims
+from idp.identity.factors.factor import Answer
 from idp.identity.login import PasswordLogin
+from idp.identity.second_factor import SecondFactors
 from idp.oauth.errors import StepRequiredError
 from idp.oauth.subject import Authenticated, Subject
-from idp.storage.database import UnitOfWork
+from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
+
+TYPED = ("totp", "recovery_code")
+"""Factors that can be given without a page: what a person types."""
 
 
 class People:
     """Implements `idp.oauth.subject.Subjects`."""
 
-    def __init__(self, login: PasswordLogin, clock: Clock, verify_email: VerifyWhen) -> None:
+    def __init__(
+        self,
+        database: Database,
+        login: PasswordLogin,
+        second_factors: SecondFactors,
+        continuations: Continuations,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
         self._login = login
+        self._second_factors = second_factors
+        self._continuations = continuations
+        self._verify_email = settings.registration.verify_email
+        self._factors = settings.second_factor
         self._clock = clock
-        self._verify_email = verify_email
 
     async def find(self, uow: UnitOfWork, user_id: str) -> Subject | None:
         """Return the person, or None when the account is gone or disabled."""
@@ -29,21 +49,70 @@ class People:
         return Subject(user.id, standard_claims(user))
 
     async def authenticate(
-        self, username: str, password: str, *, address: str, client_id: str
+        self,
+        username: str,
+        password: str,
+        *,
+        address: str,
+        client_id: str,
+        requires_second_factor: bool = False,
     ) -> Authenticated | None:
         """Check a password, with the throttle and the audit of the sign-in page."""
         user = await self._login.authenticate(username, password, address, client_id=client_id)
         if user is None:
             return None
-        self._require_nothing_due(user)
-        unverified = user.verification_due and self._verify_email == "before_claims"
-        withheld = frozenset({"email"}) if unverified else frozenset()
-        return Authenticated(self.describe(user), self._clock.now(), ACR_SINGLE, ("pwd",), withheld)
+        now = self._clock.now()
+        await self._require_no_factor(user, client_id, now, required=requires_second_factor)
+        return self._authenticated(user, now, ACR_SINGLE, ("pwd",))
 
-    def _require_nothing_due(self, user: User) -> None:
-        """Raise `StepRequiredError` for what the pages would ask after the password (`idp.flow.steps`):
-        a grant without pages is no way round them."""
+    async def prove_factor(
+        self, token: str, answer: Mapping[str, str], *, address: str, client_id: str
+    ) -> Authenticated | None:
+        """Go on after `mfa_required`; None when the answer is wrong or there is nothing to go on with."""
+        continuation = await self._continuations.find(token, client_id)
+        if continuation is None:
+            return None
+        async with self._database.reading() as uow:
+            user = await uow.users.get(continuation.user_id)
+        if user is None or user.disabled_at is not None:
+            return None
+        given = Answer(
+            code=answer.get("code", "")[:64],
+            assertion=answer.get("assertion", ""),
+            ceremony=answer.get("ceremony", "")[:200],
+        )
+        proven = await self._second_factors.check(user, answer.get("kind", "totp"), given, address=address)
+        if proven is None or not await self._continuations.finish(token):
+            return None
+        amr = tuple(dict.fromkeys((*continuation.amr, *proven.amr)))
+        return self._authenticated(user, continuation.auth_time, ACR_MULTI, amr)
+
+    async def _require_no_factor(self, user: User, client_id: str, now: float, *, required: bool) -> None:
+        """Raise `StepRequiredError` when the pages would ask for a second factor here: a grant without
+        pages is no way round them (`idp.flow.steps`). A trusted browser is one, so it does not count."""
+        if self._factors.policy == "off":
+            return
+        if await self._second_factors.is_enrolled(user.id):
+            kinds = [kind for kind in await self._second_factors.options(user) if kind in TYPED]
+            continuation = Continuation(user.id, client_id, now, ("pwd",))
+            token = await self._continuations.begin(continuation)
+            raise StepRequiredError(
+                "mfa_required",
+                "A second factor is required",
+                {"mfa_token": token, "factors": kinds},
+            )
+        roles = set(self._factors.required_for_roles)
+        if required or self._factors.policy == "required" or not roles.isdisjoint(user.roles):
+            raise StepRequiredError(
+                "mfa_enrolment_required", "A second factor is required and must be set up on the account page"
+            )
+
+    def _authenticated(self, user: User, auth_time: float, acr: str, amr: tuple[str, ...]) -> Authenticated:
+        """Raise `StepRequiredError` for an address that has to be verified first; else say who it is."""
         if user.verification_due and self._verify_email == "before_sign_in":
             raise StepRequiredError(
                 "verification_required", "The email address of this account has not been verified yet"
             )
+        unverified = user.verification_due and self._verify_email == "before_claims"
+        withheld = frozenset({"email"}) if unverified else frozenset()
+        return Authenticated(self.describe(user), auth_time, acr, amr, withheld)

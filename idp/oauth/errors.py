@@ -65,6 +65,12 @@ class StepRequiredError(InvalidGrantError):
         super().__init__(description)
         self.step = step
         self.members = dict(members or {})
+        if self.step == "mfa_required":
+            self.error = "mfa_required"  # by a name of its own: the client can go on
+
+    def get_body(self) -> list[tuple[str, Any]]:
+        """Return the members of the error response, with what is needed to go on."""
+        return [*super().get_body(), *self.members.items()]
 
 
 class UnsupportedGrantTypeError(OAuth2Error):

@@ -6,6 +6,7 @@ built (RFC 6749 §3.1, §3.2) and empty ones count as absent (the same sections)
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,7 +99,7 @@ def error_response(error: OAuth2Error) -> CoreResponse:
     headers.update((name, value) for name, value in error.get_headers() if name == "WWW-Authenticate")
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(retry_after)))
+        headers["Retry-After"] = str(max(1, ceil(retry_after)))
     return CoreResponse(error.status_code, dict(error.get_body()), headers, error=error)
 
 

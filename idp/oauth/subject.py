@@ -42,11 +42,26 @@ class Subjects(Protocol):
         ...
 
     async def authenticate(
-        self, username: str, password: str, *, address: str, client_id: str
+        self,
+        username: str,
+        password: str,
+        *,
+        address: str,
+        client_id: str,
+        requires_second_factor: bool = False,
     ) -> Authenticated | None:
         """Check a password for the password grant; None when it is wrong.
 
         Raises `StepRequiredError` when the password is right and something else is due,
         `idp.errors.Throttled` or `idp.errors.Unavailable`. Opens its own units of work.
+        """
+        ...
+
+    async def prove_factor(
+        self, token: str, answer: Mapping[str, str], *, address: str, client_id: str
+    ) -> Authenticated | None:
+        """Go on with the `mfa_token` of a `StepRequiredError`; None when the answer is wrong.
+
+        `answer` has `kind`, and `code`, or `assertion` and `ceremony`. Raises as `authenticate` does.
         """
         ...

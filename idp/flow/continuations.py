@@ -1,0 +1,54 @@
+"""Where a sign-in without pages goes on after the password: a grant or the API, and a second factor.
+
+A continuation says that a person has proven a password to a client a moment ago. It is good for a few
+minutes, for that client, and for one right answer; wrong ones are throttled like everywhere else.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from idp.crypto import digest, random_token
+from idp.storage.ephemeral import EphemeralStore
+
+TTL = 300
+"""Seconds in which the second factor must follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A sign-in that waits for its second factor."""
+
+    user_id: str
+    client_id: str
+    auth_time: float
+    amr: tuple[str, ...]
+
+
+class Continuations:
+    """Keeps them, in the ephemeral store."""
+
+    def __init__(self, store: EphemeralStore) -> None:
+        self._store = store
+
+    async def begin(self, continuation: Continuation) -> str:
+        """Store it and return the token that names it."""
+        token = random_token()
+        await self._store.put(_key(token), json.dumps(asdict(continuation)).encode(), TTL)
+        return token
+
+    async def find(self, token: str, client_id: str) -> Continuation | None:
+        """Return it if it is this client's; a wrong answer leaves it for the next."""
+        data = await self._store.get(_key(token))
+        if data is None:
+            return None
+        document = json.loads(data)
+        continuation = Continuation(**{**document, "amr": tuple(document["amr"])})
+        return continuation if continuation.client_id == client_id else None
+
+    async def finish(self, token: str) -> bool:
+        """Take it away: of several right answers at once, one gets True."""
+        return await self._store.take(_key(token)) is not None
+
+
+def _key(token: str) -> str:
+    return f"continuation:{digest(token)}"
