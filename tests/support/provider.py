@@ -228,6 +228,8 @@ class _FormReader(HTMLParser):
             self._open = True
         elif self._open and values.get("name"):
             if tag == "input":
+                if "disabled" in values:
+                    return  # a browser does not send it
                 self.forms[-1].fields[values["name"]] = values.get("value", "")
                 self.forms[-1].inputs[values["name"]] = values
             elif tag == "button":
