@@ -10,13 +10,23 @@ ignored is worse than a server that does not start. `idp config` prints this mod
 import ipaddress
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from idp.errors import ConfigurationError
 
@@ -235,6 +245,105 @@ class SecondFactor(Section):
     )
 
 
+def _pairs(value: object) -> object:
+    """Let a table be written as JSON or as `name=value` with commas."""
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        parts = (part.partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): text.strip() for name, _, text in parts}
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+
+PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+class Upstream(Section):
+    """A provider that people may sign in with, at `IDP_FEDERATION__NAME__…` for any NAME."""
+
+    type: str | None = Field(
+        None,
+        description="oidc, google, github, or a preset: entra, gitlab, apple, auth0, okta, keycloak. "
+        "None is NAME where that is one of these, else oidc.",
+    )
+    client_id: str = Field("", description="The client id that the provider gave.")
+    client_secret: SecretStr | None = Field(None, description="The client secret that the provider gave.")
+    private_key: SecretStr | None = Field(
+        None, description="A private key in PEM form, for private_key_jwt and for Apple's client secret."
+    )
+    key_id: str | None = Field(None, description="The key id of private_key.")
+    team_id: str | None = Field(None, description="Apple's team id.")
+    issuer: str | None = Field(None, description="The issuer of an OpenID provider, letter by letter.")
+    base_url: str | None = Field(None, description="Where a GitHub Enterprise server is.")
+    scopes: Texts = Field((), description="Scopes to ask for; none means the type's own.")
+    token_endpoint_auth_method: (
+        Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] | None
+    ) = Field(None, description="How to authenticate there; none chooses from what the provider offers.")
+    algorithms: Texts = Field(
+        (), description="Algorithms of ID tokens that are taken; none means all sound ones."
+    )
+    claims: Pairs = Field(
+        {}, description="Our claim from theirs, as name=their_name: email=mail,name=displayName."
+    )
+    userinfo: bool = Field(default=True, description="Whether claims are also fetched from userinfo.")
+    assume_email_verified: bool = Field(
+        default=False,
+        description="Take every address as verified. Only for a provider whose people cannot set their own.",
+    )
+    hosted_domains: Texts = Field((), description="Google: only people of these Workspace domains.")
+    organizations: Texts = Field((), description="GitHub: only members of one of these organisations.")
+    teams: Texts = Field((), description="GitHub: only members of one of these teams, as organisation/team.")
+    auto_link: bool = Field(
+        default=False,
+        description="Link to an account with the same address without asking, if both sides have verified it.",
+    )
+    confirm_profile: bool = Field(
+        default=False, description="Let people look over name and address before an account is made."
+    )
+    keep_tokens: bool = Field(
+        default=False, description="Keep the provider's tokens, encrypted, for clients."
+    )
+    second_factor: Literal["always", "never", "unless_proven"] = Field(
+        "always",
+        description="Whether who has a second factor here is asked for it after a sign-in there; "
+        "unless_proven believes the provider's amr and acr.",
+    )
+    trusted_acr: Texts = Field((), description="Values of the provider's acr that mean two factors.")
+    logout: bool = Field(default=False, description="Whether sign-out here leads on to sign-out there.")
+    label: str | None = Field(None, description="The name on the button.")
+    hidden: bool = Field(
+        default=False, description="Not on the sign-in page; reached by idp_hint, domain or client."
+    )
+    order: int = Field(0, description="Lower is shown first.")
+
+
+class Federation(Section):
+    """Signing in with accounts that people have elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Upstream] = Field(init=False)
+
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Let requests to providers reach loopback and private networks, and plain http there.",
+    )
+    domains: Pairs = Field(
+        {}, description="Which provider the people of an email domain use, as domain=name."
+    )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "Federation":
+        for name in self.providers:
+            if PROVIDER_NAME.fullmatch(name) is None:
+                raise ValueError(f"{name[:60]!a} is no name for a provider: a-z, 0-9, _ and - (at most 40)")
+        return self
+
+    @property
+    def providers(self) -> dict[str, Upstream]:
+        """The providers by name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
 class Throttle(Section):
     """Slowing down guesses at passwords and codes."""
 
@@ -300,10 +409,15 @@ class Settings(Section):
         None,
         description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
     )
+    smtp_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to trust for the mail server, beside those of the system."
+    )
     locale: str = Field(
         "en", description="The language for people who read none of those that there are (translations/)."
     )
-    mail_from: str = Field("no-reply@localhost", description="The sender of mails.")
+    mail_from: str = Field(
+        "no-reply@localhost", description="The sender of mails: an address, or Name <address>."
+    )
     dev: bool = Field(
         default=False, description="Development: errors are explained on pages. Never in production."
     )
@@ -316,6 +430,7 @@ class Settings(Section):
     accounts: Accounts = Field(Accounts(), description="Account pages and the mails they send.")
     passwords: Passwords = Field(Passwords(), description="Passwords.")
     second_factor: SecondFactor = Field(SecondFactor(), description="Second factors and passkeys.")
+    federation: Federation = Field(Federation(), description="Signing in with other providers.")
     throttle: Throttle = Field(Throttle(), description="Slowing down guesses.")
     rate_limits: RateLimits = Field(RateLimits(), description="Rate limits.")
     database: Database = Field(Database(), description="Database connections.")

@@ -52,10 +52,13 @@ def render_markdown() -> str:
 
 
 def _entries() -> Iterator[tuple[str, dict[str, Any]]]:
-    from idp.config import ENVIRONMENT_PREFIX, Settings
+    from idp.config import ENVIRONMENT_PREFIX, Settings, Upstream
 
     yield from _plain_fields(Settings, ENVIRONMENT_PREFIX, "General")
     yield from _sections(Settings, ENVIRONMENT_PREFIX)
+    yield from _plain_fields(
+        Upstream, f"{ENVIRONMENT_PREFIX}FEDERATION__NAME__", "A provider to sign in with"
+    )
 
 
 def _sections(model: "type[BaseModel]", prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -86,7 +89,7 @@ def _section_of(field: Any) -> "type[BaseModel] | None":
 
 
 def _shown(default: Any) -> str | None:
-    if default is None or default == ():
+    if default is None or default in ((), {}, ""):
         return None
     if isinstance(default, bool):
         return str(default).lower()

@@ -24,6 +24,7 @@ from idp.storage.repositories.audit import AuditEvents
 from idp.storage.repositories.clients import Clients
 from idp.storage.repositories.consents import Consents
 from idp.storage.repositories.factors import Factors
+from idp.storage.repositories.federation import FederatedIdentities, UpstreamProviders
 from idp.storage.repositories.grants import Grants
 from idp.storage.repositories.mails import OutboxMails
 from idp.storage.repositories.refresh_tokens import RefreshTokens
@@ -120,6 +121,16 @@ class UnitOfWork:
     def factors(self) -> Factors:
         """Second factors, passkeys and trusted browsers."""
         return Factors(self.session)
+
+    @cached_property
+    def identities(self) -> FederatedIdentities:
+        """Accounts at other providers."""
+        return FederatedIdentities(self.session)
+
+    @cached_property
+    def upstreams(self) -> UpstreamProviders:
+        """Providers that were added by command."""
+        return UpstreamProviders(self.session)
 
     @cached_property
     def mails(self) -> OutboxMails:

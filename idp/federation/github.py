@@ -1,0 +1,234 @@
+"""GitHub, which speaks OAuth 2.0 and not OpenID Connect: who somebody is comes from its API."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from idp.clock import Clock
+from idp.config import Upstream as UpstreamSettings
+from idp.crypto import random_token
+from idp.errors import ConfigurationError
+from idp.federation.http import Answer, ProviderHttp
+from idp.federation.identity import UpstreamIdentity, UpstreamTokens
+from idp.federation.oidc import CANCELLATIONS, Preset, challenge, label_of, text_of, tokens_of, with_query
+from idp.federation.upstream import (
+    Ask,
+    AuthorizationRedirect,
+    Cancelled,
+    Memory,
+    Report,
+    UpstreamDown,
+    UpstreamError,
+    UpstreamRefused,
+    parameters,
+)
+
+GITHUB = "https://github.com"
+GITHUB_API = "https://api.github.com"
+API_VERSION = "2022-11-28"
+ACCEPT = "application/vnd.github+json"
+EXPIRED_GRANTS = frozenset({"bad_verification_code", "bad_refresh_token"})
+
+
+class GitHubUpstream:
+    """GitHub, or a GitHub Enterprise server."""
+
+    preset: ClassVar[Preset] = Preset(label="GitHub")
+
+    def __init__(self, name: str, settings: UpstreamSettings, http: ProviderHttp, clock: Clock) -> None:
+        self.name = name
+        self.settings = settings
+        self.label = label_of(name, settings, self.preset.label)
+        if not settings.client_id or settings.client_secret is None:
+            raise ConfigurationError(
+                f"The provider {name} needs a client_id and a client_secret; GitHub gives both to you under "
+                "Settings, Developer settings, OAuth Apps."
+            )
+        self.base_url = (settings.base_url or GITHUB).rstrip("/")
+        self.issuer = self.base_url
+        self.api_url = GITHUB_API if self.base_url == GITHUB else f"{self.base_url}/api/v3"
+        if urlsplit(self.base_url).scheme not in {"https", "http"}:
+            raise ConfigurationError(f"The base_url of the provider {name} must be an https URL.")
+        self._http = http
+        self._clock = clock
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What is asked for; memberships are read only where they matter."""
+        if self.settings.scopes:
+            return self.settings.scopes
+        return ("read:user", "user:email", *(("read:org",) if self._is_restricted else ()))
+
+    @property
+    def _is_restricted(self) -> bool:
+        return bool(self.settings.organizations or self.settings.teams)
+
+    async def begin(self, ask: Ask) -> AuthorizationRedirect:
+        """Say where to send the person. GitHub cannot be asked to check the password again."""
+        memory = Memory(ask.redirect_uri, random_token(48), random_token(), self._clock.now())
+        query = parameters(
+            {
+                "client_id": self.settings.client_id,
+                "redirect_uri": ask.redirect_uri,
+                "scope": " ".join(self.scopes),
+                "state": ask.state,
+                "code_challenge": challenge(memory.code_verifier),
+                "code_challenge_method": "S256",
+                "allow_signup": "true",
+                "login": ask.login_hint,
+                "prompt": "select_account" if ask.select_account or ask.reauthenticate else None,
+            }
+        )
+        return AuthorizationRedirect(with_query(f"{self.base_url}/login/oauth/authorize", query), memory)
+
+    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+        """Redeem the code and ask the API who it is."""
+        self._raise_error(answer)
+        code = answer.get("code")
+        if not code:
+            raise self.refused("the answer has neither a code nor an error")
+        form = {"code": code, "redirect_uri": memory.redirect_uri, "code_verifier": memory.code_verifier}
+        tokens = tokens_of(await self._token_request(form), self._clock.now())
+        user = await self._object(tokens, "/user")
+        subject = user.get("id")  # never the login: it can be changed, and taken by somebody else
+        if not isinstance(subject, int) or isinstance(subject, bool):
+            raise self.refused("/user has no numeric id")
+        await self._check_membership(tokens, user)
+        email, verified = await self._email(tokens, user)
+        login = text_of(user.get("login"))
+        return UpstreamIdentity(
+            provider=self.name,
+            issuer=self.issuer,
+            subject=str(subject),
+            email=email,
+            email_verified=verified,
+            name=text_of(user.get("name")) or login,
+            claims={"preferred_username": login} if login else {},
+            tokens=tokens,
+        )
+
+    async def refresh(self, tokens: UpstreamTokens) -> UpstreamTokens:
+        """GitHub Apps have tokens that expire; those of OAuth Apps never come here."""
+        if tokens.refresh_token is None:
+            raise self.refused("the access token has expired and there is no refresh token")
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+        return tokens_of(await self._token_request(form), self._clock.now())
+
+    async def sign_out_url(self, back_to: str) -> str | None:
+        """GitHub has no such thing."""
+        del back_to
+        return None
+
+    async def check(self) -> Report:
+        """Look whether GitHub knows the client: it tells by how it refuses a code that is none."""
+        facts = {"base_url": self.base_url, "api": self.api_url, "scopes": " ".join(self.scopes)}
+        faults: list[str] = []
+        try:
+            await self._token_request({"code": "idp-provider-test", "redirect_uri": "", "code_verifier": ""})
+        except UpstreamError as error:
+            detail = error.detail or error.sentence
+            if "bad_verification_code" not in detail:
+                hint = (
+                    "client_id or client_secret is wrong"
+                    if "credentials" in detail
+                    else "GitHub did not answer"
+                )
+                faults.append(f"{hint}: {detail}.")
+        if not any(scope.startswith("user") for scope in self.scopes):
+            faults.append("The scope user:email is missing: addresses that are not public cannot be read.")
+        if self._is_restricted and not any(scope.endswith(":org") for scope in self.scopes):
+            faults.append("The scope read:org is missing: memberships cannot be read.")
+        return Report(facts, tuple(faults))
+
+    def refused(self, detail: str, sentence: str | None = None) -> UpstreamRefused:
+        """Return the error for what cannot be accepted."""
+        return UpstreamRefused(self.label, f"{self.name}: {detail}", sentence)
+
+    def _raise_error(self, answer: Mapping[str, str]) -> None:
+        told = answer.get("iss")
+        if told is not None and told not in {self.issuer, f"{self.issuer}/login/oauth"}:
+            raise self.refused(f"the answer is from {told[:200]!r}: mix-up (RFC 9207)")
+        error = answer.get("error")
+        if error is None:
+            return
+        detail = f"error {error[:80]!r}: {answer.get('error_description', '')[:300]!r}"
+        raise Cancelled(self.label, detail) if error in CANCELLATIONS else self.refused(detail)
+
+    async def _token_request(self, form: Mapping[str, str]) -> dict[str, Any]:
+        secret = self.settings.client_secret
+        status, response = await self._http.json(
+            "POST",
+            f"{self.base_url}/login/oauth/access_token",
+            data={
+                **form,
+                "client_id": self.settings.client_id,
+                "client_secret": secret.get_secret_value() if secret else "",
+            },
+            headers={"Accept": "application/json"},  # else it answers with a form
+        )
+        error = response.get("error")
+        if status != 200 or error is not None:  # its errors come with 200
+            said = str(response.get("error_description", ""))[:300]
+            raise self.refused(f"the token endpoint answers {status}: {str(error)[:80]!r} {said!r}")
+        if not isinstance(response.get("access_token"), str) or not response["access_token"]:
+            raise self.refused("the token endpoint gives no access token")
+        return response
+
+    async def _email(self, tokens: UpstreamTokens, user: Mapping[str, Any]) -> tuple[str | None, bool]:
+        """Return the primary address if it is verified; else what there is, as a suggestion."""
+        answer = await self._get(tokens, "/user/emails")
+        found: Any = []
+        if answer.status == 200:
+            try:
+                found = answer.json()
+            except ValueError as error:
+                raise UpstreamDown(self.label, f"{answer.url} is not JSON") from error
+        entries = [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+        primary = next((e for e in entries if e.get("primary") is True), None)
+        if primary is not None:
+            return text_of(primary.get("email")), primary.get("verified") is True
+        return text_of(user.get("email")), False
+
+    async def _check_membership(self, tokens: UpstreamTokens, user: Mapping[str, Any]) -> None:
+        if not self._is_restricted:
+            return
+        login = quote(str(user.get("login", "")), safe="")
+        for organization in self.settings.organizations:
+            if await self._is_active(tokens, f"/user/memberships/orgs/{quote(organization, safe='')}"):
+                return
+        for team in self.settings.teams:
+            organization, _, slug = team.partition("/")
+            path = f"/orgs/{quote(organization, safe='')}/teams/{quote(slug, safe='')}/memberships/{login}"
+            if await self._is_active(tokens, path):
+                return
+        raise self.refused(
+            f"user {user.get('id')} is in none of {', '.join((*self.settings.organizations, *self.settings.teams))}",
+            "Only members of certain organisations may sign in here.",
+        )
+
+    async def _is_active(self, tokens: UpstreamTokens, path: str) -> bool:
+        answer = await self._get(tokens, path)
+        if answer.status != 200:
+            return False
+        return self._http.object_of(answer).get("state") == "active"
+
+    async def _object(self, tokens: UpstreamTokens, path: str) -> dict[str, Any]:
+        answer = await self._get(tokens, path)
+        if answer.status != 200:
+            raise self.refused(f"{path} answers {answer.status}")
+        return self._http.object_of(answer)
+
+    async def _get(self, tokens: UpstreamTokens, path: str) -> Answer:
+        answer = await self._http.send(
+            "GET",
+            f"{self.api_url}{path}",
+            headers={
+                "Accept": ACCEPT,
+                "Authorization": f"Bearer {tokens.access_token}",
+                "X-GitHub-Api-Version": API_VERSION,
+            },
+        )
+        spent = answer.status == 403 and answer.headers.get("x-ratelimit-remaining") == "0"
+        if answer.status == 429 or spent:
+            raise UpstreamDown(self.label, f"{path}: GitHub's rate limit is used up")
+        return answer

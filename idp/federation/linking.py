@@ -1,0 +1,110 @@
+"""Whose account somebody from elsewhere gets. A pure decision: the part that others get wrong.
+
+An account is found by (provider, issuer, subject) and by nothing else. An e-mail address is no key: it only
+says with whose account this might have to do, and that account's owner has to agree (Keycloak
+CVE-2026-9087 and -15571, better-auth GHSA-g38m-r43w-p2q7, Zitadel CVE-2026-27946).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from idp.federation.identity import UpstreamIdentity
+
+Why = Literal["disabled", "registration_closed", "domain_not_allowed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAccount:
+    """An account of ours, as far as the decision cares."""
+
+    user_id: str
+    email_verified: bool
+    disabled: bool = False
+    privileged: bool = False
+    """Whether an administrator has given it roles, and so has vouched for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator allows."""
+
+    auto_link: bool = False
+    registration_open: bool = True
+    domain_allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """They have been here before."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """They get an account of their own, with an address that is known to be theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAutomatically:
+    """Both sides have verified the address, and the operator wants it so."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProveExisting:
+    """The address belongs to an account: first they show that it is theirs, by signing in to it."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOverUnverified:
+    """The account with the address has proved nothing: it goes to the address's owner, emptied (pre-hijacking)."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskForEmail:
+    """No address is known to be theirs: they give one and show that they read its mail."""
+
+    suggestion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """They do not get in."""
+
+    reason: Why
+
+
+Decision = SignIn | Create | LinkAutomatically | ProveExisting | TakeOverUnverified | AskForEmail | Refuse
+
+
+def decide(
+    identity: UpstreamIdentity,
+    known: LocalAccount | None,
+    account: LocalAccount | None,
+    policy: Policy,
+    *,
+    proven_here: bool = False,
+) -> Decision:
+    """Decide. `known` is the account that the identity is linked to, `account` the one with its address;
+    `proven_here` says that the address was verified by a mail of ours, not by the provider."""
+    if known is not None:
+        return Refuse("disabled") if known.disabled else SignIn(known.user_id)
+    if identity.email is None or not (identity.email_verified or proven_here):
+        return AskForEmail(identity.email)
+    if account is None:
+        if not policy.registration_open:
+            return Refuse("registration_closed")
+        return Create() if policy.domain_allowed else Refuse("domain_not_allowed")
+    if account.disabled:
+        return Refuse("disabled")
+    if not account.email_verified and not account.privileged:
+        return TakeOverUnverified(account.user_id)
+    if policy.auto_link and account.email_verified and identity.email_verified and not proven_here:
+        return LinkAutomatically(account.user_id)
+    return ProveExisting(account.user_id)

@@ -1,0 +1,125 @@
+"""What an OpenID provider says about itself: discovery (OIDC Discovery 1.0 §4) and its keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idp.clock import Clock
+from idp.federation.http import ProviderHttp
+from idp.federation.upstream import UpstreamDown
+
+METADATA_TTL: Final = 3600.0
+KEYS_TTL: Final = 3600.0
+REFRESHES: Final = 5
+REFRESH_WINDOW: Final = 60.0
+"""Unknown key ids lead to at most REFRESHES fetches of the keys in so many seconds: whoever sends ID tokens
+with made-up key ids must not make us flood the provider."""
+MOST_KEYS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMetadata:
+    """The part of the discovery document that is used."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+    token_endpoint_auth_methods: tuple[str, ...] = ("client_secret_basic",)
+    scopes_supported: tuple[str, ...] = ()
+    announces_iss: bool = False
+    """RFC 9207 §3: authorization responses carry `iss`."""
+
+
+class MetadataSource:
+    """Fetches the document of one issuer, and its keys, and keeps them for a while."""
+
+    def __init__(self, issuer: str, http: ProviderHttp, label: str, clock: Clock) -> None:
+        self.issuer = issuer
+        self._http = http
+        self._label = label
+        self._clock = clock
+        self._metadata: tuple[float, ProviderMetadata] | None = None
+        self._keys: tuple[float, list[dict[str, Any]]] | None = None
+        self._refreshes: list[float] = []
+
+    @property
+    def url(self) -> str:
+        """Where the document is (OIDC Discovery §4.1)."""
+        return self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+    async def get(self) -> ProviderMetadata:
+        """Return the metadata; raise `UpstreamDown`. An old one will do while the provider is away."""
+        now = self._clock.now()
+        if self._metadata is not None and self._metadata[0] > now:
+            return self._metadata[1]
+        try:
+            fetched = await self._fetch()
+        except UpstreamDown:
+            if self._metadata is None:
+                raise
+            return self._metadata[1]
+        self._metadata = (now + METADATA_TTL, fetched)
+        return fetched
+
+    async def keys(self, kid: str | None) -> list[dict[str, Any]]:
+        """Return the published keys, fetched again if `kid` is not among those at hand."""
+        now = self._clock.now()
+        if self._keys is not None and self._keys[0] > now:
+            known = self._keys[1]
+            if kid is None or any(key.get("kid") == kid for key in known) or not self._may_refresh(now):
+                return known
+        metadata = await self.get()
+        status, document = await self._http.json("GET", metadata.jwks_uri)
+        keys = document.get("keys")
+        if status != 200 or not isinstance(keys, list):
+            raise UpstreamDown(self._label, f"{metadata.jwks_uri} answers {status} without keys")
+        found = [key for key in keys[:MOST_KEYS] if isinstance(key, dict)]
+        self._keys = (now + KEYS_TTL, found)
+        return found
+
+    def _may_refresh(self, now: float) -> bool:
+        self._refreshes = [at for at in self._refreshes if at > now - REFRESH_WINDOW]
+        if len(self._refreshes) >= REFRESHES:
+            return False
+        self._refreshes.append(now)
+        return True
+
+    async def _fetch(self) -> ProviderMetadata:
+        status, document = await self._http.json("GET", self.url)
+        if status != 200:
+            raise UpstreamDown(self._label, f"{self.url} answers {status}")
+        issuer = document.get("issuer")
+        if issuer != self.issuer:  # OIDC Discovery §4.3: exactly
+            raise UpstreamDown(
+                self._label, f"{self.url} is the document of {str(issuer)[:200]!r}, not of {self.issuer!r}"
+            )
+        methods = _texts(document, "token_endpoint_auth_methods_supported")
+        return ProviderMetadata(
+            issuer=self.issuer,
+            authorization_endpoint=self._endpoint(document, "authorization_endpoint"),
+            token_endpoint=self._endpoint(document, "token_endpoint"),
+            jwks_uri=self._endpoint(document, "jwks_uri"),
+            userinfo_endpoint=self._optional(document, "userinfo_endpoint"),
+            end_session_endpoint=self._optional(document, "end_session_endpoint"),
+            token_endpoint_auth_methods=methods or ("client_secret_basic",),
+            scopes_supported=_texts(document, "scopes_supported"),
+            announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
+        )
+
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
+        url = document.get(name)
+        schemes = ("https://", "http://") if self._http.allows_private else ("https://",)
+        if not isinstance(url, str) or not url.startswith(schemes) or not url.isascii() or len(url) > 2000:
+            raise UpstreamDown(self._label, f"{self.url} has no usable {name}: {str(url)[:200]!r}")
+        return url
+
+    def _optional(self, document: Mapping[str, Any], name: str) -> str | None:
+        return self._endpoint(document, name) if document.get(name) else None
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = document.get(name)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

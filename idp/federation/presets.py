@@ -1,0 +1,59 @@
+"""Well-known OpenID providers, a few lines each."""
+
+from typing import ClassVar
+
+from idp.federation.oidc import OpenIdUpstream, Preset
+
+
+class EntraUpstream(OpenIdUpstream):
+    """Microsoft Entra: one tenant; that of `common` has no issuer of its own to compare with."""
+
+    preset: ClassVar[Preset] = Preset(
+        label="Microsoft",
+        prompt="select_account",
+        issuer_form="https://login.microsoftonline.com/TENANT-ID/v2.0",
+    )
+
+
+class GitLabUpstream(OpenIdUpstream):
+    """GitLab, on gitlab.com or a server of one's own."""
+
+    preset: ClassVar[Preset] = Preset(label="GitLab", issuer="https://gitlab.com")
+
+
+class AppleUpstream(OpenIdUpstream):
+    """Apple: answers with a posted form, and takes a signed token as the client secret."""
+
+    preset: ClassVar[Preset] = Preset(
+        label="Apple",
+        issuer="https://appleid.apple.com",
+        scopes=("openid", "email", "name"),
+        response_mode="form_post",  # Apple insists on it as soon as there is a scope
+        auth_method="client_secret_post",
+        asks_again=False,
+    )
+
+    def client_secret(self) -> str | None:
+        """Sign the secret with the key that Apple gave."""
+        if self.settings.private_key is None or not self.settings.team_id:
+            return super().client_secret()
+        claims = {"iss": self.settings.team_id, "sub": self.settings.client_id, "aud": self.issuer}
+        return self.sign(claims)
+
+
+class Auth0Upstream(OpenIdUpstream):
+    """Auth0; its issuer ends with a slash."""
+
+    preset: ClassVar[Preset] = Preset(label="Auth0", issuer_form="https://TENANT.eu.auth0.com/")
+
+
+class OktaUpstream(OpenIdUpstream):
+    """Okta."""
+
+    preset: ClassVar[Preset] = Preset(label="Okta", issuer_form="https://TENANT.okta.com/oauth2/default")
+
+
+class KeycloakUpstream(OpenIdUpstream):
+    """Keycloak: one realm."""
+
+    preset: ClassVar[Preset] = Preset(label="Keycloak", issuer_form="https://id.example.com/realms/REALM")

@@ -1,0 +1,161 @@
+"""The table of provider types, and the providers that are configured.
+
+They come from the configuration and from the database (`idp provider add`); on the same name the
+configuration wins. What was read from the database is believed for a few seconds by each worker.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+import structlog
+from pydantic import ValidationError
+
+from idp.clock import Clock
+from idp.config import Federation as FederationSettings
+from idp.config import Upstream as UpstreamSettings
+from idp.crypto import MasterKey
+from idp.errors import ConfigurationError, NotFound
+from idp.federation.github import GitHubUpstream
+from idp.federation.google import GoogleUpstream
+from idp.federation.http import Outgoing, ProviderHttp
+from idp.federation.oidc import OpenIdUpstream, label_of
+from idp.federation.presets import (
+    AppleUpstream,
+    Auth0Upstream,
+    EntraUpstream,
+    GitLabUpstream,
+    KeycloakUpstream,
+    OktaUpstream,
+)
+from idp.federation.upstream import Upstream
+from idp.storage.database import Database
+from idp.storage.models import UpstreamProvider
+
+TYPES: Final[Mapping[str, type[OpenIdUpstream] | type[GitHubUpstream]]] = {
+    "oidc": OpenIdUpstream,
+    "google": GoogleUpstream,
+    "github": GitHubUpstream,
+    "entra": EntraUpstream,
+    "gitlab": GitLabUpstream,
+    "apple": AppleUpstream,
+    "auth0": Auth0Upstream,
+    "okta": OktaUpstream,
+    "keycloak": KeycloakUpstream,
+}
+
+RELOAD_EVERY: Final = 5.0
+"""Seconds for which a worker believes what it read from the database."""
+
+log = structlog.get_logger("idp.federation")
+
+
+def build_upstream(name: str, settings: UpstreamSettings, outgoing: Outgoing) -> Upstream:
+    """Return a provider, or raise `ConfigurationError` with what is missing."""
+    kind = TYPES.get(settings.type or (name if name in TYPES else "oidc"))
+    if kind is None:
+        raise ConfigurationError(
+            f"The provider {name} has the type {str(settings.type)[:40]}; there are {', '.join(TYPES)}."
+        )
+    label = label_of(name, settings, kind.preset.label)
+    return kind(name, settings, ProviderHttp(outgoing, label), outgoing.clock)
+
+
+class Providers:
+    """The providers that people may sign in with."""
+
+    def __init__(
+        self,
+        settings: FederationSettings,
+        database: Database,
+        master_key: MasterKey,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = settings
+        self.outgoing = Outgoing(
+            allow_private=settings.allow_private_addresses, clock=clock, transport=transport
+        )
+        self._database = database
+        self._master_key = master_key
+        self._clock = clock
+        self._configured = {
+            name: build_upstream(name, upstream, self.outgoing)
+            for name, upstream in settings.providers.items()
+        }
+        self._stored: dict[str, tuple[str, Upstream]] = {}
+        """The sealed settings that each was built from, and the provider."""
+        self._read_until = float("-inf")
+
+    async def all(self) -> list[Upstream]:
+        """Return every provider, in the order in which they are shown."""
+        await self._read()
+        found = {**{name: upstream for name, (_, upstream) in self._stored.items()}, **self._configured}
+        return sorted(found.values(), key=lambda upstream: (upstream.settings.order, upstream.name))
+
+    async def get(self, name: str) -> Upstream:
+        """Return a provider; raise `NotFound`."""
+        if name in self._configured:
+            return self._configured[name]
+        await self._read()
+        stored = self._stored.get(name)
+        if stored is None:
+            raise NotFound(
+                "This way to sign in is not available any more.", detail=f"no provider {name[:60]!r}"
+            )
+        return stored[1]
+
+    def is_configured(self, name: str) -> bool:
+        """Tell whether a provider comes from the configuration."""
+        return name in self._configured
+
+    def for_address(self, email: str) -> str | None:
+        """Return the name of the provider that the people of an address's domain use."""
+        domain = email.rpartition("@")[2].casefold().strip()
+        return {key.casefold(): name for key, name in self.settings.domains.items()}.get(domain)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.outgoing.aclose()
+
+    async def _read(self) -> None:
+        now = self._clock.now()
+        if now < self._read_until:
+            return
+        self._read_until = now + RELOAD_EVERY
+        async with self._database.reading() as uow:
+            rows = await uow.upstreams.all()
+        stored: dict[str, tuple[str, Upstream]] = {}
+        for row in rows:
+            known = self._stored.get(row.name)
+            if known is not None and known[0] == row.sealed_settings:
+                stored[row.name] = known  # with its caches
+                continue
+            try:
+                settings = unseal(row, self._master_key)
+                stored[row.name] = (row.sealed_settings, build_upstream(row.name, settings, self.outgoing))
+            except ConfigurationError as error:  # one bad row must not take the others away
+                log.warning("a provider cannot be used", provider=row.name, reason=error.sentence)
+        self._stored = stored
+
+
+def seal(name: str, settings: UpstreamSettings, master_key: MasterKey) -> str:
+    """Return settings as they are stored, secrets included."""
+    document: dict[str, Any] = settings.model_dump(mode="json", exclude_defaults=True)
+    for field in ("client_secret", "private_key"):
+        secret = getattr(settings, field)
+        if secret is not None:
+            document[field] = secret.get_secret_value()
+    return master_key.seal(json.dumps(document).encode(), context=f"provider:{name}")
+
+
+def unseal(row: UpstreamProvider, master_key: MasterKey) -> UpstreamSettings:
+    """Read what `seal` wrote; raise `ConfigurationError`."""
+    data = master_key.open(row.sealed_settings, context=f"provider:{row.name}")
+    try:
+        return UpstreamSettings.model_validate_json(data)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The stored settings of the provider {row.name} are of another version."
+        ) from error

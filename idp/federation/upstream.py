@@ -1,0 +1,141 @@
+"""What every provider is to the rest of us, and how it can fail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from idp.config import Upstream as UpstreamSettings
+from idp.errors import IdpError
+from idp.federation.identity import UpstreamIdentity, UpstreamTokens
+from idp.text import Text
+
+
+class UpstreamError(IdpError):
+    """A sign-in elsewhere came to nothing. The sentence is for the person, the detail for the log."""
+
+    outcome = "refused"
+    """A word for the metrics."""
+
+
+class Cancelled(UpstreamError):
+    """The person changed their mind at the provider."""
+
+    outcome = "cancelled"
+
+    def __init__(self, label: str, detail: str) -> None:
+        super().__init__(
+            Text(
+                "You cancelled the sign-in with %(provider)s. Choose another way, or try again.",
+                provider=label,
+            ),
+            detail=detail,
+        )
+
+
+class UpstreamRefused(UpstreamError):
+    """What the provider said cannot be accepted, or it refused us."""
+
+    status = 403
+
+    def __init__(self, label: str, detail: str, sentence: str | None = None) -> None:
+        super().__init__(
+            sentence
+            or Text(
+                "The sign-in with %(provider)s did not work. Try again, or choose another way.",
+                provider=label,
+            ),
+            detail=detail,
+        )
+
+
+class UpstreamDown(UpstreamError):
+    """The provider does not answer, or not in a way that makes sense."""
+
+    status = 503
+    outcome = "down"
+
+    def __init__(self, label: str, detail: str) -> None:
+        super().__init__(
+            Text(
+                "%(provider)s cannot be reached at the moment. Choose another way to sign in, or try later.",
+                provider=label,
+            ),
+            detail=detail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a sign-in elsewhere is to be like."""
+
+    redirect_uri: str
+    state: str
+    reauthenticate: bool = False
+    """Whether the person has to prove again who they are (OIDC Core §3.1.2.1, prompt=login)."""
+    max_age: int | None = None
+    select_account: bool = False
+    login_hint: str | None = None
+    ui_locales: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What has to be known again when the person comes back; kept here, never sent."""
+
+    redirect_uri: str
+    code_verifier: str
+    nonce: str
+    began_at: float
+    reauthenticate: bool = False
+    max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRedirect:
+    """Where to send the person."""
+
+    url: str
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `idp provider test` found."""
+
+    facts: Mapping[str, str]
+    faults: tuple[str, ...] = field(default=())
+
+
+class Upstream(Protocol):
+    """A provider that people may sign in with."""
+
+    name: str
+    """Under which it is configured; part of its callback."""
+    label: str
+    """What people read on its button."""
+    settings: UpstreamSettings
+
+    async def begin(self, ask: Ask) -> AuthorizationRedirect:
+        """Say where to send the person; raise `UpstreamError`."""
+        ...
+
+    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+        """Check what came back and return who it is; raise `UpstreamError`."""
+        ...
+
+    async def refresh(self, tokens: UpstreamTokens) -> UpstreamTokens:
+        """Return tokens that are good now; raise `UpstreamError`."""
+        ...
+
+    async def sign_out_url(self, back_to: str) -> str | None:
+        """Say where the provider ends its own session, if it can (OIDC RP-Initiated Logout)."""
+        ...
+
+    async def check(self) -> Report:
+        """Look whether it can work; raise nothing."""
+        ...
+
+
+def parameters(pairs: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters of a request, without those that are None."""
+    return {name: str(value) for name, value in pairs.items() if value is not None}
