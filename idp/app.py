@@ -79,7 +79,7 @@ from idp.ops.logging import configure_logging
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.ops.requests import RequestLog, render_json
-from idp.pages.account import AccountPage
+from idp.pages.account import AccountPages
 from idp.pages.admission import FormAdmission
 from idp.pages.brand import text_on
 from idp.pages.consent import ConsentPage
@@ -320,7 +320,14 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         RecoverPages(desk, provider.recovery, provider.policy, admission),
         PasswordStrength(desk, provider.policy, admission),
         ConsentPage(desk),
-        AccountPage(desk),
+        AccountPages(
+            desk,
+            provider.self_service,
+            admission,
+            policy=provider.policy,
+            registration=provider.registration,
+            sign_out=provider.sign_out,
+        ),
         StaticPages(desk.renderer.assets),
     ]
     if settings.dev:

@@ -1,0 +1,36 @@
+"""/account: where people come who came by themselves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from idp.endpoints.end_session import PURPOSE as END_SESSION
+from idp.identity.sessions import CurrentSession
+from idp.pages.account.console import ConsolePage
+
+
+class HomePage(ConsolePage):
+    """The way to everything else, and out."""
+
+    path = "/account"
+    template = "account/home.html"
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is served. It takes no form: that of signing out goes elsewhere."""
+        return [Route(self.path, self.show, methods=["GET"]), Route("/", self.lead_here, methods=["GET"])]
+
+    async def lead_here(self, _request: Request) -> Response:
+        """Send whoever opens the bare address to their account."""
+        return self.desk.redirect(self.path)
+
+    async def context(
+        self, request: Request, session: CurrentSession, form: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Show who is signed in."""
+        del session, form
+        browser = self.desk.cookies.browser_or_new(request)
+        return {"sign_out_csrf": self.desk.forms.token(browser, END_SESSION, None)}

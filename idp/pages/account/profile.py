@@ -1,0 +1,94 @@
+"""/account/profile: what apps learn of a person, as OpenID Connect names it (Core §5.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from idp.identity.self_service import ADDRESS_MEMBERS
+from idp.identity.sessions import CurrentSession
+from idp.pages.account.console import ConsolePage
+from idp.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A claim as a field of the form."""
+
+    name: str
+    label: str
+    autocomplete: str
+    type: str = "text"
+    hint: str | None = None
+
+
+CLAIMS = (
+    Field("name", Text("Name"), "name"),
+    Field("given_name", Text("Given name"), "given-name"),
+    Field("family_name", Text("Family name"), "family-name"),
+    Field("nickname", Text("Nickname"), "nickname"),
+    Field("preferred_username", Text("Username"), "off"),
+    Field(
+        "phone_number", Text("Phone"), "tel", "tel", Text("In the international form, such as +491701234567")
+    ),
+    Field("picture", Text("Picture"), "photo", "url", Text("The web address of an image, https://…")),
+    Field("website", Text("Website"), "url", "url"),
+    Field("birthdate", Text("Birthdate"), "bday", hint=Text("As year-month-day: 1990-12-31")),
+    Field("locale", Text("Language"), "language", hint=Text("A language tag such as en or de-AT")),
+)
+ADDRESS = (
+    Field("street_address", Text("Street"), "address-line1"),
+    Field("locality", Text("Town"), "address-level2"),
+    Field("region", Text("Region"), "address-level1"),
+    Field("postal_code", Text("Postal code"), "postal-code"),
+    Field("country", Text("Country"), "country-name"),
+)
+NAMES = (*(field.name for field in CLAIMS), "zoneinfo")
+
+
+class ProfilePage(ConsolePage):
+    """The standard claims that are the person's to set."""
+
+    path = "/account/profile"
+    template = "account/profile.html"
+    fields = (*NAMES, "address")
+
+    async def context(
+        self, request: Request, session: CurrentSession, form: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Show what is known, or what was just sent."""
+        del request
+        profile = (await self.self_service.get(session.user_id)).profile
+        address = profile.get("address") or {}
+        kept = {
+            **{name: profile.get(name, "") for name in NAMES},
+            **{f"address.{k}": v for k, v in address.items()},
+        }
+        return {
+            "claims": CLAIMS,
+            "address": ADDRESS,
+            "zones": time_zones(),
+            "values": {**kept, **form},
+        }
+
+    async def take(
+        self, request: Request, session: CurrentSession, form: Mapping[str, str]
+    ) -> Response | None:
+        """Save what was sent; a field that was not sent stays as it is."""
+        del request
+        changes: dict[str, Any] = {name: form[name] for name in NAMES if name in form}
+        if any(f"address.{member}" in form for member in ADDRESS_MEMBERS):
+            changes["address"] = {member: form.get(f"address.{member}", "") for member in ADDRESS_MEMBERS}
+        await self.self_service.update_profile(session.user_id, changes)
+        return self.done("saved")
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> tuple[str, ...]:
+    """Return the zones by which people know where they are: `Europe/Berlin`, not `Etc/GMT-1`."""
+    known = (zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    return ("UTC", *sorted(known))
