@@ -199,7 +199,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     second_factors = SecondFactors(
-        database, factors.all, sign_in_throttle, store, mailer, settings.second_factor, clock
+        database, factors, sign_in_throttle, store, mailer, settings.second_factor, clock
     )
     core = Core(
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
@@ -313,7 +313,7 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
         discovery,
         *_factor_pages(provider, admission),
-        LoginPage(desk, provider.login, provider.factors.passkeys, provider.limiter, provider.metrics),
+        LoginPage(desk, provider.login, provider.factors, provider.limiter, provider.metrics),
         RegisterPage(desk, provider.registration, provider.policy, admission),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),
@@ -343,7 +343,7 @@ def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]
     return [
         ChallengePage(desk, accounts, factors, admission, provider.metrics),
         EnrolPage(desk, accounts, enrolment, admission),
-        PasskeyChallenge(desk, factors.passkeys, admission),
+        PasskeyChallenge(desk, factors, admission),
         # Before the other security pages, whose last part is a kind of factor.
         RecoveryCodesPage(desk, accounts, factors.recovery_codes, second_factors),
         SecurityPages(desk, accounts, second_factors, factors.recovery_codes, enrolment, admission),

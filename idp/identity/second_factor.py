@@ -5,8 +5,9 @@ over all factors and channels, for the person and for the address.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from idp.clock import Clock
@@ -16,6 +17,7 @@ from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorRemoved, FactorsReset, SignInFailed
 from idp.identity.factors.factor import Answer, Enrolled, Factor
+from idp.identity.factors.registry import FactorRegistry
 from idp.identity.mail import Mailer
 from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database, UnitOfWork
@@ -45,7 +47,7 @@ class SecondFactors:
     def __init__(
         self,
         database: Database,
-        factors: Sequence[Factor],
+        factors: FactorRegistry,
         throttle: SignInThrottle,
         store: EphemeralStore,
         mailer: Mailer,
@@ -53,12 +55,16 @@ class SecondFactors:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._factors = {factor.kind: factor for factor in factors}
+        self._registry = factors
         self._throttle = throttle
         self._store = store
         self._mailer = mailer
         self._settings = settings
         self._clock = clock
+
+    @cached_property
+    def _factors(self) -> Mapping[str, Factor]:
+        return {factor.kind: factor for factor in self._registry.all}
 
     async def options(self, user: User) -> list[str]:
         """Return the kinds of factor that the person can answer with now, the strongest first.

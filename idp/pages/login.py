@@ -12,7 +12,7 @@ from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
 from idp.identity.acr import ACR_MULTI
-from idp.identity.factors.passkeys import Passkeys
+from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
@@ -31,12 +31,12 @@ class LoginPage:
         self,
         desk: Desk,
         login: PasswordLogin,
-        passkeys: Passkeys,
+        factors: FactorRegistry,
         limiter: RateLimiter,
         metrics: Metrics,
     ) -> None:
         self._desk = desk
-        self._passkeys = passkeys
+        self._factors = factors
         self._passkeys_allowed = desk.settings.second_factor.policy != "off"
         self._login = login
         self._limiter = limiter
@@ -110,7 +110,7 @@ class LoginPage:
         if not self._passkeys_allowed:
             return self._page(visit, form_error="Passkeys are not used here.", status=400)
         try:
-            proven = await self._passkeys.sign_in(ceremony, assertion)
+            proven = await self._factors.passkeys.sign_in(ceremony, assertion)
         except InvalidValue as error:
             self._metrics.sign_in("refused")
             return self._page(visit, form_error=error.sentence, status=401)

@@ -1,17 +1,22 @@
 """The second factors that run, the strongest first. Pages, API and policy read this table."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from idp.clock import Clock
 from idp.config import Settings
 from idp.crypto import MasterKey
 from idp.identity.factors.email_code import EmailCode
 from idp.identity.factors.factor import Factor
-from idp.identity.factors.passkeys import Passkeys
 from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.identity.factors.totp import Totp
 from idp.identity.mail import Mailer
 from idp.identity.tickets import MailThrottle, Tickets
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
+
+if TYPE_CHECKING:
+    from idp.identity.factors.passkeys import Passkeys
 
 
 class FactorRegistry:
@@ -28,12 +33,19 @@ class FactorRegistry:
         settings: Settings,
         clock: Clock,
     ) -> None:
-        self.passkeys = Passkeys(database, store, settings, clock)
+        self._for_passkeys = (database, store, settings, clock)
         self.totp = Totp(database, master_key, clock, settings.brand.name)
         self.recovery_codes = RecoveryCodes(database, master_key.derive("recovery-codes"), clock)
         self.email_code = EmailCode(
             database, tickets, mail_throttle, mailer, clock, allowed=settings.second_factor.email_code
         )
+
+    @cached_property
+    def passkeys(self) -> "Passkeys":
+        """Passkeys. Read when they are first asked for: the library behind them is large."""
+        from idp.identity.factors.passkeys import Passkeys
+
+        return Passkeys(*self._for_passkeys)
 
     @property
     def all(self) -> tuple[Factor, ...]:

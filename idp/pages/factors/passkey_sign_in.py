@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.errors import FlowError, Unavailable
-from idp.identity.factors.passkeys import Passkeys
+from idp.identity.factors.registry import FactorRegistry
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk
@@ -20,9 +20,9 @@ PURPOSE = "login"
 class PasskeyChallenge:
     """Hands out challenges."""
 
-    def __init__(self, desk: Desk, passkeys: Passkeys, admission: FormAdmission) -> None:
+    def __init__(self, desk: Desk, factors: FactorRegistry, admission: FormAdmission) -> None:
         self._desk = desk
-        self._passkeys = passkeys
+        self._factors = factors
         self._admission = admission
 
     @property
@@ -37,6 +37,6 @@ class PasskeyChallenge:
             self._admission.check(request)
         except (FlowError, Unavailable) as error:
             return JSONResponse({"error": error.sentence}, error.status, headers=NO_STORE)
-        ceremony = await self._passkeys.begin_sign_in()
+        ceremony = await self._factors.passkeys.begin_sign_in()
         body = f'{{"ceremony":"{ceremony.id}","options":{ceremony.options}}}'
         return Response(body, media_type="application/json", headers=NO_STORE)

@@ -5,8 +5,6 @@ from typing import Protocol
 from idp.clock import Clock
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
-from idp.storage.ephemeral.failover import FailoverStore
-from idp.storage.ephemeral.redis import RedisStore
 from idp.storage.ephemeral.table import TableStore
 
 
@@ -29,4 +27,10 @@ def build_ephemeral_store(database: Database, redis_url: str | None, clock: Cloc
     No connection is made here: a Redis that is away at the start is an outage like any other.
     """
     table = TableStore(database, clock)
-    return table if redis_url is None else FailoverStore(RedisStore(redis_url), table, clock)
+    if redis_url is None:
+        return table
+    # Read only where there is a Redis: its client is among the larger things that a worker can hold.
+    from idp.storage.ephemeral.failover import FailoverStore
+    from idp.storage.ephemeral.redis import RedisStore
+
+    return FailoverStore(RedisStore(redis_url), table, clock)
