@@ -409,7 +409,7 @@ class Settings(Section):
         None,
         description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
     )
-    smtp_ca_file: Path | None = Field(
+    smtp_ca: str | None = Field(
         None, description="Certificates (PEM) to trust for the mail server, beside those of the system."
     )
     locale: str = Field(

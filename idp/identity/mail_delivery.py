@@ -6,14 +6,16 @@ server that took it twice can tell.
 """
 
 import asyncio
-from collections.abc import Sequence
+import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+import anyio.to_thread
 import structlog
 
 from idp.clock import Clock
@@ -26,11 +28,13 @@ log = structlog.get_logger("idp.mail")
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the queue."""
-LEASE = 120.0
-"""Seconds in which a worker must have sent what it claimed; then another may."""
 BATCH = 20
 TIMEOUT = 20.0
-"""Seconds to wait for the mail server."""
+"""Seconds to wait for the mail server, to connect and to take a mail."""
+LEASE = 180.0
+"""Seconds in which a worker must have sent what it claimed; then another may."""
+LAST_START = LEASE - 3 * TIMEOUT
+"""Seconds after which a worker begins no other mail of what it claimed."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 GIVE_UP_AFTER = 2 * 86_400.0
 """Seconds after which a mail is hopeless: what it says is long out of date."""
@@ -42,18 +46,21 @@ class MailDelivery:
     """Sends the outbox; every worker may, each mail goes to one."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
-        """Raise `ConfigurationError` for a mail URL that cannot be used."""
+        """Raise `ConfigurationError` for a mail URL or a sender that cannot be used."""
         self._database = database
         self._clock = clock
-        self._sender = settings.mail_from
         self._host = urlsplit(settings.issuer).hostname or "localhost"
-        self._server = _parse(settings.smtp_url) if settings.smtp_url else None
+        self._sender = _parse_sender(settings.mail_from)
+        self._keeps_sent = settings.dev
+        self._taken: list[tuple[str, float]] = []
+        """What was sent and when, as long as the database does not know."""
+        self._server = _parse(settings.smtp_url, settings.smtp_ca, self._host) if settings.smtp_url else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what is due until `stop` is set. Without a mail server the mails stay in the queue."""
         while self._server is not None and not stop.is_set():
             try:
-                sent = await self.deliver_once()
+                sent = await self.deliver_once(stop)
             except IdpError as error:
                 log.warning("the mail queue cannot be read", reason=error.sentence, detail=error.detail)
                 sent = 0
@@ -64,45 +71,73 @@ class MailDelivery:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), LOOK_EVERY)
 
-    async def deliver_once(self) -> int:
-        """Try to send what is due; return how many mails were tried."""
-        now = self._clock.now()
+    async def deliver_once(self, stop: asyncio.Event | None = None) -> int:
+        """Send what is due over one connection; return how many mails were sent."""
+        if self._server is None:
+            return 0
+        await self._note_taken()
         async with self._database.unit_of_work() as uow:
-            mails = await uow.mails.claim(now, LEASE, BATCH)
-        if mails:
-            await self._send_all(mails)
-        return len(mails)
-
-    async def _send_all(self, mails: Sequence[OutboxMail]) -> None:
-        assert self._server is not None  # noqa: S101  `run` and its caller made sure
+            mails = await uow.mails.claim(self._clock.now(), LEASE, BATCH)
+        if not mails:
+            return 0
+        waiting = list(mails)
         try:
-            async with self._server.connect() as smtp:
-                for mail in mails:
-                    await self._send(smtp, mail)
+            return await self._send_all(self._server, waiting, stop or asyncio.Event())
         except (aiosmtplib.SMTPException, OSError) as error:
-            log.warning("the mail server is away", error=repr(error), waiting=len(mails))
-            for mail in mails:
-                await self._note_failure(mail, error, only_if_unsent=True)
+            log.warning("the mail server is away", error=repr(error), waiting=len(waiting))
+            for mail in waiting:
+                await self._note_failure(mail, error)
+            waiting.clear()
+            return 0
+        finally:
+            if waiting:  # stopped, or slow: they are as due as they were
+                async with self._database.unit_of_work() as uow:
+                    await uow.mails.put_back([mail.id for mail in waiting], self._clock.now())
 
-    async def _send(self, smtp: aiosmtplib.SMTP, mail: OutboxMail) -> None:
+    async def _send_all(self, server: "_Server", waiting: list[OutboxMail], stop: asyncio.Event) -> int:
+        """Send mails, and take each off `waiting` when it is known what became of it."""
+        loop = asyncio.get_running_loop()
+        last_start = loop.time() + LAST_START
+        sent = 0
+        async with await server.connect() as smtp:
+            while waiting and not stop.is_set() and loop.time() < last_start:
+                mail = waiting[0]
+                refusal = await self._send(smtp, mail)
+                waiting.pop(0)
+                if refusal is not None:
+                    await self._note_failure(mail, refusal, hopeless=_is_final(refusal))
+                    continue
+                sent += 1
+                self._taken.append((mail.id, self._clock.now()))
+                await self._note_taken()
+        return sent
+
+    async def _send(self, smtp: aiosmtplib.SMTP, mail: OutboxMail) -> Exception | None:
+        """Return why the server refused the mail, None when it took it; raise when the server is gone."""
         try:
-            await smtp.send_message(self._message(mail))
-        except aiosmtplib.SMTPServerDisconnected:
+            async with asyncio.timeout(TIMEOUT):
+                await smtp.send_message(
+                    self._message(mail), sender=self._sender.addr_spec, recipients=[mail.recipient]
+                )
+        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError):
             raise
-        except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
-            await self._note_failure(mail, error)
-            return
-        mail.sent_at = self._clock.now()
-        async with self._database.unit_of_work() as uow:
-            await uow.mails.mark_sent(mail.id, mail.sent_at)
+        except (aiosmtplib.SMTPException, ValueError) as error:
+            if isinstance(error, aiosmtplib.SMTPResponseException) and error.code == 421:
+                raise  # RFC 5321 §3.8: the server is closing the connection
+            return error
+        return None
 
-    async def _note_failure(
-        self, mail: OutboxMail, error: Exception, *, only_if_unsent: bool = False
-    ) -> None:
-        if only_if_unsent and mail.sent_at is not None:
-            return
+    async def _note_taken(self) -> None:
+        """Write down what was sent, or keep it in mind: it must not be sent again when the database is back."""
+        while self._taken:
+            mail_id, at = self._taken[0]
+            async with self._database.unit_of_work() as uow:
+                await uow.mails.mark_sent(mail_id, at, forget=not self._keeps_sent)
+            self._taken.pop(0)
+
+    async def _note_failure(self, mail: OutboxMail, error: Exception, *, hopeless: bool = False) -> None:
         now = self._clock.now()
-        hopeless = now - mail.created_at >= GIVE_UP_AFTER
+        hopeless = hopeless or now - mail.created_at >= GIVE_UP_AFTER
         pause = min(FIRST_PAUSE * 2 ** min(mail.tries, 20), LONGEST_PAUSE)
         if hopeless:
             log.error("a mail is given up", mail_id=mail.id, error=repr(error))
@@ -112,7 +147,7 @@ class MailDelivery:
     def _message(self, mail: OutboxMail) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
-        message["To"] = mail.recipient
+        message["To"] = Address(addr_spec=mail.recipient)
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_at, UTC))
         message["Message-ID"] = f"<{mail.id}@{self._host}>"
@@ -122,27 +157,59 @@ class MailDelivery:
         return message
 
 
+def _is_final(error: Exception) -> bool:
+    """Tell whether trying again is of no use (RFC 5321 §4.2.1): the recipient or the mail itself is refused
+    for good, or cannot be written as a mail. A refused sender is for the operator to put right."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code >= 500 for refused in error.recipients)
+    return isinstance(error, ValueError) or (
+        isinstance(error, aiosmtplib.SMTPDataError) and error.code >= 500
+    )
+
+
 class _Server:
     """A mail server as the URL describes it."""
 
-    def __init__(self, host: str, port: int, scheme: str, username: str | None, password: str | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        scheme: str,
+        credentials: tuple[str | None, str | None],
+        certificates: str | None,
+        our_name: str,
+    ) -> None:
         self._host, self._port, self._scheme = host, port, scheme
-        self._username, self._password = username, password
+        self._username, self._password = credentials
+        self._certificates = certificates
+        self._our_name = our_name
+        self._tls: ssl.SSLContext | None = None
 
-    def connect(self) -> aiosmtplib.SMTP:
+    async def connect(self) -> aiosmtplib.SMTP:
         """Return a client that connects, with TLS and credentials, when it is entered."""
+        if self._scheme != "smtp" and self._tls is None:
+            # In a thread: it reads every certificate that the machine trusts.
+            self._tls = await anyio.to_thread.run_sync(self._trust)
         return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
             use_tls=self._scheme == "smtps",
             start_tls=self._scheme == "smtp+starttls",
+            tls_context=self._tls,
             username=self._username,
             password=self._password,
+            local_hostname=self._our_name,
             timeout=TIMEOUT,
         )
 
+    def _trust(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._certificates is not None:
+            context.load_verify_locations(cadata=self._certificates)
+        return context
 
-def _parse(url: str) -> _Server:
+
+def _parse(url: str, certificates: str | None, our_name: str) -> _Server:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -152,10 +219,36 @@ def _parse(url: str) -> _Server:
         raise ConfigurationError(
             "IDP_SMTP_URL must begin with smtp://, smtp+starttls:// or smtps:// and name a host."
         )
+    if certificates is not None:
+        _check_certificates(certificates)
     return _Server(
         parts.hostname,
         port or DEFAULT_PORTS[parts.scheme],
         parts.scheme,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
+        (
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+        ),
+        certificates,
+        f"[IPv6:{our_name}]" if ":" in our_name else our_name,  # RFC 5321 §4.1.3
     )
+
+
+def _check_certificates(text: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            "IDP_SMTP_CA must be certificates in PEM form (IDP_SMTP_CA_FILE reads them from a file)."
+        ) from error
+
+
+def _parse_sender(text: str) -> Address:
+    """Read `no-reply@example.com` or `Example <no-reply@example.com>`."""
+    name, address = parseaddr(text)
+    try:
+        return Address(name, addr_spec=address)
+    except (ValueError, IndexError) as error:
+        raise ConfigurationError(
+            "IDP_MAIL_FROM must be an address, or a name and an address: Example <no-reply@example.com>."
+        ) from error

@@ -92,7 +92,8 @@ class SmtpServer:
     host: str = "127.0.0.1"
     port: int = 0
     _server: asyncio.Server | None = None
-    _sessions: set[SMTP] = field(default_factory=set)
+    _sessions: "set[_Session]" = field(default_factory=set)
+    _arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def url(self) -> str:
@@ -116,6 +117,20 @@ class SmtpServer:
             self._sessions.clear()
             await self._server.wait_closed()
             self._server = None
+
+    async def __aenter__(self) -> "SmtpServer":
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def has(self, number: int) -> None:
+        """Wait until it has taken so many messages."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.messages) >= number)
 
     def _session(self) -> "_Session":
         self.connections += 1
@@ -161,6 +176,8 @@ class SmtpServer:
         message = message_from_bytes(content, policy=policy.default)
         self.messages.append(message)
         self.recipients.extend(envelope.rcpt_tos)
+        async with self._arrival:
+            self._arrival.notify_all()
         return "250 OK"
 
 
@@ -175,7 +192,5 @@ class _Session(SMTP):
 @pytest.fixture
 async def smtp_server() -> AsyncIterator[SmtpServer]:
     """A mail server that is up."""
-    server = SmtpServer()
-    await server.start()
-    yield server
-    await server.stop()
+    async with SmtpServer() as server:
+        yield server

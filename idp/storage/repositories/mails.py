@@ -50,12 +50,21 @@ class OutboxMails:
         statement = select(OutboxMail).order_by(OutboxMail.created_at.desc(), OutboxMail.id).limit(limit)
         return (await self._session.scalars(statement)).all()
 
-    async def mark_sent(self, mail_id: str, now: float) -> None:
-        """Note that the mail was delivered."""
+    async def put_back(self, ids: Sequence[str], now: float) -> None:
+        """Let others send what was claimed and not tried."""
+        await self._session.execute(
+            update(OutboxMail)
+            .where(OutboxMail.id.in_(ids), OutboxMail.sent_at.is_(None))
+            .values(next_try_at=now)
+        )
+
+    async def mark_sent(self, mail_id: str, now: float, *, forget: bool = False) -> None:
+        """Note that the mail was delivered; `forget` what it said, which may open an account."""
+        contents = {"text": "", "html": ""} if forget else {}
         await self._session.execute(
             update(OutboxMail)
             .where(OutboxMail.id == mail_id)
-            .values(sent_at=now, tries=OutboxMail.tries + 1, last_error="")
+            .values(sent_at=now, tries=OutboxMail.tries + 1, last_error="", **contents)
         )
 
     async def mark_failed(self, mail_id: str, error: str, next_try_at: float | None) -> None:
