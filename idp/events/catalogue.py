@@ -215,3 +215,37 @@ class FactorsReset(Event):
     """An administrator removed all second factors of a person."""
 
     name = "factor.reset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityLinked(Event):
+    """An account at another provider was linked; `how`: created, asked, proven, automatic, taken_over."""
+
+    name = "identity.linked"
+    provider: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityUnlinked(Event):
+    """An account at another provider was unlinked."""
+
+    name = "identity.unlinked"
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountReclaimed(Event):
+    """An account whose address was never verified was emptied and given to the address's owner."""
+
+    name = "user.reclaimed"
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FederationFailed(Event):
+    """A sign-in at another provider came to nothing; `reason` is for operators."""
+
+    name = "federation.failed"
+    provider: str
+    reason: str

@@ -39,6 +39,8 @@ class SignedIn:
     """Whether the person has a second factor."""
     trusted_device: bool = False
     """Whether the person lets this browser skip it."""
+    factor_waived: bool = False
+    """Whether they signed in at a provider to which the operator leaves the second factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,23 @@ class VerifyEmail:
         return None
 
 
+class LinkIdentity:
+    """An account elsewhere is linked to the account here whose owner has just shown that it is theirs."""
+
+    name = "link_identity"
+    path = "/federation/link"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Only for the account that has the address, and only once its owner has signed in to it in this
+        transaction: whoever signs in to another account links nothing."""
+        session, transaction = situation.session, situation.transaction
+        if session is None or transaction.arrival is None or transaction.link_user != session.user_id:
+            return None
+        if situation.has_proof(self.name) or not situation.has_proof(Login.name):
+            return None
+        return Reason("an account elsewhere is waiting to be linked", InteractionRequiredError)
+
+
 class Consent:
     """The person allows the client to see what it asks for."""
 
@@ -258,5 +277,6 @@ def steps(verify_email: VerifyWhen, demands: FactorDemands) -> tuple[Step, ...]:
         SecondFactor(demands),  # right after the first: nothing of the account is shown in between
         EnrolFactor(demands),
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
+        LinkIdentity(),  # when all is proven that can be asked of the account's owner
         Consent(),  # last: it names who consents
     )

@@ -58,6 +58,14 @@ class Transaction:
     """The account made with it; None also when the address had one before, which nobody is told."""
     registered_mark: str | None = None
     """Digest of the password hash that was set here; while it stands, whose account it is is proven here."""
+    arrival: str | None = None
+    """Somebody who came back from another provider and is not signed in yet (`idp.flow.federated`)."""
+    link_user: str | None = None
+    """The account that they have to sign in to, for the two to be linked."""
+    notice: Mapping[str, Any] | None = None
+    """What a sign-in elsewhere came to: a `Text`, taken apart, to be shown on the next page."""
+    hint_used: bool = False
+    """Whether the person was sent straight to a provider already: they may have come back to choose."""
 
     def proof(self, step: str, session_id: str | None) -> Proof | None:
         """Return the proof of `step` if it was given in this session."""

@@ -14,6 +14,8 @@ AMR_ONE_TIME_CODE = "otp"
 AMR_HARDWARE_KEY = "hwk"
 AMR_USER_VERIFIED = "user"
 AMR_MULTI = "mfa"
+AMR_FEDERATED = "fed"
+"""Ours: the person signed in at another provider. RFC 8176 has no word for it."""
 
 
 def satisfies(acr: str, wanted: str) -> bool:

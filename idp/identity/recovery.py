@@ -74,6 +74,9 @@ class Recovery:
                 raise InvalidValue(LINK_DEAD, field="token")
             user.password_hash = hashed
             if not user.email_verified:  # the link was read there
+                if user.verification_due:  # whoever made the account may be somebody else (pre-hijacking)
+                    await uow.factors.delete_all(user.id)
+                    await uow.identities.delete_all(user.id)
                 user.email_verified = True
                 user.verification_due = False
                 user.updated_at = now

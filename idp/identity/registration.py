@@ -236,6 +236,8 @@ class Registration:
             await uow.users.save(known)
             await uow.sessions.end_all_for_user(known.id, now)
             await uow.grants.revoke_for_user(known.id, now)
+            await uow.factors.delete_all(known.id)
+            await uow.identities.delete_all(known.id)
             await self._send_verification(uow, known, link_query)
             return Registered(known.email, known.id, password_mark(known))
         await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")

@@ -37,6 +37,10 @@ class CurrentSession:
     roles: tuple[str, ...]
     locale: str | None = None
     """The language that the person has chosen."""
+    upstream: str | None = None
+    """The provider that they signed in with, if it was not here."""
+    factor_waived: bool = False
+    """Whether the second factor is left to that provider."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +70,21 @@ class Sessions:
         replacing: str | None = None,
         client_id: str | None = None,
         auth_time: float | None = None,
+        proven_at: float | None = None,
+        upstream: str | None = None,
+        factor_waived: bool = False,
     ) -> StartedSession:
         """Begin a session under a new id and a new token; raise `NotFound` unless the account is in use.
 
         `replacing` is the token that the browser came with: that session ends, so a token planted before
         the sign-in, or one with fewer privileges, is worth nothing after it. `auth_time` is given when the
-        session only gains a factor: a second one does not make the first any younger.
+        session only gains a factor: a second one does not make the first any younger. `proven_at` is when
+        the person proved who they are, if that was earlier: at `upstream`, the provider that they come from.
         """
         token = random_token()
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
+            proven = now if proven_at is None else min(proven_at, now)
             user = await uow.users.get(user_id)
             if user is None or user.disabled_at is not None:
                 raise NotFound("This account is not in use.", detail=user_id)
@@ -87,7 +96,7 @@ class Sessions:
                 id=new_id(),
                 token_digest=digest(token),
                 user_id=user_id,
-                auth_time=now if auth_time is None else auth_time,
+                auth_time=proven if auth_time is None else auth_time,
                 acr=acr,
                 amr=list(amr),
                 created_at=now,
@@ -96,6 +105,8 @@ class Sessions:
                 ended_at=None,
                 user_agent=user_agent[:LONGEST_USER_AGENT],
                 address=address[:LONGEST_ADDRESS],
+                upstream=upstream,
+                factor_waived=factor_waived,
             )
             await uow.sessions.add(started)
             signed_in = SignedIn(
@@ -173,4 +184,6 @@ def _view(session: BrowserSession, user: User) -> CurrentSession:
         name=name if isinstance(name, str) else None,
         roles=tuple(user.roles),
         locale=locale if isinstance(locale, str) else None,
+        upstream=session.upstream,
+        factor_waived=session.factor_waived,
     )

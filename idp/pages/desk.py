@@ -115,6 +115,7 @@ class Desk:
             roles=session.roles,
             has_factor=has_factor,
             trusted_device=trusted,
+            factor_waived=session.factor_waived,
         )
         return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
 
@@ -163,6 +164,9 @@ class Desk:
         *,
         amr: tuple[str, ...] = ("pwd",),
         acr: str = ACR_SINGLE,
+        proven_at: float | None = None,
+        upstream: str | None = None,
+        factor_waived: bool = False,
     ) -> Response:
         """Begin a session for whoever has just proven who they are, and go on with the transaction."""
         started = await self.sessions.start(
@@ -172,6 +176,9 @@ class Desk:
             user_agent=request.headers.get("user-agent", ""),
             address=request.state.address,
             replacing=self.cookies.session(request),
+            proven_at=proven_at,
+            upstream=upstream,
+            factor_waived=factor_waived,
         )
         proof = Proof(Login.name, user_id, started.session.id, "authenticated", self.clock.now())
         proven = replace(
@@ -180,6 +187,7 @@ class Desk:
             registered_email=None,  # who signs in goes on as that person
             registered_user=None,
             registered_mark=None,
+            notice=None,
         )
         await self.transactions.save(proven)
         response = self.resume(proven)
@@ -222,6 +230,8 @@ class Desk:
             address=request.state.address,
             replacing=self.cookies.session(request),
             auth_time=session.auth_time,
+            upstream=session.upstream,
+            factor_waived=session.factor_waived,
         )
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:

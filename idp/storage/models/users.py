@@ -61,3 +61,7 @@ class BrowserSession(Base):
     ended_at: Mapped[Instant | None] = mapped_column(index=True)
     user_agent: Mapped[str] = mapped_column(String(400), default="")
     address: Mapped[str] = mapped_column(String(64), default="")
+    upstream: Mapped[str | None] = mapped_column(String(60))
+    """The provider that the person signed in with, if it was not here."""
+    factor_waived: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the operator leaves the second factor to that provider."""

@@ -1,0 +1,256 @@
+"""Accounts elsewhere that people sign in with, as the account here sees them.
+
+An account elsewhere is (provider, issuer, subject). Its e-mail address finds nothing: `idp.flow.federated`
+decides what an address means, and every effect of that decision is here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import update
+
+from idp.clock import Clock
+from idp.crypto import MasterKey
+from idp.errors import Conflict, InvalidValue, NotFound
+from idp.events.audit import record
+from idp.events.catalogue import (
+    AccountReclaimed,
+    EmailVerified,
+    IdentityLinked,
+    IdentityUnlinked,
+    UserCreated,
+)
+from idp.identity.accounts import claim_name
+from idp.identity.addresses import email_key
+from idp.identity.mail import Mailer
+from idp.storage.database import Database, UnitOfWork
+from idp.storage.models import FederatedIdentity, User, WebAuthnCredential, new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An account at another provider."""
+
+    provider: str
+    label: str
+    """What people call the provider."""
+    issuer: str
+    subject: str
+    email: str | None = None
+    name: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict)
+    tokens: bytes | None = None
+    """The provider's tokens, where they are to be kept."""
+
+
+class Connections:
+    """Links people's accounts to accounts elsewhere, and makes accounts for who has none."""
+
+    def __init__(self, database: Database, mailer: Mailer, master_key: MasterKey, clock: Clock) -> None:
+        self._database = database
+        self._mailer = mailer
+        self._master_key = master_key
+        self._clock = clock
+
+    async def find(self, provider: str, issuer: str, subject: str) -> User | None:
+        """Return whose account an account elsewhere is linked to."""
+        async with self._database.reading() as uow:
+            link = await uow.identities.find(provider, issuer, subject)
+            return await uow.users.get(link.user_id) if link is not None else None
+
+    async def account_of(self, email: str) -> User | None:
+        """Return the account with an address; raise `InvalidValue` for what is none."""
+        key = email_key(email)
+        async with self._database.reading() as uow:
+            return await uow.users.by_email_key(key)
+
+    async def of_user(self, user_id: str) -> list[FederatedIdentity]:
+        """Return a person's links."""
+        async with self._database.reading() as uow:
+            return list(await uow.identities.of_user(user_id))
+
+    async def note_use(self, elsewhere: Elsewhere) -> None:
+        """Note a sign-in, and keep what came with it."""
+        async with self._database.unit_of_work() as uow:
+            link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
+            if link is None:
+                raise NotFound("This account is not linked any more.")
+            sealed = self._seal(link.id, elsewhere.tokens)
+            await uow.identities.note_use(
+                link.id, self._clock.now(), email=elsewhere.email, sealed_tokens=sealed
+            )
+
+    async def create(self, elsewhere: Elsewhere, email: str, *, address: str = "") -> User:
+        """Make an account with an address that is known to be theirs; raise `Conflict` when it is taken."""
+        key, now = email_key(email), self._clock.now()
+        user = User(
+            id=new_id(),
+            email=email.strip(),
+            email_key=key,
+            email_verified=True,
+            verification_due=False,
+            password_hash=None,
+            profile=_profile(elsewhere),
+            roles=[],
+            created_at=now,
+            updated_at=now,
+            disabled_at=None,
+            delete_at=None,
+        )
+        async with self._database.unit_of_work() as uow:
+            await uow.users.add(user)
+            created = UserCreated(user_id=user.id, source=elsewhere.provider, address=address)
+            await record(uow, created, now)
+            await self._add(uow, user, elsewhere, "created", address, tell=False)
+        return user
+
+    async def link(self, user_id: str, elsewhere: Elsewhere, how: str, *, address: str = "") -> User:
+        """Link the two and tell the owner by mail; raise `Conflict` when it is linked to another account.
+
+        The caller has made sure that `user_id` wants it. Linked to them already, nothing changes.
+        """
+        async with self._database.unit_of_work() as uow:
+            user = await _existing(uow, user_id)
+            link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
+            if link is not None and link.user_id == user_id:
+                return user
+            if link is not None:
+                raise Conflict("That account is linked to another account here.")
+            await self._add(uow, user, elsewhere, how, address, tell=True)
+            return user
+
+    async def take_over(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
+        """Give an account that never verified its address to the address's owner: password, sessions, tokens,
+        factors, links and what was filled in go (pre-hijacking). Raise `Conflict` if it is verified by now."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            await _lock(uow, user_id)
+            user = await _existing(uow, user_id)
+            if user.email_verified:
+                raise Conflict("This address has been verified meanwhile.")
+            await empty(uow, user, now)
+            user.email_verified = True
+            user.verification_due = False
+            user.profile = _profile(elsewhere)
+            user.updated_at = now
+            await uow.users.save(user)
+            reclaimed = AccountReclaimed(user_id=user.id, provider=elsewhere.provider, address=address)
+            await record(uow, reclaimed, now)
+            await record(uow, EmailVerified(user_id=user.id, address=address), now)
+            await self._add(uow, user, elsewhere, "taken_over", address, tell=False)
+            await self._mailer.queue(
+                uow, "account_reclaimed", user.email, user=user, path="/account", provider=elsewhere.label
+            )
+            return user
+
+    async def unlink(self, user_id: str, identity_id: str, label: str, *, address: str = "") -> None:
+        """Take a link away, with the tokens that hang from it; raise `InvalidValue` if it is the last way in."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            await _lock(uow, user_id)  # two at once must not each leave the other's
+            user = await _existing(uow, user_id)
+            found = {link.id: link for link in await uow.identities.of_user(user_id)}
+            link = found.get(identity_id)
+            if link is None:
+                raise NotFound("There is no such connection.")
+            if len(found) == 1 and not await has_own_way_in(uow, user):
+                raise InvalidValue(
+                    "This is the only way to sign in to your account. Set a password first, or add a passkey."
+                )
+            await uow.identities.delete(identity_id, user_id)
+            await record(uow, IdentityUnlinked(user_id=user_id, provider=link.provider, address=address), now)
+            await self._mailer.queue(
+                uow, "identity_unlinked", user.email, user=user, path="/account/connections", provider=label
+            )
+
+    async def tokens(self, user_id: str, provider: str) -> tuple[FederatedIdentity, bytes] | None:
+        """Return a person's link to a provider and the tokens kept with it, if there are any."""
+        async with self._database.reading() as uow:
+            links = [link for link in await uow.identities.of_user(user_id) if link.provider == provider]
+        for link in links:
+            if link.sealed_tokens is not None:
+                return link, self._master_key.open(link.sealed_tokens, context=f"upstream:{link.id}")
+        return None
+
+    async def replace_tokens(self, link: FederatedIdentity, tokens: bytes) -> None:
+        """Keep refreshed tokens."""
+        sealed = self._seal(link.id, tokens)
+        async with self._database.unit_of_work() as uow:
+            await uow.identities.replace_tokens(link.id, link.sealed_tokens, sealed or "")
+
+    async def _add(
+        self, uow: UnitOfWork, user: User, elsewhere: Elsewhere, how: str, address: str, *, tell: bool
+    ) -> None:
+        now, identity_id = self._clock.now(), new_id()
+        await uow.identities.add(
+            FederatedIdentity(
+                id=identity_id,
+                user_id=user.id,
+                provider=elsewhere.provider,
+                issuer=elsewhere.issuer,
+                subject=elsewhere.subject,
+                email=elsewhere.email,
+                sealed_tokens=self._seal(identity_id, elsewhere.tokens),
+                linked_at=now,
+                last_used_at=now,
+            )
+        )
+        linked = IdentityLinked(user_id=user.id, provider=elsewhere.provider, how=how, address=address)
+        await record(uow, linked, now)
+        if tell:
+            await self._mailer.queue(
+                uow,
+                "identity_linked",
+                user.email,
+                user=user,
+                path="/account/connections",
+                provider=elsewhere.label,
+                other=elsewhere.email or "",
+            )
+
+    def _seal(self, identity_id: str, tokens: bytes | None) -> str | None:
+        return self._master_key.seal(tokens, context=f"upstream:{identity_id}") if tokens else None
+
+
+async def empty(uow: UnitOfWork, user: User, now: float) -> None:
+    """Take away all that whoever made an account without verifying its address could come back with, or
+    could find out by. The caller saves `user`."""
+    user.password_hash = None
+    await uow.sessions.end_all_for_user(user.id, now)
+    await uow.grants.revoke_for_user(user.id, now)
+    await uow.factors.delete_all(user.id)
+    await uow.identities.delete_all(user.id)
+    await uow.tickets.end_all_for_user(user.id, now)
+
+
+async def has_own_way_in(uow: UnitOfWork, user: User) -> bool:
+    """Tell whether a person can sign in without another provider: a password, or a passkey by itself."""
+    if user.password_hash is not None:
+        return True
+    return any(key.discoverable for key in await uow.factors.of_user(WebAuthnCredential, user.id))
+
+
+async def _lock(uow: UnitOfWork, user_id: str) -> None:
+    """Hold the account's row until the end of the transaction."""
+    await uow.session.execute(update(User).where(User.id == user_id).values(tier=User.tier))
+
+
+async def _existing(uow: UnitOfWork, user_id: str) -> User:
+    user = await uow.users.get(user_id)
+    if user is None or user.disabled_at is not None:
+        raise NotFound("This account is not in use.")
+    return user
+
+
+def _profile(elsewhere: Elsewhere) -> dict[str, Any]:
+    """Return what the other provider suggests about a person, as far as it is fit to be shown."""
+    profile: dict[str, Any] = {}
+    for claim, value in {"name": elsewhere.name or "", **elsewhere.claims}.items():
+        try:
+            cleaned = claim_name(value)
+        except InvalidValue:
+            continue
+        if cleaned:
+            profile[claim] = cleaned
+    return profile
