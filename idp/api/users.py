@@ -88,7 +88,7 @@ class UserRoutes:
         route("PUT", "/me", self.update, "Change the profile")
         route("DELETE", "/me", self.delete, "Delete the account", status_code=202)
         route("POST", "/me/password", self.change_password, "Change the password")
-        route("POST", "/change-password", self.change_password, "Change", include_in_schema=False)
+        route("POST", "/change-password", self.change_password, "Change the password (as /me/password)")
         route("POST", "/me/email", self.change_email, "Ask for another address", status_code=202)
         route("POST", "/me/email/confirm", self.confirm_email, "Confirm the new address by its code")
         route("GET", "/me/sessions", self.sessions, "Where the person is signed in")

@@ -162,8 +162,8 @@ class SelfService:
     ) -> None:
         """Change the password; the current one is asked, under the throttle of the sign-in page.
 
-        With `end_others` every other session and grant ends than those to keep. An account without a password has
-        nothing to ask for: the caller has made sure of a recent sign-in.
+        With `end_others` every session and grant ends but for `keep_session` and `keep_grant`. An account
+        without a password has nothing to ask for: the caller has made sure of a recent sign-in.
         """
         user = await self.check_password(user_id, current, address=address)
         await self._policy.check(new, (user.email, str(user.profile.get("name", ""))))
