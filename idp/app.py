@@ -52,7 +52,7 @@ from idp.identity.registration import Registration
 from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
-from idp.identity.throttle import SignInThrottle
+from idp.identity.throttle import SignInThrottle, factor_throttle
 from idp.identity.tickets import MailThrottle, Tickets
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
@@ -199,7 +199,13 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     second_factors = SecondFactors(
-        database, factors, sign_in_throttle, store, mailer, settings.second_factor, clock
+        database,
+        factors,
+        factor_throttle(store, settings.throttle, clock),
+        store,
+        mailer,
+        settings.second_factor,
+        clock,
     )
     core = Core(
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
@@ -229,7 +235,12 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         errors=ErrorPages(renderer, dev=settings.dev),
         steps=steps(
             settings.registration.verify_email,
-            FactorDemands(settings.second_factor.policy, settings.second_factor.required_for_roles),
+            FactorDemands(
+                settings.second_factor.policy,
+                settings.second_factor.required_for_roles,
+                grace=settings.second_factor.enrolment_grace > 0,
+                offers=settings.second_factor.offer_after_sign_in,
+            ),
         ),
         second_factors=second_factors,
     )

@@ -231,7 +231,9 @@ class SecondFactor(Section):
         0, ge=0, description="Seconds for which somebody who must enrol may still put it off."
     )
     email_code: bool = Field(
-        default=False, description="Whether a code by mail counts as a second factor; weak, see the docs."
+        default=False,
+        description="Whether who has a second factor may take a code by mail instead. It is weak: it never "
+        "raises `acr`, and is not taken where an app, a role or a sensitive change asks for two factors.",
     )
     trusted_device_ttl: int = Field(
         0, ge=0, description="Seconds for which a person may have a browser skip the second factor; 0 never."
@@ -361,6 +363,15 @@ class RateLimits(Section):
     token_per_client: int = Field(0, ge=0, description="/token, per client.")
     token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")
     introspection_per_client: int = Field(0, ge=0, description="/introspect, per client.")
+    factor_window: int = Field(
+        DAY, ge=1, description="Wrong second factors are forgotten after so long, in seconds."
+    )
+    factor_longest_delay: int = Field(
+        900,
+        ge=1,
+        description="The longest wait between tries at a second factor, in seconds. Longer than for "
+        "passwords: who gets so far knows the password, and a code has six digits.",
+    )
     pages_per_address: int = Field(300, ge=0, description="Forms posted to hosted pages, per address.")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from idp.flow.transaction import Transaction
-from idp.identity.acr import ACR_MULTI, ACR_VALUES, satisfies
+from idp.identity.acr import ACR_MULTI, ACR_VALUES, AMR_EMAIL, satisfies
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.clients import Client
 from idp.oauth.errors import (
@@ -41,6 +41,10 @@ class SignedIn:
     """Whether the person lets this browser skip it."""
     factor_waived: bool = False
     """Whether they signed in at a provider to which the operator leaves the second factor."""
+    factor_offered_at: float | None = None
+    """When they did not want one."""
+    factor_due_at: float | None = None
+    """When they must have one, if they were asked before and put it off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +143,19 @@ class SelectAccount:
 class FactorDemands:
     """When a second factor is asked for, and when one must be enrolled."""
 
-    def __init__(self, policy: FactorPolicy, required_for_roles: Collection[str]) -> None:
+    def __init__(
+        self,
+        policy: FactorPolicy,
+        required_for_roles: Collection[str],
+        *,
+        grace: bool = False,
+        offers: bool = False,
+    ) -> None:
+        """`grace`: whether enrolment may be put off for a while. `offers`: whether it is offered."""
         self._policy = policy
         self._required_for_roles = frozenset(required_for_roles)
+        self._grace = grace
+        self.offers = offers and policy == "optional"
 
     def open_question(self, situation: Situation) -> SignedIn | None:
         """Return the session if it has one factor and factors are switched on."""
@@ -152,13 +166,40 @@ class FactorDemands:
 
     def insists(self, situation: Situation) -> bool:
         """Whether the operator or the client requires two factors of this person."""
-        session, client, request = situation.session, situation.client, situation.request
+        return self._policy == "required" or self._role_insists(situation) or self._client_insists(situation)
+
+    def wants_strong(self, situation: Situation) -> bool:
+        """Whether neither a trusted browser nor a code by mail stands in for a second factor."""
+        request = situation.request
         return (
-            self._policy == "required"
-            or (session is not None and not self._required_for_roles.isdisjoint(session.roles))
-            or (client is not None and client.requires_second_factor)
+            situation.transaction.demand_factor
+            or self._role_insists(situation)
+            or self._client_insists(situation)
+            or (request is not None and wants_multi(request.acr_values))
             or (request is not None and wants_multi(request.claims.essential_acr))
         )
+
+    def may_put_off(self, situation: Situation) -> bool:
+        """Whether enrolment, on which somebody insists, can still wait. Never for a client."""
+        session = situation.session
+        if not self._grace or session is None or self._client_insists(situation):
+            return False
+        return session.factor_due_at is None or situation.now < session.factor_due_at
+
+    def _role_insists(self, situation: Situation) -> bool:
+        session = situation.session
+        return session is not None and not self._required_for_roles.isdisjoint(session.roles)
+
+    @staticmethod
+    def _client_insists(situation: Situation) -> bool:
+        """By its registration, or in this request: by an essential acr that one factor cannot give."""
+        client, request = situation.client, situation.request
+        if client is not None and client.requires_second_factor:
+            return True
+        known = (
+            [] if request is None else [each for each in request.claims.essential_acr if each in ACR_VALUES]
+        )
+        return bool(known) and all(each == ACR_MULTI for each in known)
 
 
 class SecondFactor:
@@ -175,13 +216,16 @@ class SecondFactor:
         session, request = self._demands.open_question(situation), situation.request
         if session is None or not session.has_factor:
             return None
-        stepped_up = request is not None and (
-            wants_multi(request.acr_values) or wants_multi(request.claims.essential_acr)
-        )
-        if session.trusted_device and not stepped_up and not situation.transaction.demand_factor:
+        if (session.trusted_device or AMR_EMAIL in session.amr) and not self.wants_strong(situation):
+            return None
+        if session.factor_waived and not self.wants_strong(situation) and not self._demands.insists(situation):
             return None
         return Reason("a second factor has not been proven", InteractionRequiredError)
 
+
+    def wants_strong(self, situation: Situation) -> bool:
+        """Whether a code by mail does not do."""
+        return self._demands.wants_strong(situation)
 
 class EnrolFactor:
     """The person, who has no second factor yet, enrols one, because somebody insists on two."""
@@ -197,9 +241,36 @@ class EnrolFactor:
         session = self._demands.open_question(situation)
         if session is None or session.has_factor or situation.has_proof(self.name):
             return None
-        if self._demands.insists(situation):
-            return Reason("a second factor is required and none is enrolled", InteractionRequiredError)
-        return None
+        if self.may_put_off(situation):
+            asked = situation.has_proof(self.name) or situation.prompted("none")
+            if asked or (session.factor_due_at is not None and not situation.has_proof(Login.name)):
+                return None
+        return Reason("a second factor is required and none is enrolled", InteractionRequiredError)
+
+    def may_put_off(self, situation: Situation) -> bool:
+        """Whether the page has a "Not now"."""
+        return self._demands.may_put_off(situation)
+
+
+class OfferFactor:
+    """The person, who may have a second factor, is offered one after a sign-in: once."""
+
+    name = "offer_factor"
+    path = "/mfa/enrol"
+
+    def __init__(self, demands: FactorDemands) -> None:
+        self._demands = demands
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Where the operator wants it offered."""
+        session = self._demands.open_question(situation)
+        if session is None or session.has_factor or not self._demands.offers:
+            return None
+        if session.factor_offered_at is not None or not situation.has_proof(Login.name):
+            return None
+        if situation.has_proof(self.name) or situation.prompted("none"):
+            return None
+        return Reason("a second factor is offered", InteractionRequiredError)
 
 
 def wants_multi(acr_values: Sequence[str]) -> bool:
@@ -279,4 +350,5 @@ def steps(verify_email: VerifyWhen, demands: FactorDemands) -> tuple[Step, ...]:
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
         LinkIdentity(),  # when all is proven that can be asked of the account's owner
         Consent(),  # last: it names who consents
+        OfferFactor(demands),  # not before the account is sure to be theirs
     )

@@ -13,9 +13,12 @@ AMR_PASSWORD = "pwd"
 AMR_ONE_TIME_CODE = "otp"
 AMR_HARDWARE_KEY = "hwk"
 AMR_USER_VERIFIED = "user"
+AMR_SOFTWARE_KEY = "swk"
 AMR_MULTI = "mfa"
 AMR_FEDERATED = "fed"
 """Ours: the person signed in at another provider. RFC 8176 has no word for it."""
+AMR_EMAIL = "email"
+"""A code by mail. No value of RFC 8176: its `otp` and `mfa` would claim more than is so."""
 
 
 def satisfies(acr: str, wanted: str) -> bool:

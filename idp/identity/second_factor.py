@@ -16,6 +16,7 @@ from idp.crypto import digest, random_token
 from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorRemoved, FactorsReset, SignInFailed
+from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.mail import Mailer
@@ -39,6 +40,8 @@ class Proven:
 
     kind: str
     amr: tuple[str, ...]
+    acr: str = ACR_MULTI
+    """What a session that has it is worth; a weak factor does not raise it."""
 
 
 class SecondFactors:
@@ -66,33 +69,43 @@ class SecondFactors:
     def _factors(self) -> Mapping[str, Factor]:
         return {factor.kind: factor for factor in self._registry.all}
 
-    async def options(self, user: User) -> list[str]:
-        """Return the kinds of factor that the person can answer with now, the strongest first.
+    async def options(self, user: User, *, strong: bool = False) -> list[str]:
+        """Return the kinds of factor that the person can answer with now, the strongest first; with `strong`
+        only those that raise the `acr`.
 
         To be told only to somebody who has proven the first factor."""
-        return [kind for kind, factor in self._factors.items() if await factor.is_available(user)]
+        return [
+            kind
+            for kind, factor in self._factors.items()
+            if not (strong and factor.weak) and await factor.is_available(user)
+        ]
 
     async def is_enrolled(self, user_id: str) -> bool:
         """Tell whether the person has a second factor of their own."""
         async with self._database.reading() as uow:
             return bool(await uow.factors.kinds(user_id))
 
-    async def check(self, user: User, kind: str, answer: Answer, *, address: str) -> Proven | None:
-        """Check an answer; None when it is wrong. Raise `Throttled` when answers come too fast."""
+    async def check(
+        self, user: User, kind: str, answer: Answer, *, address: str, strong: bool = False
+    ) -> Proven | None:
+        """Check an answer; None when it is wrong, or weak where a strong one is due. Raise `Throttled` when
+        answers come too fast."""
         factor = self._factors.get(kind)
         account = f"factor:{user.id}"
         await self._throttle.check(account, address)
-        if factor is None or not await factor.check(user, answer):
+        amr = None if factor is None or (strong and factor.weak) else await factor.check(user, answer)
+        if factor is None or amr is None:
             await self._note_failure(user, kind, address)
             return None
         await self._throttle.succeeded(account, address)
-        return Proven(kind, factor.amr)
+        return Proven(kind, amr, ACR_SINGLE if factor.weak else ACR_MULTI)
 
     async def _note_failure(self, user: User, kind: str, address: str) -> None:
         name = hashlib.sha256(f"factor-failures:{user.id}".encode()).hexdigest()
         failures = await self._store.increment(f"factor-failures:{name}", 3600)
         async with self._database.unit_of_work() as uow:
-            event = SignInFailed(user_id=user.id, address=address, reason=f"wrong second factor: {kind}")
+            tried = kind if kind in self._factors else "unknown"
+            event = SignInFailed(user_id=user.id, address=address, reason=f"wrong second factor: {tried}")
             await record(uow, event, self._clock.now())
             if failures == WARN_AFTER:
                 await self._mailer.queue(
@@ -119,12 +132,13 @@ class SecondFactors:
                 raise NotFound("There is no such factor.")
 
     async def remove(self, user: User, kind: str, credential_id: str) -> None:
-        """Remove an authenticator or passkey and tell the owner by mail. With the last one the recovery
-        codes and the trusted browsers go too: they stand in for it."""
+        """Remove an authenticator or passkey and tell the owner by mail. The trusted browsers are forgotten,
+        and with the last one the recovery codes go too: they stand in for it."""
         stored = _STORED.get(kind)
         async with self._database.unit_of_work() as uow:
             if stored is None or not await uow.factors.delete(stored, credential_id, user.id):
                 raise NotFound("There is no such factor.")
+            await uow.factors.delete_trusted_devices(user.id)
             if not await uow.factors.kinds(user.id):
                 await uow.factors.delete_all(user.id)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), self._clock.now())
@@ -175,4 +189,37 @@ class SecondFactors:
         if not token or not self.trusts_devices:
             return False
         device = await uow.factors.trusted_device(digest(token))
-        return device is not None and device.user_id == user_id and device.expires_at > self._clock.now()
+        now = self._clock.now()
+        return (
+            device is not None
+            and device.user_id == user_id
+            and device.expires_at > now
+            and device.created_at + self._settings.trusted_device_ttl
+            > now  # it may have been shortened since
+        )
+
+    async def trusted_devices(self, user_id: str) -> list[TrustedDevice]:
+        """Return the browsers that skip the second factor now."""
+        now = self._clock.now()
+        async with self._database.reading() as uow:
+            devices = await uow.factors.of_user(TrustedDevice, user_id)
+        return [each for each in devices if self.trusts_devices and each.expires_at > now]
+
+    async def distrust(self, user_id: str, device_id: str) -> None:
+        """Have a browser ask again; raise `NotFound` when it is not the person's."""
+        async with self._database.unit_of_work() as uow:
+            if not await uow.factors.delete(TrustedDevice, device_id, user_id):
+                raise NotFound("There is no such browser.")
+
+    # Putting it off ----------------------------------------------------------------------------
+
+    async def put_off(self, user_id: str) -> None:
+        """Note that a person was asked to enrol and did not want to now: the grace begins, once."""
+        now = self._clock.now()
+        async with self._database.unit_of_work() as uow:
+            user = await uow.users.get(user_id)
+            if user is None:
+                return
+            user.factor_offered_at = user.factor_offered_at or now
+            user.factor_due_at = user.factor_due_at or now + self._settings.enrolment_grace
+            await uow.users.save(user)

@@ -41,6 +41,8 @@ class CurrentSession:
     """The provider that they signed in with, if it was not here."""
     factor_waived: bool = False
     """Whether the second factor is left to that provider."""
+    factor_offered_at: float | None = None
+    factor_due_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Sessions:
         replacing: str | None = None,
         client_id: str | None = None,
         auth_time: float | None = None,
+        strengthened: bool = False,
         proven_at: float | None = None,
         upstream: str | None = None,
         factor_waived: bool = False,
@@ -80,6 +83,8 @@ class Sessions:
         the sign-in, or one with fewer privileges, is worth nothing after it. `auth_time` is given when the
         session only gains a factor: a second one does not make the first any younger. `proven_at` is when
         the person proved who they are, if that was earlier: at `upstream`, the provider that they come from.
+        `strengthened` says that the replaced session goes on as this one: then it has to live, so that what
+        was signed out meanwhile stays so.
         """
         token = random_token()
         async with self._database.unit_of_work() as uow:
@@ -90,8 +95,9 @@ class Sessions:
                 raise NotFound("This account is not in use.", detail=user_id)
             if replacing is not None:
                 old = await uow.sessions.by_token_digest(digest(replacing))
-                if old is not None:
-                    await uow.sessions.end(old.id, now)
+                ended = old is not None and await uow.sessions.end(old.id, now)
+                if strengthened and not ended:
+                    raise NotFound("You were signed out in the meantime. Sign in again.")
             started = BrowserSession(
                 id=new_id(),
                 token_digest=digest(token),
@@ -186,4 +192,6 @@ def _view(session: BrowserSession, user: User) -> CurrentSession:
         locale=locale if isinstance(locale, str) else None,
         upstream=session.upstream,
         factor_waived=session.factor_waived,
+        factor_offered_at=user.factor_offered_at,
+        factor_due_at=user.factor_due_at,
     )

@@ -51,9 +51,14 @@ class SignInThrottle:
     only as a digest. Not to be called inside a unit of work.
     """
 
-    def __init__(self, store: EphemeralStore, settings: Throttle, clock: Clock) -> None:
+    def __init__(
+        self, store: EphemeralStore, settings: Throttle, clock: Clock, *, accounts: Throttle | None = None
+    ) -> None:
+        """Take other numbers for accounts than for addresses with `accounts`. Whatever is guessed at, an
+        address has one budget."""
         self._store = store
         self._settings = settings
+        self._accounts = accounts or settings
         self._clock = clock
 
     async def check(self, account: str, address: str) -> None:
@@ -76,17 +81,24 @@ class SignInThrottle:
             await self._store.put(known, b"1", KNOWN_FOR)
 
     def _budget_of_account(self, account: str) -> "_Budget":
-        return self._budget("account", account, self._settings.free_tries_per_account)
+        return self._budget("account", account, self._accounts.free_tries_per_account, self._accounts)
 
     def _budget_of_pair(self, account: str, address: str) -> "_Budget":
         pair = f"{account} {network_of(address)}"
-        return self._budget("pair", pair, self._settings.free_tries_per_account)
+        return self._budget("pair", pair, self._accounts.free_tries_per_account, self._accounts)
 
     def _budget_of_address(self, address: str) -> "_Budget":
-        return self._budget("address", network_of(address), self._settings.free_tries_per_address)
+        free = self._settings.free_tries_per_address
+        return self._budget("address", network_of(address), free, self._settings)
 
-    def _budget(self, kind: str, of: str, free: int) -> "_Budget":
-        return _Budget(self._store, f"throttle:{kind}:{digest(of)}", free, self._settings, self._clock)
+    def _budget(self, kind: str, of: str, free: int, settings: Throttle) -> "_Budget":
+        return _Budget(self._store, f"throttle:{kind}:{digest(of)}", free, settings, self._clock)
+
+
+def factor_throttle(store: EphemeralStore, settings: Throttle, clock: Clock) -> SignInThrottle:
+    """Return the throttle for second factors: more patient with accounts, the same for addresses."""
+    slower = {"window": settings.factor_window, "longest_delay": settings.factor_longest_delay}
+    return SignInThrottle(store, settings, clock, accounts=settings.model_copy(update=slower))
 
 
 class _Budget:

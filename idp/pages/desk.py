@@ -35,6 +35,7 @@ class Visit:
     client: Client | None
     session: CurrentSession | None
     decision: Decision
+    situation: Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Desk:
     async def look_at(self, request: Request, browser: str, transaction: Transaction) -> Visit:
         """Decide what is next in a transaction that is at hand."""
         session = await self.sessions.current(self.cookies.session(request))
-        client = None
+        client: Client | None = None
         languages = wishes()
         languages.account = session.locale if session else None
         if transaction.request is not None:
@@ -81,7 +82,7 @@ class Desk:
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")
         situation = await self._situation(request, transaction, client, session)
-        return Visit(browser, transaction, client, session, dispatch(situation, self.steps))
+        return Visit(browser, transaction, client, session, dispatch(situation, self.steps), situation)
 
     async def _situation(
         self,
@@ -116,6 +117,8 @@ class Desk:
             has_factor=has_factor,
             trusted_device=trusted,
             factor_waived=session.factor_waived,
+            factor_offered_at=session.factor_offered_at,
+            factor_due_at=session.factor_due_at,
         )
         return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
 
@@ -129,8 +132,8 @@ class Desk:
         return await self._signed_in(request, path, oldest=self.settings.accounts.recent_sign_in)
 
     async def recently_proven(self, request: Request, path: str) -> CurrentSession | Response:
-        """Like `recently_signed_in`, and whoever has a second factor has proven it in this session: for
-        changes to the factors themselves."""
+        """Like `recently_signed_in`, and whoever has a second factor has proven it in this session: a
+        trusted browser or a code by mail will not do."""
         oldest = self.settings.accounts.recent_sign_in
         return await self._signed_in(request, path, oldest=oldest, demand_factor=True)
 
@@ -214,7 +217,7 @@ class Desk:
         await self.transactions.save(transaction)
         response = self.resume(transaction)
         self.cookies.set_session(response, started.token)
-        if trust and self.second_factors.trusts_devices:
+        if trust and self.second_factors.trusts_devices and proven.acr == ACR_MULTI:
             user_agent = request.headers.get("user-agent", "")
             mark = await self.second_factors.trust(session.user_id, user_agent)
             self.cookies.set_device(response, mark)
@@ -225,7 +228,8 @@ class Desk:
         return await self.sessions.start(
             session.user_id,
             amr=tuple(dict.fromkeys((*session.amr, *proven.amr))),
-            acr=ACR_MULTI,
+            acr=proven.acr,
+            strengthened=True,
             user_agent=request.headers.get("user-agent", ""),
             address=request.state.address,
             replacing=self.cookies.session(request),

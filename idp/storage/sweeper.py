@@ -28,6 +28,7 @@ from idp.storage.models import (
     OutboxMail,
     RefreshToken,
     RevokedToken,
+    TrustedDevice,
     User,
 )
 from idp.storage.repositories._rows import changed, table_of
@@ -72,6 +73,7 @@ RULES = (
         BrowserSession.id,
         lambda now: BrowserSession.ended_at <= now - ENDED_SESSION_RETENTION,
     ),
+    Rule(TrustedDevice, TrustedDevice.id, lambda now: TrustedDevice.expires_at <= now),
     Rule(MailTicket, MailTicket.id, lambda now: MailTicket.expires_at <= now),
     Rule(Invitation, Invitation.token_digest, lambda now: Invitation.expires_at <= now),
     Rule(AuditEvent, AuditEvent.id, lambda now: AuditEvent.at <= now - AUDIT_RETENTION),

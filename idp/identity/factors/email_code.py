@@ -2,6 +2,7 @@
 to allow it."""
 
 from idp.clock import Clock
+from idp.identity.acr import AMR_EMAIL
 from idp.identity.factors.factor import Answer
 from idp.identity.mail import Mailer
 from idp.identity.tickets import MailThrottle, Tickets
@@ -15,7 +16,8 @@ class EmailCode:
     """A code by mail."""
 
     kind = "email"
-    amr = ("email",)  # no value of RFC 8176: its `otp` and `mfa` would claim more than is so
+    weak = True
+    amr = (AMR_EMAIL,)
 
     def __init__(
         self,
@@ -47,10 +49,10 @@ class EmailCode:
                 uow, "second_factor", user.email, user=user, path="/mfa", code=issued.code
             )
 
-    async def check(self, user: User, answer: Answer) -> bool:
+    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
         """Use the code up."""
         if not await self.is_available(user):
-            return False
+            return None
         async with self._database.unit_of_work() as uow:
             ticket = await self._tickets.redeem_code(uow, user.id, PURPOSE, answer.code)
-            return ticket is not None and ticket.email == user.email
+            return self.amr if ticket is not None and ticket.email == user.email else None

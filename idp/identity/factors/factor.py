@@ -37,14 +37,15 @@ class Factor(Protocol):
         ...
 
     @property
-    def amr(self) -> tuple[str, ...]:
-        """What it adds to `amr` (RFC 8176)."""
+    def weak(self) -> bool:
+        """Whether it proves no more than what also resets the password. Such a factor raises no `acr`."""
         ...
 
     async def is_available(self, user: User) -> bool:
         """Tell whether the person can answer with it now."""
         ...
 
-    async def check(self, user: User, answer: Answer) -> bool:
-        """Tell whether the answer is right, and use it up: of many at once with one answer, one is."""
+    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+        """Use a right answer up and return what it adds to `amr` (RFC 8176); None when it is wrong. Of many
+        at once with one answer, one is right."""
         ...

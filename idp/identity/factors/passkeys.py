@@ -13,9 +13,9 @@ from webauthn import (
     verify_authentication_response,
     verify_registration_response,
 )
-from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
+    AuthenticatorTransport,
     CredentialDeviceType,
     PublicKeyCredentialDescriptor,
     ResidentKeyRequirement,
@@ -25,11 +25,12 @@ from webauthn.helpers.structs import (
 from idp.clock import Clock
 from idp.config import Settings
 from idp.crypto import digest, random_token
-from idp.errors import InvalidValue, NotFound
+from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.accounts import claim_name
-from idp.identity.acr import AMR_HARDWARE_KEY, AMR_MULTI, AMR_USER_VERIFIED
+from idp.identity.acr import AMR_HARDWARE_KEY, AMR_MULTI, AMR_SOFTWARE_KEY, AMR_USER_VERIFIED
+from idp.identity.factors.authenticators import authenticator_name
 from idp.identity.factors.factor import Answer
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
@@ -41,6 +42,8 @@ CEREMONY_TTL = 300
 MOST = 20
 """Passkeys for one person."""
 LONGEST_RESPONSE = 20_000
+
+_TRANSPORTS = {each.value: each for each in AuthenticatorTransport}
 
 REGISTRATION, SECOND_FACTOR, SIGN_IN = "register", "second_factor", "sign_in"
 
@@ -65,7 +68,7 @@ class Passkeys:
     """Passkeys. Each challenge is for one purpose, one person (or none yet) and one answer."""
 
     kind = "webauthn"
-    amr = (AMR_HARDWARE_KEY, AMR_MULTI)
+    weak = False
 
     def __init__(self, database: Database, store: EphemeralStore, settings: Settings, clock: Clock) -> None:
         self._database = database
@@ -105,33 +108,34 @@ class Passkeys:
         )
         return await self._begin(REGISTRATION, user.id, options.challenge, options_to_json(options))
 
-    async def register(self, user: User, ceremony: str, response: str, name: str) -> str:
-        """Verify what the authenticator made, store it and return its id; raise `InvalidValue`."""
+    async def register(self, user: User, ceremony: str, response: str, name: str) -> WebAuthnCredential:
+        """Verify what the authenticator made (WebAuthn §7.1), store it and return it; raise `InvalidValue`."""
         challenge = await self._finish(REGISTRATION, user.id, ceremony)
         document = _parse(response)
         try:
+            _check_same_origin(document)
             verified = verify_registration_response(
                 credential=document,
                 expected_challenge=challenge,
                 expected_rp_id=self._rp_id,
                 expected_origin=self._origins,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever a hostile document makes a parser raise
             raise InvalidValue(
                 "This passkey could not be registered. Try again.", detail=repr(error)
             ) from error
-        properties = document.get("clientExtensionResults", {}).get("credProps", {})
-        transports = document.get("response", {}).get("transports", [])
+        properties = _part(_part(document, "clientExtensionResults"), "credProps")
+        transports = document["response"].get("transports")
         credential = WebAuthnCredential(
             id=new_id(),
             user_id=user.id,
-            name=claim_name(name) or "Passkey",
+            name=claim_name(name) or authenticator_name(verified.aaguid) or "Passkey",
             credential_id=_encode(verified.credential_id),
             public_key=verified.credential_public_key,
             sign_count=verified.sign_count,
-            transports=[t for t in transports if isinstance(t, str) and len(t) <= 20][:8],
+            transports=[name for name in _TRANSPORTS if isinstance(transports, list) and name in transports],
             aaguid=verified.aaguid,
-            discoverable=bool(properties.get("rk", True)) if isinstance(properties, dict) else True,
+            discoverable=bool(properties.get("rk", True)),
             backup_eligible=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
             backed_up=verified.credential_backed_up,
             created_at=self._clock.now(),
@@ -142,13 +146,7 @@ class Passkeys:
                 raise InvalidValue(Text("At most %(number)d passkeys. Remove one first.", number=MOST))
             await uow.factors.add(credential)
             await record(uow, FactorAdded(user_id=user.id, kind=self.kind), credential.created_at)
-        return credential.id
-
-    async def remove(self, user_id: str, credential_id: str) -> None:
-        """Remove a passkey; raise `NotFound` when it is not the person's."""
-        async with self._database.unit_of_work() as uow:
-            if not await uow.factors.delete(WebAuthnCredential, credential_id, user_id):
-                raise NotFound("There is no such passkey.")
+        return credential
 
     # As a second factor ------------------------------------------------------------------------
 
@@ -161,14 +159,13 @@ class Passkeys:
         )
         return await self._begin(SECOND_FACTOR, user.id, options.challenge, options_to_json(options))
 
-    async def check(self, user: User, answer: Answer) -> bool:
-        """Tell whether one of the person's passkeys answered the challenge."""
+    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+        """Take the assertion if one of the person's passkeys made it for this challenge."""
         try:
             challenge = await self._finish(SECOND_FACTOR, user.id, answer.ceremony)
-            passkey = await self._verify(answer.assertion, challenge, user_verification=False)
+            return amr_of(await self._verify(answer.assertion, challenge, owner=user.id))
         except InvalidValue:
-            return False
-        return passkey.user_id == user.id
+            return None
 
     # As the only thing needed ------------------------------------------------------------------
 
@@ -183,25 +180,26 @@ class Passkeys:
         """Return who signed in; raise `InvalidValue`. The authenticator must have verified its person, so
         that this is two factors: something they have, and something they know or are."""
         challenge = await self._finish(SIGN_IN, "", ceremony)
-        passkey = await self._verify(assertion, challenge, user_verification=True)
+        passkey = await self._verify(assertion, challenge, owner=None)
         async with self._database.reading() as uow:
             user = await uow.users.get(passkey.user_id)
         if user is None or user.disabled_at is not None:
             raise _refused("the account is gone or disabled")
-        return PasskeySignIn(user, (AMR_HARDWARE_KEY, AMR_USER_VERIFIED, AMR_MULTI))
+        return PasskeySignIn(user, (*amr_of(passkey), AMR_USER_VERIFIED))
 
     # Both --------------------------------------------------------------------------------------
 
-    async def _verify(
-        self, assertion: str, challenge: bytes, *, user_verification: bool
-    ) -> WebAuthnCredential:
+    async def _verify(self, assertion: str, challenge: bytes, *, owner: str | None) -> WebAuthnCredential:
+        """WebAuthn §7.2. `owner` is who is signing in, if that is known; else the passkey alone says it, and
+        has to have verified its person."""
         document = _parse(assertion)
         async with self._database.unit_of_work() as uow:
             passkey = await uow.factors.passkey(str(document.get("id", ""))[:1400])
-            if passkey is None:
+            if passkey is None or owner not in {None, passkey.user_id}:  # steps 5 and 6
                 raise _refused("no such credential")
-            self._check_user_handle(document, passkey)
             try:
+                self._check_user_handle(document, passkey, required=owner is None)
+                _check_same_origin(document)
                 verified = verify_authentication_response(
                     credential=document,
                     expected_challenge=challenge,
@@ -209,24 +207,26 @@ class Passkeys:
                     expected_origin=self._origins,
                     credential_public_key=passkey.public_key,
                     credential_current_sign_count=passkey.sign_count,
-                    require_user_verification=user_verification,
+                    require_user_verification=owner is None,
                 )
-            except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+            except Exception as error:  # whatever a hostile document makes a parser raise
                 raise _refused(repr(error)) from error
-            old_count = passkey.sign_count
-            passkey.backed_up = verified.credential_backed_up
-            noted = await uow.factors.note_passkey_use(passkey, verified.new_sign_count, self._clock.now())
-            if not noted and old_count:
-                raise _refused("another assertion with this sign count came in between")
+            eligible = verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE
+            if eligible != passkey.backup_eligible:  # step 19: it is fixed when the credential is made
+                raise _refused("the backup-eligible flag has changed")
+            noted = await uow.factors.note_passkey_use(
+                passkey, verified.new_sign_count, self._clock.now(), backed_up=verified.credential_backed_up
+            )
+            if not noted:
+                raise _refused("it was removed, or another assertion came in between")
         return passkey
 
     @staticmethod
-    def _check_user_handle(document: dict[str, Any], passkey: WebAuthnCredential) -> None:
-        """WebAuthn §7.2 step 6: a user handle, when there is one, must be that of the credential's owner."""
-        response = document.get("response")
-        handle = response.get("userHandle") if isinstance(response, dict) else None
-        if handle and handle != _encode(passkey.user_id.encode()):
-            raise _refused("the user handle is another person's")
+    def _check_user_handle(document: dict[str, Any], passkey: WebAuthnCredential, *, required: bool) -> None:
+        """§7.2 step 6: it must be that of the credential's owner, and be there when nothing else says who."""
+        handle = _part(document, "response").get("userHandle")
+        if (handle or required) and handle != _encode(passkey.user_id.encode()):
+            raise _refused("the user handle is missing or another person's")
 
     async def _begin(self, purpose: str, user_id: str, challenge: bytes, options: str) -> Ceremony:
         ceremony = random_token()
@@ -245,6 +245,24 @@ class Passkeys:
         return f"webauthn:{digest(f'{purpose} {user_id} {ceremony}')}"
 
 
+def amr_of(passkey: WebAuthnCredential) -> tuple[str, ...]:
+    """Return what a use of it adds to `amr`: a passkey that may be copied to a cloud is no hardware key."""
+    return (AMR_SOFTWARE_KEY if passkey.backup_eligible else AMR_HARDWARE_KEY, AMR_MULTI)
+
+
+def _check_same_origin(document: dict[str, Any]) -> None:
+    """§7.1 step 10, §7.2 step 13: none of our pages is to be in another site's frame."""
+    client_data = _part(document, "response").get("clientDataJSON")
+    collected = json.loads(_decode(str(client_data)))
+    if collected.get("crossOrigin") or "topOrigin" in collected:
+        raise _refused("it was made in a frame of another origin")
+
+
+def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
+
+
 def _refused(detail: str) -> InvalidValue:
     return InvalidValue("This passkey was not accepted. Try again.", field="assertion", detail=detail)
 
@@ -260,8 +278,12 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _descriptor(passkey: WebAuthnCredential) -> PublicKeyCredentialDescriptor:
-    padded = passkey.credential_id + "=" * (-len(passkey.credential_id) % 4)
-    return PublicKeyCredentialDescriptor(id=urlsafe_b64decode(padded))
+    transports = [_TRANSPORTS[each] for each in passkey.transports if each in _TRANSPORTS]
+    return PublicKeyCredentialDescriptor(id=_decode(passkey.credential_id), transports=transports or None)
+
+
+def _decode(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _encode(raw: bytes) -> str:

@@ -24,6 +24,7 @@ class RecoveryCodes:
     """Codes on paper."""
 
     kind = "recovery_code"
+    weak = False
     amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
 
     def __init__(self, database: Database, key: bytes, clock: Clock) -> None:
@@ -52,11 +53,12 @@ class RecoveryCodes:
             await record(uow, FactorAdded(user_id=user_id, kind=self.kind), now)
         return codes
 
-    async def check(self, user: User, answer: Answer) -> bool:
-        """Use a code up; of several at once one gets True."""
+    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+        """Use a code up."""
         async with self._database.unit_of_work() as uow:
             digest = self._digest(user.id, answer.code)
-            return await uow.factors.use_recovery_code(user.id, digest, self._clock.now())
+            used = await uow.factors.use_recovery_code(user.id, digest, self._clock.now())
+        return self.amr if used else None
 
     @staticmethod
     def _new_code() -> str:

@@ -34,7 +34,7 @@ class FactorRegistry:
         clock: Clock,
     ) -> None:
         self._for_passkeys = (database, store, settings, clock)
-        self.totp = Totp(database, master_key, clock, settings.brand.name)
+        self.totp = Totp(database, store, master_key, clock, settings.brand.name)
         self.recovery_codes = RecoveryCodes(database, master_key.derive("recovery-codes"), clock)
         self.email_code = EmailCode(
             database, tickets, mail_throttle, mailer, clock, allowed=settings.second_factor.email_code

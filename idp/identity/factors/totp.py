@@ -1,25 +1,29 @@
 """Codes of an authenticator app (RFC 6238): SHA-1, six digits, thirty seconds, as the apps expect."""
 
 import hmac
+import json
 from dataclasses import dataclass
 
 import pyotp
 
 from idp.clock import Clock
-from idp.crypto import MasterKey
-from idp.errors import InvalidValue, NotFound
+from idp.crypto import MasterKey, digest
+from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.accounts import claim_name
 from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
 from idp.identity.factors.factor import Answer
 from idp.storage.database import Database
+from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, User, new_id
 from idp.text import Text
 
 STEP_SECONDS = 30
 WINDOW = 1
 """Steps by which a phone's clock may be off, either way (RFC 6238 §5.2)."""
+DRAFT_TTL = 3600
+"""Seconds in which an enrolment must be confirmed."""
 MOST = 10
 """Authenticators for one person."""
 
@@ -40,10 +44,19 @@ class Totp:
     """Authenticator apps."""
 
     kind = "totp"
+    weak = False
     amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
 
-    def __init__(self, database: Database, master_key: MasterKey, clock: Clock, issuer_name: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: EphemeralStore,
+        master_key: MasterKey,
+        clock: Clock,
+        issuer_name: str,
+    ) -> None:
         self._database = database
+        self._store = store
         self._master_key = master_key
         self._clock = clock
         self._issuer_name = issuer_name
@@ -57,7 +70,8 @@ class Totp:
         """Begin an enrolment; nothing is stored until a code confirms it."""
         secret = pyotp.random_base32()
         uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=self._issuer_name)
-        sealed = self._master_key.seal(secret.encode(), context=f"totp-draft:{user.id}")
+        draft = json.dumps([secret, self._clock.now()])
+        sealed = self._master_key.seal(draft.encode(), context=f"totp-draft:{user.id}")
         return TotpDraft(secret, uri, sealed)
 
     def resume(self, user: User, sealed: str) -> TotpDraft:
@@ -74,6 +88,9 @@ class Totp:
             raise InvalidValue(
                 "This code is not right. Check the clock of your phone and try the next code.", field="code"
             )
+        # One draft makes one authenticator, however often its form is sent.
+        if await self._store.increment(f"totp-draft:{digest(sealed)}", DRAFT_TTL) > 1:
+            raise _dead_draft("used before")
         credential_id, now = new_id(), self._clock.now()
         async with self._database.unit_of_work() as uow:
             if len(await uow.factors.of_user(TotpCredential, user.id)) >= MOST:
@@ -94,16 +111,18 @@ class Totp:
             await record(uow, FactorAdded(user_id=user.id, kind=self.kind), now)
         return credential_id
 
-    async def check(self, user: User, answer: Answer) -> bool:
-        """Tell whether the code is that of one of the person's authenticators and was not taken before."""
+    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+        """Take the code if it is that of one of the person's authenticators and was not taken before."""
         async with self._database.unit_of_work() as uow:
             for credential in await uow.factors.of_user(TotpCredential, user.id):
                 context = f"totp:{credential.id}"
                 secret = self._master_key.open(credential.sealed_secret, context=context).decode()
                 step = self._matching_step(secret, answer.code)
-                if step is not None:
-                    return await uow.factors.accept_totp_step(credential.id, step, self._clock.now())
-        return False
+                if step is not None and await uow.factors.accept_totp_step(
+                    credential.id, step, self._clock.now()
+                ):
+                    return self.amr
+        return None
 
     def _matching_step(self, secret: str, code: str) -> int | None:
         digits = "".join(character for character in code if not character.isspace())
@@ -117,12 +136,13 @@ class Totp:
 
     def _open_draft(self, user: User, sealed: str) -> str:
         try:
-            return self._master_key.open(sealed, context=f"totp-draft:{user.id}").decode()
+            secret, begun = json.loads(self._master_key.open(sealed, context=f"totp-draft:{user.id}"))
         except Exception as error:  # whatever a form can hold that is not our seal
-            raise InvalidValue("This enrolment is not yours or is too old. Begin again.") from error
+            raise _dead_draft(repr(error)) from error
+        if self._clock.now() - begun >= DRAFT_TTL:
+            raise _dead_draft("expired")
+        return str(secret)
 
-    async def remove(self, user_id: str, credential_id: str) -> None:
-        """Remove an authenticator; raise `NotFound` when it is not the person's."""
-        async with self._database.unit_of_work() as uow:
-            if not await uow.factors.delete(TotpCredential, credential_id, user_id):
-                raise NotFound("There is no such authenticator.")
+
+def _dead_draft(detail: str) -> InvalidValue:
+    return InvalidValue("This enrolment is not yours or is too old. Begin again.", detail=detail)

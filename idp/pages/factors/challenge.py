@@ -77,7 +77,8 @@ class ChallengePage:
         kind = form.get("kind", "")
         try:
             self._admission.check(request)
-            if form.get("decision") == "send" and await self._factors.email_code.is_available(user):
+            may_mail = "email" in await desk.second_factors.options(user, strong=_wants_strong(visit))
+            if form.get("decision") == "send" and may_mail:
                 await self._factors.email_code.send(user)
                 return await self._page(visit, user, kind, sent=True)
             answer = Answer(
@@ -86,7 +87,9 @@ class ChallengePage:
                 ceremony=form.get("ceremony", "")[:200],
             )
             address = request.state.address
-            proven = await desk.second_factors.check(user, kind, answer, address=address)
+            proven = await desk.second_factors.check(
+                user, kind, answer, address=address, strong=_wants_strong(visit)
+            )
             if proven is None:
                 self._metrics.sign_in("wrong_second_factor")
                 raise InvalidValue(WRONG.get(kind, "Choose another way."), field="code")
@@ -110,7 +113,8 @@ class ChallengePage:
         sent: bool = False,
     ) -> Response:
         desk = self._desk
-        options = await desk.second_factors.options(user)
+        strong = _wants_strong(visit)
+        options = await desk.second_factors.options(user, strong=strong)
         kind = _choose(options, wanted)
         ceremony = await self._factors.passkeys.begin_check(user) if kind == "webauthn" else None
         tx = visit.transaction.id
@@ -125,7 +129,7 @@ class ChallengePage:
             others=[(other, desk.path("/mfa", tx=tx, use=other)) for other in options if other != kind],
             ceremony=ceremony,
             sent=sent,
-            trust=desk.second_factors.trusts_devices,
+            trust=desk.second_factors.trusts_devices and kind != "email" and not strong,
             **outcome(refusal),
         )
 
@@ -135,6 +139,11 @@ def _choose(options: Sequence[str], wanted: str | None) -> str:
     if wanted in options and wanted is not None:
         return wanted
     return options[0] if options else ""
+
+
+def _wants_strong(visit: Visit) -> bool:
+    step = visit.decision.step if isinstance(visit.decision, GoTo) else None
+    return not isinstance(step, SecondFactor) or step.wants_strong(visit.situation)
 
 
 def _is_asked(visit: Visit) -> bool:

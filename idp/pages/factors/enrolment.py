@@ -7,6 +7,7 @@ import segno
 from markupsafe import Markup
 
 from idp.errors import InvalidValue
+from idp.identity.factors.passkeys import amr_of
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.second_factor import Proven, SecondFactors
 from idp.storage.models import User
@@ -57,8 +58,8 @@ class Enrolment:
             proven = Proven(kind, self._factors.totp.amr)
         elif kind == "webauthn":
             ceremony, assertion = form.get("ceremony", "")[:200], form.get("assertion", "")
-            await self._factors.passkeys.register(user, ceremony, assertion, name)
-            proven = Proven(kind, self._factors.passkeys.amr)
+            passkey = await self._factors.passkeys.register(user, ceremony, assertion, name)
+            proven = Proven(kind, amr_of(passkey))
         else:
             raise InvalidValue("Choose what to set up.", field="kind")
         await self._second_factors.added(user)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from idp.errors import Conflict
-from idp.storage.models import RecoveryCode, TotpCredential, TrustedDevice, WebAuthnCredential, new_id
+from idp.storage.models import RecoveryCode, TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
 from idp.storage.repositories._rows import changed
 
 Credential = TypeVar("Credential", TotpCredential, WebAuthnCredential, TrustedDevice)
@@ -66,6 +66,10 @@ class Factors:
         )
         return frozenset((await self._session.scalars(statement)).all())
 
+    async def delete_trusted_devices(self, user_id: str) -> None:
+        """Forget every trusted browser of a person."""
+        await self._session.execute(delete(TrustedDevice).where(TrustedDevice.user_id == user_id))
+
     async def delete_all(self, user_id: str) -> None:
         """Delete everything that a person has enrolled, and every trusted browser."""
         for kind in (TotpCredential, WebAuthnCredential, RecoveryCode, TrustedDevice):
@@ -88,17 +92,20 @@ class Factors:
             select(WebAuthnCredential).where(WebAuthnCredential.credential_id == credential_id)
         )
 
-    async def note_passkey_use(self, passkey: WebAuthnCredential, sign_count: int, now: float) -> bool:
-        """Store the new sign count unless another assertion came in between."""
+    async def note_passkey_use(
+        self, passkey: WebAuthnCredential, sign_count: int, now: float, *, backed_up: bool
+    ) -> bool:
+        """Store the new sign count unless another assertion came in between, or the passkey is gone."""
         statement = (
             update(WebAuthnCredential)
             .where(WebAuthnCredential.id == passkey.id, WebAuthnCredential.sign_count == passkey.sign_count)
-            .values(sign_count=sign_count, last_used_at=now, backed_up=passkey.backed_up)
+            .values(sign_count=sign_count, last_used_at=now, backed_up=backed_up)
         )
         return await changed(self._session, statement) > 0
 
     async def replace_recovery_codes(self, user_id: str, digests: Iterable[str], now: float) -> None:
-        """Void a person's recovery codes and store new ones."""
+        """Void a person's recovery codes and store new ones; of several at once the last one's are good."""
+        await self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
         await self._session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
         self._session.add_all(
             RecoveryCode(id=new_id(), user_id=user_id, digest=digest, created_at=now, used_at=None)
