@@ -212,8 +212,9 @@ class SecondFactor:
         self._demands = demands
 
     def pending(self, situation: Situation) -> Reason | None:
-        """Whoever has one is asked. A trusted browser skips it, unless the client asked for two by acr."""
-        session, request = self._demands.open_question(situation), situation.request
+        """Whoever has one is asked. A trusted browser skips it, and a code by mail answers it, unless a
+        strong one is wanted."""
+        session = self._demands.open_question(situation)
         if session is None or not session.has_factor:
             return None
         if (session.trusted_device or AMR_EMAIL in session.amr) and not self.wants_strong(situation):
@@ -222,10 +223,10 @@ class SecondFactor:
             return None
         return Reason("a second factor has not been proven", InteractionRequiredError)
 
-
     def wants_strong(self, situation: Situation) -> bool:
         """Whether a code by mail does not do."""
         return self._demands.wants_strong(situation)
+
 
 class EnrolFactor:
     """The person, who has no second factor yet, enrols one, because somebody insists on two."""
@@ -237,9 +238,10 @@ class EnrolFactor:
         self._demands = demands
 
     def pending(self, situation: Situation) -> Reason | None:
-        """Only where it is required: who may choose is never held up by it."""
+        """Only where it is required: who may choose is never held up by it. While it may be put off, the
+        person is asked once at each sign-in."""
         session = self._demands.open_question(situation)
-        if session is None or session.has_factor or situation.has_proof(self.name):
+        if session is None or session.has_factor or not self._demands.insists(situation):
             return None
         if self.may_put_off(situation):
             asked = situation.has_proof(self.name) or situation.prompted("none")
@@ -348,7 +350,7 @@ def steps(verify_email: VerifyWhen, demands: FactorDemands) -> tuple[Step, ...]:
         SecondFactor(demands),  # right after the first: nothing of the account is shown in between
         EnrolFactor(demands),
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
+        OfferFactor(demands),  # not before the account is sure to be theirs
         LinkIdentity(),  # when all is proven that can be asked of the account's owner
         Consent(),  # last: it names who consents
-        OfferFactor(demands),  # not before the account is sure to be theirs
     )
