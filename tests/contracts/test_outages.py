@@ -109,6 +109,9 @@ async def postgres_to_stop(
     """A PostgreSQL of this test alone, and a migrated database on it."""
     server = await asyncio.to_thread(postgres_server)
     url = await asyncio.to_thread(server.create_database)
+    # The tests' servers may forget commits when they crash, for speed; here that is what is tested.
+    durable = f'ALTER DATABASE "{url.rpartition("/")[2]}" SET synchronous_commit = on'
+    await asyncio.to_thread(server.execute, durable)
     await asyncio.to_thread(migrate_now, url)
     yield server, url
     await asyncio.to_thread(server.start)
