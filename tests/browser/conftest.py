@@ -26,3 +26,9 @@ def axe() -> str:
     if in_ci():
         pytest.fail(f"CI must run the accessibility checks. {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pictures are put."""
+    return tmp_path_factory.mktemp("pages")

@@ -10,24 +10,12 @@ from urllib.parse import urlencode
 import pytest
 from playwright.async_api import Page, Route
 
+from tests.browser.guises import faults_in_each_guise
 from tests.browser.newcomer import Newcomer
 from tests.support.browser import Complaints
 from tests.support.running import Account, ServedProvider
 
-WIDTHS = (320, 1280)
-SCHEMES = ("light", "dark")
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
-RUN_AXE = """async () => {
-  const result = await axe.run({ resultTypes: ['violations'] })
-  return result.violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).join(' | ')}`)
-}"""
-
-
-@pytest.fixture(scope="session")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pictures are put."""
-    return tmp_path_factory.mktemp("pages")
 
 
 async def sign_in_page(newcomer: Newcomer) -> None:
@@ -134,22 +122,6 @@ def authorize(newcomer: Newcomer, **parameters: str) -> str:
 
 async def _without_script(route: Route) -> None:
     await route.fulfill(body="", content_type="text/javascript")
-
-
-async def faults_in_each_guise(page: Page, name: str, axe: str, gallery: Path) -> list[str]:
-    """Look at the page from every side and return what is wrong with it."""
-    faults: list[str] = []
-    await page.evaluate(axe)
-    for scheme in SCHEMES:
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 800})
-            guise = f"{name}-{width}-{scheme}"
-            await page.screenshot(path=gallery / f"{guise}.png", full_page=True)
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                faults.append(f"{guise} scrolls sideways")
-        faults.extend(f"{name} {scheme}: {fault}" for fault in await page.evaluate(RUN_AXE))
-    return faults
 
 
 @pytest.mark.parametrize("name", PAGES)

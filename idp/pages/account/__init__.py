@@ -11,7 +11,8 @@ from idp.identity.self_service import SelfService
 from idp.pages.account.apps import AppsPage
 from idp.pages.account.data import DataPage
 from idp.pages.account.delete import DeletePage, RestorePage
-from idp.pages.account.email import ConfirmEmailPage, EmailPage, VerifyOwnEmailPage
+from idp.pages.account.email import EmailPage, VerifyOwnEmailPage
+from idp.pages.account.email_change import ConfirmEmailPage
 from idp.pages.account.home import HomePage
 from idp.pages.account.password import PasswordPage
 from idp.pages.account.profile import ProfilePage
