@@ -104,6 +104,7 @@ from idp.pages.verify_email import VerifyEmailPage
 from idp.pages.verify_link import VerifyLinkPage
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
+from idp.storage.hot_path import HotPath
 from idp.storage.sweeper import Sweeper
 from idp.text import Text
 
@@ -208,6 +209,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         clock,
     )
     core = Core(
+        hot_path=HotPath(database, settings.database),
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
@@ -316,9 +318,12 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
     parts: list[_Served] = [
         AuthorizeEndpoint(desk, authorization_requests, provider.codes, provider.metrics),
         TokenEndpoint(settings, database, core, provider.limiter, provider.metrics),
-        UserInfoEndpoint(database, UserInfo(mint, core.subjects)),
+        UserInfoEndpoint(UserInfo(mint, core.subjects, core.hot_path)),
         IntrospectionEndpoint(
-            settings, database, client_auth, Introspection(mint, provider.clock), introspection_admission
+            settings,
+            client_auth,
+            Introspection(mint, core.hot_path, provider.clock),
+            introspection_admission,
         ),
         RevocationEndpoint(settings, database, client_auth, Revocation(mint, provider.clock)),
         EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
@@ -506,6 +511,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with AsyncExitStack() as closing:
         closing.push_async_callback(provider.database.close)
+        closing.push_async_callback(provider.core.hot_path.close)
         closing.push_async_callback(provider.store.close)
         closing.push_async_callback(provider.http.aclose)
         closing.push_async_callback(provider.limiter.stop)

@@ -11,7 +11,6 @@ from idp.oauth.client_auth.registry import ClientAuthentication
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
 from idp.oauth.http import NO_STORE, error_response
 from idp.oauth.introspection import Introspection
-from idp.storage.database import Database
 
 PATH = "/introspect"
 
@@ -22,13 +21,11 @@ class IntrospectionEndpoint:
     def __init__(
         self,
         settings: Settings,
-        database: Database,
         client_auth: ClientAuthentication,
         introspection: Introspection,
         admit: ClientAdmission,
     ) -> None:
         self._uri = settings.url(PATH)
-        self._database = database
         self._client_auth = client_auth
         self._introspection = introspection
         self._admit = admit
@@ -47,8 +44,7 @@ class IntrospectionEndpoint:
             token = form.form.get("token")
             if token is None:
                 raise InvalidRequestError("The parameter token is missing")
-            async with self._database.reading() as uow:
-                body = await self._introspection.introspect(uow, client, token)
+            body = await self._introspection.introspect(client, token)
         except OAuth2Error as error:
             return http_response(error_response(error))
         return JSONResponse(dict(body), headers=NO_STORE)

@@ -9,14 +9,12 @@ from idp.errors import InvalidValue
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
 from idp.oauth.http import NO_STORE
 from idp.oauth.userinfo import UserInfo
-from idp.storage.database import Database
 
 
 class UserInfoEndpoint:
     """The userinfo endpoint, a protected resource (RFC 6750)."""
 
-    def __init__(self, database: Database, userinfo: UserInfo) -> None:
-        self._database = database
+    def __init__(self, userinfo: UserInfo) -> None:
         self._userinfo = userinfo
 
     @property
@@ -36,8 +34,7 @@ class UserInfoEndpoint:
         if len(tokens) > 1:  # §2
             return _challenge(400, InvalidRequestError.error, "The access token is sent more than once")
         try:
-            async with self._database.reading() as uow:
-                claims = await self._userinfo.claims(uow, tokens[0])
+            claims = await self._userinfo.claims(tokens[0])
         except OAuth2Error as error:
             return _challenge(error.status_code, error.error, error.description)
         return JSONResponse(dict(claims), headers=NO_STORE)

@@ -15,12 +15,14 @@ from idp.oauth.http import CoreRequest
 from idp.oauth.subject import Subjects
 from idp.oauth.tokens import TokenMint
 from idp.storage.database import UnitOfWork
+from idp.storage.hot_path import HotPath
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """What the requests to the token endpoint share."""
 
+    hot_path: HotPath
     mint: TokenMint
     client_auth: ClientAuthentication
     codes: AuthorizationCodes
@@ -37,6 +39,11 @@ class GrantContext:
         self._core = core
         self.uow = uow
         self.now = core.clock.now()
+
+    @property
+    def hot_path(self) -> HotPath:
+        """Finds and rotates refresh tokens, outside the unit of work."""
+        return self._core.hot_path
 
     @property
     def mint(self) -> TokenMint:

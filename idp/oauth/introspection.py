@@ -7,7 +7,7 @@ from idp.clock import Clock
 from idp.crypto import digest
 from idp.oauth.clients import Client
 from idp.oauth.tokens import AccessToken, TokenMint
-from idp.storage.database import UnitOfWork
+from idp.storage.hot_path import HotPath
 
 INACTIVE: Mapping[str, Any] = {"active": False}
 _COPIED = ("scope", "client_id", "sub", "aud", "iss", "exp", "iat", "jti", "acr", "amr", "auth_time", "sid")
@@ -16,23 +16,23 @@ _COPIED = ("scope", "client_id", "sub", "aud", "iss", "exp", "iat", "jti", "acr"
 class Introspection:
     """Tells about tokens."""
 
-    def __init__(self, mint: TokenMint, clock: Clock) -> None:
+    def __init__(self, mint: TokenMint, hot_path: HotPath, clock: Clock) -> None:
         self._mint = mint
+        self._hot_path = hot_path
         self._clock = clock
 
-    async def introspect(self, uow: UnitOfWork, client: Client, token: str) -> Mapping[str, Any]:
+    async def introspect(self, client: Client, token: str) -> Mapping[str, Any]:
         """Return the response body. A token that is none of the client's business is just inactive, so
         that nothing can be learnt by asking (RFC 7662 §2.2)."""
         access_token = self._mint.read_access_token(token)
         if access_token is not None:
-            return await self._access_token(uow, client, access_token)
-        return await self._refresh_token(uow, client, token)
+            return await self._access_token(client, access_token)
+        return await self._refresh_token(client, token)
 
-    async def _access_token(self, uow: UnitOfWork, client: Client, token: AccessToken) -> Mapping[str, Any]:
+    async def _access_token(self, client: Client, token: AccessToken) -> Mapping[str, Any]:
         if not self._may_ask(client, token):
             return INACTIVE
-        status = await uow.grants.token_status(token.grant_id, token.jti)
-        if status.jti_revoked or (token.grant_id is not None and not status.grant_active):
+        if not await self._hot_path.token_stands(token.grant_id, token.jti):
             return INACTIVE
         body = {name: token.claims[name] for name in _COPIED if name in token.claims}
         return {"active": True, "token_type": "Bearer", **body}
@@ -47,8 +47,8 @@ class Introspection:
             or token.audiences == (self._mint.issuer,)
         )
 
-    async def _refresh_token(self, uow: UnitOfWork, client: Client, token: str) -> Mapping[str, Any]:
-        found = await uow.refresh_tokens.find(digest(token))
+    async def _refresh_token(self, client: Client, token: str) -> Mapping[str, Any]:
+        found = await self._hot_path.find_refresh_token(digest(token))
         if (
             found is None
             or found.grant.client_id != client.client_id

@@ -8,17 +8,18 @@ from idp.oauth.claims import ClaimsRequest
 from idp.oauth.scopes import OPENID, claims_of
 from idp.oauth.subject import Subjects
 from idp.oauth.tokens import TokenMint
-from idp.storage.database import UnitOfWork
+from idp.storage.hot_path import HotPath
 
 
 class UserInfo:
     """Answers for access tokens with the scope openid."""
 
-    def __init__(self, mint: TokenMint, subjects: Subjects) -> None:
+    def __init__(self, mint: TokenMint, subjects: Subjects, hot_path: HotPath) -> None:
         self._mint = mint
+        self._hot_path = hot_path
         self._subjects = subjects
 
-    async def claims(self, uow: UnitOfWork, token: str) -> Mapping[str, object]:
+    async def claims(self, token: str) -> Mapping[str, object]:
         """Return the claims that the token's scopes and its `claims` request ask for.
 
         Raises Authlib's `InvalidTokenError` or `InsufficientScopeError` (RFC 6750 §3.1).
@@ -28,7 +29,7 @@ class UserInfo:
             raise InvalidTokenError
         if OPENID not in access_token.scopes:
             raise InsufficientScopeError
-        status = await uow.grants.token_status(access_token.grant_id, access_token.jti)
+        status = await self._hot_path.token_status(access_token.grant_id, access_token.jti)
         if status.jti_revoked or not status.grant_active or status.grant is None or status.user is None:
             raise InvalidTokenError
         subject = self._subjects.describe(status.user)

@@ -218,14 +218,14 @@ class Database:
         await self.engine.dispose()
 
 
-_PASSING = ("08", "40", "53", "57P", "55P03")
+PASSING_STATES = ("08", "40", "53", "57P", "55P03")
 """SQLSTATEs that say "not now" (PostgreSQL's appendix A): no connection, lost to another transaction, no
 resources, starting up or shutting down, locked."""
 
 
 def _is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
-    return isinstance(state, str) and state.startswith(_PASSING)
+    return isinstance(state, str) and state.startswith(PASSING_STATES)
 
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:

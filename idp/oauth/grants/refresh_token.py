@@ -23,7 +23,7 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         value = self.request.form.get("refresh_token")
         if value is None:
             raise InvalidRequestError("The parameter refresh_token is missing")
-        found = wait(self.server.uow.refresh_tokens.find(digest(value)))
+        found = wait(self.server.hot_path.find_refresh_token(digest(value)))
         if found is None or found.grant.client_id != client.client_id:
             raise InvalidGrantError("The refresh token is unknown")
         # What was taken from the client since is not refreshed (authentik CVE-2024-52287).
@@ -42,7 +42,7 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         value, row = self.new_refresh_token(grant, found.token.digest)
         used_at = found.token.used_at
         if used_at is None and not wait(
-            uow.refresh_tokens.rotate(found.token.digest, row, now, row.expires_at)
+            self.server.hot_path.rotate(found.token.digest, row, now, row.expires_at)
         ):
             used_at = now  # another request spent it since we looked
         if used_at is not None:

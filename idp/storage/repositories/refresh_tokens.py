@@ -59,9 +59,7 @@ _EXTEND = (
 _gate = _SPEND.returning(_tokens.c.digest).cte("gate")
 _inserted = insert(_tokens).from_select(list(_new_values), select(*_new_values.values()).select_from(_gate))
 _extended = _EXTEND.where(select(_gate.c.digest).exists())
-_ROTATE = (
-    select(func.count()).select_from(_gate).add_cte(_inserted.cte("inserted"), _extended.cte("extended"))
-)
+ROTATE = select(func.count()).select_from(_gate).add_cte(_inserted.cte("inserted"), _extended.cte("extended"))
 
 
 class RefreshTokens:
@@ -88,14 +86,9 @@ class RefreshTokens:
 
         Of many callers at once, one gets True; for the others nothing is added.
         """
-        values = {
-            "old_digest": old_digest,
-            "now": now,
-            "grant_expires_at": grant_expires_at,
-            **_values(new),
-        }
+        values = rotation_values(old_digest, new, now, grant_expires_at)
         if dialect_of(self._session) == "postgresql":
-            return bool(await self._session.scalar(_ROTATE, values))
+            return bool(await self._session.scalar(ROTATE, values))
         if not await self.spend(old_digest, now):
             return False
         await self._session.execute(_INSERT, _values(new))
@@ -103,6 +96,13 @@ class RefreshTokens:
             _EXTEND, {"new_grant_id": new.grant_id, "grant_expires_at": grant_expires_at}
         )
         return True
+
+
+def rotation_values(
+    old_digest: str, new: RefreshToken, now: float, grant_expires_at: float
+) -> dict[str, object]:
+    """Return the parameters of `ROTATE`."""
+    return {"old_digest": old_digest, "now": now, "grant_expires_at": grant_expires_at, **_values(new)}
 
 
 def _values(token: RefreshToken) -> dict[str, object]:
