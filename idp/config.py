@@ -228,7 +228,15 @@ class SecondFactor(Section):
         (), description="Roles that must have a second factor whatever the policy."
     )
     enrolment_grace: int = Field(
-        0, ge=0, description="Seconds for which somebody who must enrol may still put it off."
+        0,
+        ge=0,
+        description="Seconds for which somebody who must enrol, by the policy or a role, may put it off, "
+        "from when they were first asked. A client that requires two factors does not wait.",
+    )
+    offer_after_sign_in: bool = Field(
+        default=False,
+        description="Whether people who may have a second factor and have none are offered one, once, after "
+        "a sign-in.",
     )
     email_code: bool = Field(
         default=False,
@@ -355,14 +363,6 @@ class Throttle(Section):
     longest_delay: int = Field(
         60, ge=1, description="The longest wait between tries, in seconds; never a lock-out."
     )
-
-
-class RateLimits(Section):
-    """Requests a minute; 0 switches a limit off."""
-
-    token_per_client: int = Field(0, ge=0, description="/token, per client.")
-    token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")
-    introspection_per_client: int = Field(0, ge=0, description="/introspect, per client.")
     factor_window: int = Field(
         DAY, ge=1, description="Wrong second factors are forgotten after so long, in seconds."
     )
@@ -372,6 +372,14 @@ class RateLimits(Section):
         description="The longest wait between tries at a second factor, in seconds. Longer than for "
         "passwords: who gets so far knows the password, and a code has six digits.",
     )
+
+
+class RateLimits(Section):
+    """Requests a minute; 0 switches a limit off."""
+
+    token_per_client: int = Field(0, ge=0, description="/token, per client.")
+    token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")
+    introspection_per_client: int = Field(0, ge=0, description="/introspect, per client.")
     pages_per_address: int = Field(300, ge=0, description="Forms posted to hosted pages, per address.")
 
 
