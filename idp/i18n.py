@@ -208,7 +208,7 @@ def format_number(number: float, locale: str) -> str:
 def _zone(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name) if name else UTC
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):  # unknown, or not a name of a zone at all
         return UTC
 
 

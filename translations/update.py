@@ -4,6 +4,7 @@ Run from the top of the repository. `messages.pot` is the English source, one en
 LANGUAGE.po beside it keeps its translations, gets what is new without one, and loses what is gone.
 """
 
+import ast
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -66,10 +67,21 @@ def _collect(
     options: dict[str, str],
 ) -> None:
     found = extract_from_file(method, path, keywords, ["Translators:"], options, strip_comment_tags=True)
+    # Babel's reader of Python takes any string in the argument, such as the key in `Text(kept["message"])`.
+    own = _first_arguments(path) if method == "python" else None
     for _line, message, comments, context in found:
+        if own is not None and message not in own:
+            continue
         # The file without the line, or every change of code would be a change of every catalogue.
         place = (path.relative_to(_home_of(path)).as_posix(), 0)
         catalogue.add(message, None, [place], auto_comments=comments, context=context)
+
+
+def _first_arguments(path: Path) -> set[object]:
+    calls = [
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args
+    ]
+    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
 
 
 def _home_of(path: Path) -> Path:

@@ -108,7 +108,7 @@ class LoginPage:
     ) -> Response:
         """The authenticator has verified its person, so this is two factors in one."""
         if not self._passkeys_allowed:
-            return self._page(visit, form_error="Passkeys are not used here.", status=400)
+            return self._page(visit, form_error=Text("Passkeys are not used here."), status=400)
         try:
             proven = await self._factors.passkeys.sign_in(ceremony, assertion)
         except InvalidValue as error:

@@ -17,13 +17,14 @@ from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
 from idp.pages.refusal import Refusal, outcome
 from idp.storage.models import User
+from idp.text import Text
 
 PURPOSE = "mfa"
 WRONG = {
-    "webauthn": "The passkey was not accepted. Try again, or use another way.",
-    "totp": "This code is not right, or it was used already. Wait for the next one.",
-    "recovery_code": "This recovery code is not right, or it was used already.",
-    "email": "This code is not right, or it has expired.",
+    "webauthn": Text("The passkey was not accepted. Try again, or use another way."),
+    "totp": Text("This code is not right, or it was used already. Wait for the next one."),
+    "recovery_code": Text("This recovery code is not right, or it was used already."),
+    "email": Text("This code is not right, or it has expired."),
 }
 
 
@@ -92,7 +93,7 @@ class ChallengePage:
             )
             if proven is None:
                 self._metrics.sign_in("wrong_second_factor")
-                raise InvalidValue(WRONG.get(kind, "Choose another way."), field="code")
+                raise InvalidValue(WRONG.get(kind, Text("Choose another way.")), field="code")
         except IdpError as error:
             return await self._page(visit, user, kind, refusal=Refusal.of(error, ("code",)))
         _transaction, response = await desk.step_up(request, visit, proven, trust=form.get("trust") == "yes")
