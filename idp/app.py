@@ -29,6 +29,7 @@ from idp.endpoints.authorize import AuthorizeEndpoint
 from idp.endpoints.discovery import DiscoveryEndpoints
 from idp.endpoints.end_session import EndSessionEndpoint
 from idp.endpoints.introspection import IntrospectionEndpoint
+from idp.endpoints.related_origins import RelatedOrigins
 from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
@@ -291,7 +292,12 @@ def application(provider: Provider) -> Starlette:
     health = _health(provider)
     discovery = _discovery(provider)
     below_issuer: list[BaseRoute] = _routes(provider, discovery)
-    routes: list[BaseRoute] = [*health.routes, *provider.metrics.routes, *discovery.root_routes]
+    routes: list[BaseRoute] = [
+        *health.routes,
+        *provider.metrics.routes,
+        *discovery.root_routes,
+        *RelatedOrigins(settings).routes,
+    ]
     if settings.base_path:
         routes.append(Mount(settings.base_path, routes=[*below_issuer, *health.routes]))
     else:

@@ -53,6 +53,13 @@ EndGrants = Annotated[
         help="Whether sign-out ends its grants without offline_access.",
     ),
 ]
+RequireFactor = Annotated[
+    bool | None,
+    typer.Option(
+        "--require-second-factor/--no-require-second-factor",
+        help="Whether people must prove two factors for it.",
+    ),
+]
 IdTokenAlg = Annotated[str | None, typer.Option("--id-token-alg", help="RS256, ES256 or EdDSA.")]
 LogoUri = Annotated[str | None, typer.Option("--logo-uri", help="Its logo, for the hosted pages.")]
 ClientUri = Annotated[str | None, typer.Option("--client-uri", help="Its home page.")]
@@ -85,6 +92,7 @@ def create(
     policy_uri: PolicyUri = None,
     tos_uri: TosUri = None,
     end_grants_on_logout: EndGrants = None,
+    require_second_factor: RequireFactor = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a client. Its secret is shown this once."""
@@ -114,6 +122,7 @@ def create(
             policy_uri=policy_uri,
             tos_uri=tos_uri,
             end_grants_on_logout=end_grants_on_logout,
+            require_second_factor=require_second_factor,
         ),
     )
     now = time.time()
@@ -178,6 +187,7 @@ def update(
     policy_uri: PolicyUri = None,
     tos_uri: TosUri = None,
     end_grants_on_logout: EndGrants = None,
+    require_second_factor: RequireFactor = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -206,6 +216,7 @@ def update(
         policy_uri=policy_uri,
         tos_uri=tos_uri,
         end_grants_on_logout=end_grants_on_logout,
+        require_second_factor=require_second_factor,
     )
     if auth_method is not None:
         changes["public"] = auth_method == PUBLIC

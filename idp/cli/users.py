@@ -162,6 +162,27 @@ def enable(account: Account, as_json: AsJson = False) -> None:
     _change(account, change, as_json=as_json)
 
 
+@app.command("reset-factors")
+def reset_factors(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Remove every second factor of an account, for somebody who has lost them all, and end its sessions.
+
+    Make sure first that it is they who ask: from then on the password alone lets somebody in. They are told by
+    mail.
+    """
+    from idp.app import build_provider
+
+    confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
+
+    async def reset(_accounts: "Accounts", _database: "Database", user: "User") -> None:
+        provider = build_provider(read_settings())
+        try:
+            await provider.second_factors.reset(user)
+        finally:
+            await provider.database.close()
+
+    _change(account, reset, as_json=as_json)
+
+
 @app.command()
 def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete an account with all that hangs from it."""

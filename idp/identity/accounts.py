@@ -69,7 +69,8 @@ class Accounts:
     async def set_password(
         self, user_id: str, password: str | None, *, keep_session: str | None = None, address: str = ""
     ) -> None:
-        """Change the password, or remove it (None), and end the person's sessions except `keep_session`."""
+        """Change the password, or remove it (None), and end the person's sessions except `keep_session`, and
+        every grant: who had the old password may have tokens too."""
         hashed = await self._hash(password)
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
@@ -77,12 +78,13 @@ class Accounts:
             user.password_hash = hashed
             await uow.users.save(user)
             await uow.sessions.end_all_for_user(user_id, now, keep_session)
+            await uow.grants.revoke_for_user(user_id, now)
             await uow.factors.delete_trusted_devices(user_id)
             changed = PasswordChanged(user_id=user_id, removed=password is None, address=address)
             await record(uow, changed, now)
 
     async def disable(self, user_id: str) -> None:
-        """Switch an account off and end its sessions. Done twice, it changes nothing."""
+        """Switch an account off and end its sessions and grants. Done twice, it changes nothing."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             user = await _existing(uow, user_id)
@@ -90,6 +92,7 @@ class Accounts:
                 user.disabled_at = now
                 await uow.users.save(user)
                 await uow.sessions.end_all_for_user(user_id, now)
+                await uow.grants.revoke_for_user(user_id, now)
                 await record(uow, UserDisabled(user_id=user_id), now)
 
     async def _hash(self, password: str | None) -> str | None:

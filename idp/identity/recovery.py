@@ -84,6 +84,7 @@ class Recovery:
             await uow.users.save(user)
             await uow.sessions.end_all_for_user(user.id, now)
             await uow.grants.revoke_for_user(user.id, now)
+            await uow.factors.delete_trusted_devices(user.id)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
         return user

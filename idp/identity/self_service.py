@@ -176,6 +176,7 @@ class SelfService:
             if end_others:
                 await uow.sessions.end_all_for_user(user_id, now, keep_session)
                 await uow.grants.revoke_for_user(user_id, now, keep_grant)
+            await uow.factors.delete_trusted_devices(user_id)
             await record(uow, PasswordChanged(user_id=user_id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
 

@@ -54,6 +54,7 @@ class NewClient:
     first_party: bool = False
     require_pkce: bool = True
     end_grants_on_logout: bool = True
+    require_second_factor: bool = False
     id_token_signed_response_alg: str = "RS256"
     logo_uri: str | None = None
     client_uri: str | None = None
@@ -159,6 +160,7 @@ def _metadata_names() -> tuple[str, ...]:
         "first_party",
         "require_pkce",
         "end_grants_on_logout",
+        "require_second_factor",
         "id_token_signed_response_alg",
         "logo_uri",
         "client_uri",

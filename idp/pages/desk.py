@@ -131,9 +131,13 @@ class Desk:
         """Return the session if its sign-in is recent enough for a sensitive change, or the way there."""
         return await self._signed_in(request, path, oldest=self.settings.accounts.recent_sign_in)
 
+    async def proven(self, request: Request, path: str) -> CurrentSession | Response:
+        """Like `signed_in`, and whoever has a second factor has proven it in this session: a trusted browser
+        or a code by mail will not do."""
+        return await self._signed_in(request, path, demand_factor=True)
+
     async def recently_proven(self, request: Request, path: str) -> CurrentSession | Response:
-        """Like `recently_signed_in`, and whoever has a second factor has proven it in this session: a
-        trusted browser or a code by mail will not do."""
+        """Like `recently_signed_in`, and like `proven`."""
         oldest = self.settings.accounts.recent_sign_in
         return await self._signed_in(request, path, oldest=oldest, demand_factor=True)
 
@@ -262,6 +266,14 @@ class Desk:
     def resume(self, transaction: Transaction) -> Response:
         """Send the browser back to the dispatcher."""
         return self.redirect("/authorize/resume", tx=transaction.id)
+
+
+def with_cookies(response: Response, of: Response) -> Response:
+    """Return the response with the cookies that another one would have set."""
+    for name, value in of.raw_headers:
+        if name == b"set-cookie":
+            response.raw_headers.append((name, value))
+    return response
 
 
 async def read_form(request: Request) -> dict[str, str]:

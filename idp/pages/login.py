@@ -109,6 +109,11 @@ class LoginPage:
         """The authenticator has verified its person, so this is two factors in one."""
         if not self._passkeys_allowed:
             return self._page(visit, form_error=Text("Passkeys are not used here."), status=400)
+        limit = self._desk.settings.rate_limits.pages_per_address
+        wait = self._limiter.hit(f"pages:{request.state.address}", limit)
+        if wait is not None:
+            sentence = Text("Too many tries. Wait a moment, then try again.")
+            return self._page(visit, form_error=sentence, status=429, retry_after=wait)
         try:
             proven = await self._factors.passkeys.sign_in(ceremony, assertion)
         except InvalidValue as error:

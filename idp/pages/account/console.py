@@ -47,7 +47,7 @@ class ConsolePage:
     fields: ClassVar[tuple[str, ...]] = ()
     """The fields beside which an error can be shown."""
     recent: ClassVar[bool] = False
-    """Whether it asks for a recent sign-in."""
+    """Whether it asks for a recent sign-in, with a second factor from who has one."""
     connects: ClassVar[bool] = False
     under: ClassVar[str | None] = None
     """The page of the navigation that it belongs to, if it is not one itself."""
@@ -65,7 +65,7 @@ class ConsolePage:
     async def gate(self, request: Request) -> CurrentSession | Response:
         """Return the session that may see the page, or the way to it."""
         if self.recent:
-            return await self.desk.recently_signed_in(request, self.path)
+            return await self.desk.recently_proven(request, self.path)
         return await self.desk.signed_in(request, self.path)
 
     async def context(

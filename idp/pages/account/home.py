@@ -30,7 +30,12 @@ class HomePage(ConsolePage):
     async def context(
         self, request: Request, session: CurrentSession, form: Mapping[str, str]
     ) -> Mapping[str, Any]:
-        """Show who is signed in."""
-        del session, form
+        """Show who is signed in, and hint at what would protect them better."""
+        del form
         browser = self.desk.cookies.browser_or_new(request)
-        return {"sign_out_csrf": self.desk.forms.token(browser, END_SESSION, None)}
+        second_factors = self.desk.second_factors
+        possible = self.desk.settings.second_factor.policy != "off"
+        return {
+            "sign_out_csrf": self.desk.forms.token(browser, END_SESSION, None),
+            "suggest_factor": possible and not await second_factors.is_enrolled(session.user_id),
+        }

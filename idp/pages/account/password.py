@@ -16,7 +16,8 @@ from idp.pages.strength import strength_view
 
 
 class PasswordPage(ConsolePage):
-    """Asks for the current password; of an account without one it asks for a recent sign-in instead."""
+    """Asks for the current password; of an account without one it asks for a recent sign-in instead. Of who
+    has a second factor it asks for that too."""
 
     path = "/account/password"
     template = "account/password.html"
@@ -31,10 +32,10 @@ class PasswordPage(ConsolePage):
 
     async def gate(self, request: Request) -> CurrentSession | Response:
         """Return the session that may change the password."""
-        session = await super().gate(request)
+        session = await self.desk.proven(request, self.path)
         if isinstance(session, Response) or await self._has_password(session):
             return session
-        return await self.desk.recently_signed_in(request, self.path)
+        return await self.desk.recently_proven(request, self.path)
 
     async def context(
         self, request: Request, session: CurrentSession, form: Mapping[str, str]

@@ -9,12 +9,14 @@ from starlette.routing import Route
 from idp.errors import FlowError, IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import SecondFactor
+from idp.flow.transaction import Transaction
 from idp.identity.factors.factor import Answer
+from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.self_service import SelfService
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.pages.desk import Desk, Visit, client_view, form_targets, with_cookies
 from idp.pages.refusal import Refusal, outcome
 from idp.storage.models import User
 from idp.text import Text
@@ -96,8 +98,27 @@ class ChallengePage:
                 raise InvalidValue(WRONG.get(kind, Text("Choose another way.")), field="code")
         except IdpError as error:
             return await self._page(visit, user, kind, refusal=Refusal.of(error, ("code",)))
-        _transaction, response = await desk.step_up(request, visit, proven, trust=form.get("trust") == "yes")
+        try:
+            transaction, response = await desk.step_up(
+                request, visit, proven, trust=form.get("trust") == "yes"
+            )
+        except IdpError as error:
+            return desk.errors.for_error(request, error)
+        if kind == RecoveryCodes.kind:
+            left = await self._factors.recovery_codes.left(user.id)
+            if left <= FEW:
+                return with_cookies(self._few_left(visit, transaction, left), response)
         return response
+
+    def _few_left(self, visit: Visit, transaction: Transaction, left: int) -> Response:
+        """Say it where it is noticed: the account page may not be opened for months."""
+        desk = self._desk
+        return desk.renderer.page(
+            "recovery_codes_few.html",
+            client=client_view(visit.client),
+            left=left,
+            next_url=desk.path("/authorize/resume", tx=transaction.id),
+        )
 
     async def _user(self, visit: Visit) -> User:
         if visit.session is None:

@@ -8,6 +8,8 @@ from idp.errors import IdpError, NotFound
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
 from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
+from idp.pages.account.console import NAVIGATION
+from idp.pages.account.devices import device_of
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk
 from idp.pages.factors.enrolment import Enrolment
@@ -63,10 +65,16 @@ class SecurityPages:
             "security.html",
             csrf=desk.forms.token(browser, PURPOSE, None),
             account=session,
+            navigation=NAVIGATION,
+            here=PATH,
             enrolled=await self._second_factors.enrolled(session.user_id),
             codes_left=left,
             few=left <= FEW,
             possible=desk.settings.second_factor.policy != "off",
+            trusted=[
+                (each.id, device_of(each.user_agent), each.expires_at)
+                for each in await self._second_factors.trusted_devices(session.user_id)
+            ],
         )
         desk.cookies.keep_browser(request, response, browser)
         return response
@@ -81,7 +89,9 @@ class SecurityPages:
                 return session
             user = await self._accounts.get(session.user_id)
             kind, credential_id = form.get("kind", ""), form.get("id", "")
-            if form.get("decision") == "remove":
+            if form.get("decision") == "distrust":
+                await self._second_factors.distrust(user.id, credential_id)
+            elif form.get("decision") == "remove":
                 await self._second_factors.remove(user, kind, credential_id)
             else:
                 await self._second_factors.rename(user, kind, credential_id, form.get("name", ""))
@@ -125,7 +135,10 @@ class SecurityPages:
         else:
             browser = desk.cookies.browser(request) or ""
             response = show_codes(desk, browser, enrolled.recovery_codes, desk.path(PATH))
-        started = await desk.strengthen(request, session, enrolled.proven)  # it was proven just now
+        try:
+            started = await desk.strengthen(request, session, enrolled.proven)  # it was proven just now
+        except IdpError as error:
+            return desk.errors.for_error(request, error)
         desk.cookies.set_session(response, started.token)
         return response
 
@@ -150,6 +163,7 @@ class SecurityPages:
             csrf=desk.forms.token(browser, SETUP, None),
             action=desk.path(f"{PATH}/{page}"),
             required=False,
+            may_put_off=False,
             others=[],
             back_url=desk.path(PATH),
             **context,
