@@ -5,7 +5,7 @@ Read it from the top to see what the provider consists of, and `_routes` to see 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,6 +111,9 @@ from idp.text import Text
 
 TEMPLATES = PROJECT_ROOT / "templates"
 TRANSLATIONS = PROJECT_ROOT / "translations"
+
+REFRESH_METRICS_EVERY = 5.0
+"""Seconds between two looks at what the gauges show."""
 
 SWEEP_EVERY = 300.0
 """Seconds between two sweeps of what has expired, by each worker."""
@@ -533,6 +536,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             asyncio.create_task(provider.keyring.run(stop)),
             asyncio.create_task(provider.sweeper.run(SWEEP_EVERY, stop)),
             asyncio.create_task(provider.mail_delivery.run(stop)),
+            asyncio.create_task(_refresh_metrics(provider, stop)),
         ]
         try:
             yield
@@ -545,6 +549,15 @@ def _watch(provider: Provider) -> None:
     metrics = provider.metrics
     metrics.watch(metrics.ephemeral_degraded, lambda: float(provider.store.degraded))
     metrics.watch(metrics.password_queue, lambda: float(provider.hasher.pending))
+    metrics.watch(metrics.signing_key_age, provider.keyring.age)
+
+
+async def _refresh_metrics(provider: Provider, stop: asyncio.Event) -> None:
+    """Keep this worker's gauges fresh: with several workers, another one may be asked for them."""
+    while not stop.is_set():
+        provider.metrics.refresh()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REFRESH_METRICS_EVERY)
 
 
 def _limiter_redis(settings: Settings) -> object | None:

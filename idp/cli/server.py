@@ -135,12 +135,15 @@ def _is_older(revision: str, current: str | None) -> bool:
 
 async def find_faults(settings: "Settings") -> list[str]:
     """Return a sentence for each thing without which the provider cannot start."""
+    from idp.clock import SystemClock
+    from idp.keys.keyring import Keyring
     from idp.keys.master import load_master_key
     from idp.storage.database import Database
 
     faults: list[str] = []
+    master_key = None
     try:
-        load_master_key(settings)
+        master_key = load_master_key(settings)
     except ConfigurationError as error:
         faults.append(error.sentence)
     try:
@@ -149,6 +152,8 @@ async def find_faults(settings: "Settings") -> list[str]:
         return [*faults, error.sentence]
     try:
         await require_migrated(database)
+        if master_key is not None:  # and it opens the keys that are stored
+            await Keyring(database, master_key, settings, SystemClock()).reload()
     except ConfigurationError as error:
         faults.append(error.sentence)
     except IdpError as error:

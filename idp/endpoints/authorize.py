@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.endpoints.edge import form_pairs, http_response, query_pairs
+from idp.endpoints.edge import form_pairs, get_only, http_response, query_pairs
 from idp.errors import FlowError
 from idp.flow.dispatch import GoTo, Issue, Refuse
 from idp.flow.steps import SignedIn
@@ -25,6 +25,9 @@ from idp.ops.metrics import Metrics
 from idp.pages.desk import Desk, Visit, client_view
 from idp.storage.models import Grant, new_id
 from idp.text import Text
+
+LONGEST_QUERY = 16_000
+"""Characters of a posted request that goes on as a query."""
 
 
 class AuthorizeEndpoint:
@@ -42,9 +45,9 @@ class AuthorizeEndpoint:
     def routes(self) -> list[Route]:
         """Where it is served."""
         return [
-            Route("/authorize", self.begin, methods=["GET"]),
+            get_only("/authorize", self.begin),
             Route("/authorize", self.begin_by_post, methods=["POST"]),
-            Route("/authorize/resume", self.resume, methods=["GET"]),
+            get_only("/authorize/resume", self.resume),
         ]
 
     async def begin_by_post(self, request: Request) -> Response:
@@ -53,8 +56,11 @@ class AuthorizeEndpoint:
             pairs = await form_pairs(request)
         except InvalidRequestError as error:
             return self._desk.errors.show(request, f"{error.description}.")
+        query = urlencode(pairs)
+        if len(query) > LONGEST_QUERY:
+            return self._desk.errors.show(request, "The app sent a request that is too long.", status=413)
         url = self._desk.renderer.url("/authorize")
-        return http_response(CoreResponse(303, location=f"{url}?{urlencode(pairs)}"))
+        return http_response(CoreResponse(303, location=f"{url}?{query}"))
 
     async def begin(self, request: Request) -> Response:
         """Validate the request and take the first step."""

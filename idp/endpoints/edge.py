@@ -1,16 +1,24 @@
 """Between Starlette and the core: reading protocol requests, writing protocol responses."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from idp.errors import InvalidValue
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import CoreRequest, CoreResponse, single_valued
 
 FORM = "application/x-www-form-urlencoded"
+
+
+def get_only(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Return a route that answers GET but not HEAD: whoever only looks must not use anything up."""
+    route = Route(path, endpoint, methods=["GET"])
+    route.methods = {"GET"}  # Starlette adds HEAD
+    return route
 
 
 def query_pairs(request: Request) -> tuple[tuple[str, str], ...]:

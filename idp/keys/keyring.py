@@ -59,6 +59,12 @@ class Keyring:
             raise Unavailable("Signing is not possible right now.", detail=f"no signing key for {alg}")
         return key
 
+    def age(self) -> float:
+        """Return for how many seconds the oldest key that signs now has been doing so; 0 without keys."""
+        now = self._clock.now()
+        signing = (self._snapshot.signing(alg, now) for alg in self._settings.keys.algorithms)
+        return max((now - key.activates_at for key in signing if key is not None), default=0.0)
+
     def verification_key(self, kid: str, alg: str) -> Key | None:
         """Return the published public key that has this `kid` and is for this `alg`."""
         key = self._snapshot.by_kid.get(kid)
