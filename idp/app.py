@@ -338,7 +338,7 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
         discovery,
         *_factor_pages(provider, admission),
-        LoginPage(desk, provider.login, provider.factors, provider.limiter, provider.metrics),
+        LoginPage(desk, provider.login, provider.factors, admission, provider.metrics),
         RegisterPage(desk, provider.registration, provider.policy, admission),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),

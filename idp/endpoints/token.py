@@ -13,6 +13,7 @@ from idp.oauth.context import Core
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import CoreResponse, error_response
 from idp.oauth.server import TokenServer
+from idp.ops.address import network_of
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.storage.database import Database
@@ -54,7 +55,7 @@ class TokenEndpoint:
     def _answer(self, request: Request, answer: CoreResponse) -> Response:
         if answer.error is not None:
             self._metrics.oauth_error(answer.error.error)
-            key = f"token-failures:{request.state.address}"
+            key = f"token-failures:{network_of(request.state.address)}"
             wait = self._limiter.hit(key, self._failures_per_minute)
             if wait is not None:
                 raise Throttled("Too many failed requests from this address", retry_after=wait)

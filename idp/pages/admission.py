@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from idp.errors import Throttled
+from idp.ops.address import network_of
 from idp.ops.rate_limit import RateLimiter
 
 
@@ -15,6 +16,6 @@ class FormAdmission:
 
     def check(self, request: Request) -> None:
         """Count a form, or raise `Throttled`."""
-        wait = self._limiter.hit(f"pages:{request.state.address}", self._per_minute)
+        wait = self._limiter.hit(f"pages:{network_of(request.state.address)}", self._per_minute)
         if wait is not None:
             raise Throttled("Too many tries. Wait a moment, then try again.", retry_after=wait)

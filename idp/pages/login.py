@@ -16,7 +16,7 @@ from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
-from idp.ops.rate_limit import RateLimiter
+from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
 from idp.text import Text
 
@@ -32,14 +32,14 @@ class LoginPage:
         desk: Desk,
         login: PasswordLogin,
         factors: FactorRegistry,
-        limiter: RateLimiter,
+        admission: FormAdmission,
         metrics: Metrics,
     ) -> None:
         self._desk = desk
         self._factors = factors
         self._passkeys_allowed = desk.settings.second_factor.policy != "off"
         self._login = login
-        self._limiter = limiter
+        self._admission = admission
         self._metrics = metrics
 
     @property
@@ -109,13 +109,13 @@ class LoginPage:
         """The authenticator has verified its person, so this is two factors in one."""
         if not self._passkeys_allowed:
             return self._page(visit, form_error=Text("Passkeys are not used here."), status=400)
-        limit = self._desk.settings.rate_limits.pages_per_address
-        wait = self._limiter.hit(f"pages:{request.state.address}", limit)
-        if wait is not None:
-            sentence = Text("Too many tries. Wait a moment, then try again.")
-            return self._page(visit, form_error=sentence, status=429, retry_after=wait)
         try:
+            self._admission.check(request)
             proven = await self._factors.passkeys.sign_in(ceremony, assertion)
+        except Throttled as error:
+            return self._page(
+                visit, form_error=error.sentence, status=error.status, retry_after=error.retry_after
+            )
         except InvalidValue as error:
             self._metrics.sign_in("refused")
             return self._page(visit, form_error=error.sentence, status=401)
@@ -131,11 +131,9 @@ class LoginPage:
             return self._page(
                 visit, email=email, form_error=Text("Enter your email and your password."), status=400
             )
-        wait = self._limiter.hit(f"pages:{address}", desk.settings.rate_limits.pages_per_address)
         client_id = visit.client.client_id if visit.client else None
         try:
-            if wait is not None:
-                raise Throttled("Too many tries. Wait a moment, then try again.", retry_after=wait)
+            self._admission.check(request)
             user = await self._login.authenticate(email, password, address, client_id=client_id)
         except Unavailable as error:
             self._metrics.sign_in("throttled")
