@@ -34,7 +34,9 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.errors import Unavailable
+from idp.federation.registry import Providers
 from idp.flow.continuations import Continuations
+from idp.flow.federated import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
@@ -42,6 +44,7 @@ from idp.flow.transaction import Transactions
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_VALUES
+from idp.identity.connections import Connections
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
@@ -94,6 +97,7 @@ from idp.pages.factors.enrolment import Enrolment
 from idp.pages.factors.passkey_sign_in import PasskeyChallenge
 from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPages
+from idp.pages.federation import FederationPages, Offers
 from idp.pages.forms import FormProtection
 from idp.pages.login import LoginPage
 from idp.pages.recover import RecoverPages
@@ -150,6 +154,7 @@ class Provider:
     self_service: SelfService
     factors: FactorRegistry
     second_factors: SecondFactors
+    federation: FederatedSignIn
     mail_delivery: MailDelivery
     limiter: RateLimiter
     sweeper: Sweeper
@@ -269,6 +274,17 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         self_service=self_service,
         factors=factors,
         second_factors=second_factors,
+        federation=FederatedSignIn(
+            Providers(settings.federation, database, master_key, clock),
+            Connections(database, mailer, master_key, clock),
+            database,
+            store,
+            mailer,
+            mail_throttle,
+            master_key,
+            settings.registration,
+            clock,
+        ),
         mail_delivery=MailDelivery(database, settings, clock),
         limiter=limiter,
         sweeper=Sweeper(database, clock),
@@ -338,7 +354,15 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
         EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
         discovery,
         *_factor_pages(provider, admission),
-        LoginPage(desk, provider.login, provider.factors, admission, provider.metrics),
+        LoginPage(
+            desk,
+            provider.login,
+            provider.factors,
+            admission,
+            provider.metrics,
+            Offers(desk, provider.federation),
+        ),
+        FederationPages(desk, provider.federation, admission, provider.metrics),
         RegisterPage(desk, provider.registration, provider.policy, admission),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),
@@ -352,6 +376,7 @@ def _routes(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute
             policy=provider.policy,
             registration=provider.registration,
             sign_out=provider.sign_out,
+            federation=provider.federation,
         ),
         StaticPages(desk.renderer.assets),
     ]
@@ -523,6 +548,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         closing.push_async_callback(provider.core.hot_path.close)
         closing.push_async_callback(provider.store.close)
         closing.push_async_callback(provider.http.aclose)
+        closing.push_async_callback(provider.federation.providers.aclose)
         closing.push_async_callback(provider.limiter.stop)
         closing.callback(provider.metrics.close)
         try:

@@ -33,6 +33,8 @@ PROMPTS = ("none", "login", "consent", "select_account")
 DISPLAYS = ("page", "popup", "touch", "wap")
 ID_TOKEN_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 
+LONGEST_HINT = 40
+"""Characters of the name of a provider."""
 MAX_OPAQUE_LENGTH = 4000
 """Characters of a value that we only carry: state, nonce, hints."""
 
@@ -60,6 +62,8 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...] = ()
     claims: ClaimsRequest = field(default_factory=ClaimsRequest)
     ui_locales: str | None = None
+    idp_hint: str | None = None
+    """Ours: the provider that the app wants the person to sign in with."""
     display: str = "page"
 
     def to_document(self) -> dict[str, Any]:
@@ -298,6 +302,7 @@ class AuthorizationRequests:
                 raise InvalidRequestError("A parameter is too long")
         draft.found["login_hint"] = draft.parameters.get("login_hint")
         draft.found["ui_locales"] = draft.parameters.get("ui_locales")
+        draft.found["idp_hint"] = draft.parameters.get("idp_hint", "")[:LONGEST_HINT] or None
         display = draft.parameters.get("display", "page")
         draft.found["display"] = display if display in DISPLAYS else "page"
 

@@ -67,6 +67,13 @@ class Metrics:
         self._sign_ins = _Labelled(
             Counter("idp_sign_ins", "Sign-ins by outcome.", ["outcome"], registry=registry)
         )
+        self._federated = Counter(
+            "idp_federated_sign_ins",
+            "Sign-ins at other providers by outcome.",
+            ["provider", "outcome"],
+            registry=registry,
+        )
+        self._providers: set[str] = set()
         self._tokens = _Labelled(
             Counter("idp_tokens_issued", "Access tokens issued.", ["grant_type"], registry=registry)
         )
@@ -109,6 +116,14 @@ class Metrics:
     def sign_in(self, outcome: str) -> None:
         """Count a sign-in: `success`, `wrong_password`, `throttled`, …"""
         self._sign_ins.increment(outcome)
+
+    def federated_sign_in(self, provider: str, outcome: str) -> None:
+        """Count a sign-in elsewhere: `succeeded`, `created`, `linked`, `must_prove`, `cancelled`, `refused`,
+        `down` …"""
+        if provider not in self._providers and len(self._providers) >= _MOST_VALUES:
+            provider = "other"
+        self._providers.add(provider)
+        self._federated.labels(provider, outcome).inc()
 
     def token_issued(self, grant_type: str) -> None:
         """Count an access token, by the grant that gave it."""

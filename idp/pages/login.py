@@ -18,6 +18,7 @@ from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.pages.federation import Offers, message_of
 from idp.text import Text
 
 WRONG = Text("That email and password do not match. Check both and try again.")
@@ -34,8 +35,10 @@ class LoginPage:
         factors: FactorRegistry,
         admission: FormAdmission,
         metrics: Metrics,
+        offers: Offers,
     ) -> None:
         self._desk = desk
+        self._offers = offers
         self._factors = factors
         self._passkeys_allowed = desk.settings.second_factor.policy != "off"
         self._login = login
@@ -59,6 +62,10 @@ class LoginPage:
             return desk.errors.for_error(request, error)
         if not _is_asked(visit):
             return desk.resume(visit.transaction)
+        await self._offers.refresh()
+        straight = self._offers.straight_to(visit)
+        if straight is not None:
+            return desk.redirect(f"/federation/{straight}/start", tx=visit.transaction.id)
         response = self._page(visit)
         desk.cookies.keep_browser(request, response, visit.browser)
         return response
@@ -73,6 +80,8 @@ class LoginPage:
             return desk.errors.for_error(request, error)
         if not _is_asked(visit):
             return desk.resume(visit.transaction)  # done already: another tab, or a second click
+        await self._offers.refresh()
+        email = form.get("email", "").strip()
         match form.get("decision"):
             case "cancel":
                 return await self._save(visit, cancelled=True)
@@ -84,10 +93,21 @@ class LoginPage:
                 return await self._sign_in_by_passkey(
                     request, visit, form.get("ceremony", "")[:200], form.get("assertion", "")
                 )
+            case "organisation":
+                return self._send_on(visit, email)
+            case _ if not form.get("password") and self._offers.for_address(email):
+                return self._send_on(visit, email)
             case _:
-                return await self._authenticate(
-                    request, visit, form.get("email", "").strip(), form.get("password", "")
-                )
+                return await self._authenticate(request, visit, email, form.get("password", ""))
+
+    def _send_on(self, visit: Visit, email: str) -> Response:
+        """Send a person to the provider that the people of their address's domain use."""
+        name = self._offers.for_address(email)
+        if name is None:
+            sentence = Text("No organisation is known for this address. Sign in with your password.")
+            return self._page(visit, email=email, form_error=sentence, status=400)
+        query = {"tx": visit.transaction.id, "login_hint": email[:320]}
+        return self._desk.redirect(f"/federation/{name}/start", **query)
 
     async def _save(self, visit: Visit, *, cancelled: bool = False, switching: bool = False) -> Response:
         transaction = replace(visit.transaction, cancelled=cancelled, switching=switching)
@@ -166,6 +186,8 @@ class LoginPage:
             # Rounded up: a moment less, and the next try would be too soon.
             headers["Retry-After"] = str(max(1, ceil(retry_after)))
         view, targets = client_view(visit.client), form_targets(transaction)
+        if self._offers.has_domains:
+            targets = (*targets, *self._offers.targets)
         if (
             visit.session is not None
             and form_error is None
@@ -197,7 +219,9 @@ class LoginPage:
                 else None
             ),
             recover_url=desk.path("/recover", tx=transaction.id),
-            providers=[],
+            message=message_of(transaction) if form_error is None else None,
+            providers=self._offers.buttons(visit),
+            organisations=self._offers.has_domains,
             passkeys=self._passkeys_allowed,
             connects=self._passkeys_allowed,
         )

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
+from idp.flow.federated import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration
 from idp.identity.self_service import SelfService
 from idp.pages.account.apps import AppsPage
+from idp.pages.account.connections import ConnectionsPage
 from idp.pages.account.data import DataPage
 from idp.pages.account.delete import DeletePage, RestorePage
 from idp.pages.account.email import EmailPage, VerifyOwnEmailPage
@@ -33,6 +35,7 @@ class AccountPages:
         policy: PasswordPolicy,
         registration: Registration,
         sign_out: SignOut,
+        federation: FederatedSignIn,
     ) -> None:
         common = (desk, self_service, admission)
         self._pages = (
@@ -43,6 +46,7 @@ class AccountPages:
             VerifyOwnEmailPage(*common, registration),
             PasswordPage(*common, policy),
             SessionsPage(*common, sign_out),
+            ConnectionsPage(*common, federation),
             AppsPage(*common),
             DataPage(*common),
             DeletePage(*common),

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("/account/email", Text("Email")),
     ("/account/password", Text("Password")),
     ("/account/security", Text("Security")),
+    ("/account/connections", Text("Connections")),
     ("/account/sessions", Text("Sessions")),
     ("/account/apps", Text("Apps")),
     ("/account/data", Text("Your data")),
@@ -34,6 +35,7 @@ DONE: Mapping[str, str] = {
     "password": Text("Your password is changed."),
     "ended": Text("That session has ended."),
     "others": Text("All other sessions have ended."),
+    "unlinked": Text("That account is not linked any more."),
     "revoked": Text("That app has no access any more."),
 }
 """What is said after a change, by the name that the redirect carries."""
@@ -67,6 +69,10 @@ class ConsolePage:
         if self.recent:
             return await self.desk.recently_proven(request, self.path)
         return await self.desk.signed_in(request, self.path)
+
+    async def targets(self) -> tuple[str, ...]:
+        """Return where its form may lead in the end, for the CSP."""
+        return ()
 
     async def context(
         self, request: Request, session: CurrentSession, form: Mapping[str, str]
@@ -118,6 +124,7 @@ class ConsolePage:
             self.template,
             csrf=desk.forms.token(browser, self._purpose(session), None),
             connects=self.connects,
+            form_action=await self.targets(),
             message=message or (Message("success", done) if done else None),
             account=session,
             navigation=NAVIGATION,
