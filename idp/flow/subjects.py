@@ -81,7 +81,9 @@ class People:
             assertion=answer.get("assertion", ""),
             ceremony=answer.get("ceremony", "")[:200],
         )
-        proven = await self._second_factors.check(user, answer.get("kind", "totp"), given, address=address)
+        kind = answer.get("kind", "totp")
+        # A code by mail is none here: the grant says that two factors were proven.
+        proven = await self._second_factors.check(user, kind, given, address=address, strong=True)
         if proven is None or not await self._continuations.finish(token):
             return None
         amr = tuple(dict.fromkeys((*continuation.amr, *proven.amr)))
