@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.databases",  # after the servers that it uses, as pytest imports in this order
     "tests.support.smtp",
     "tests.support.provider",
+    "tests.support.upstreams",
     "tests.support.running",
     "tests.support.browser",
 ]

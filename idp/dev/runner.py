@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from idp.app import application, build_provider
 from idp.config import Settings, load_settings
-from idp.dev import seed
+from idp.dev import seed, upstreams
 from idp.dev.relying_app import create_relying_app
 from idp.errors import ConfigurationError
 from idp.ops.logging import configure_logging
@@ -30,11 +32,23 @@ def run(port: int, demo_port: int, host: str = "127.0.0.1") -> None:
         raise ConfigurationError("The provider and the demo app need two different ports.")
     sockets = [_listen(host, port, "--port"), _listen(host, demo_port, "--demo-port")]
     settings = load_settings(
-        issuer=f"http://localhost:{port}", dev=True, log={"format": "text", "level": "warning"}
+        issuer=f"http://localhost:{port}",
+        dev=True,
+        log={"format": "text", "level": "warning"},
+        federation=_stand_ins(f"http://localhost:{demo_port}"),
     )
     configure_logging(settings.log)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(settings, f"http://localhost:{demo_port}", sockets, started))
+
+
+def _stand_ins(base_url: str) -> dict[str, object]:
+    """Return the settings of the providers that are none, but for those that the environment configures."""
+    configured = load_settings().federation.providers
+    names = {
+        name: values for name, values in upstreams.settings_for(base_url).items() if name not in configured
+    }
+    return {"allow_private_addresses": True, **names}
 
 
 async def _serve(settings: Settings, demo_url: str, sockets: list[socket.socket], started: float) -> None:
@@ -47,6 +61,10 @@ async def _serve(settings: Settings, demo_url: str, sockets: list[socket.socket]
         base_url=demo_url,
         client_id=seed.DEMO_CLIENT,
         client_secret=secret,
+    )
+    demo = Starlette(
+        routes=[*upstreams.mounts(demo_url), Mount("/", demo)],
+        lifespan=demo.router.lifespan_context,  # a mounted app's own is not run
     )
     main = uvicorn.Server(_config(application(provider)))
     beside = _Beside(_config(demo))
