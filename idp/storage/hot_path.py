@@ -151,7 +151,7 @@ class HotPath:
                 self._pool = await asyncpg.create_pool(
                     **url.translate_connect_args(username="user"),
                     **url.query,
-                    min_size=1,
+                    min_size=0,
                     max_size=self._settings.pool_size,
                     timeout=self._settings.timeout,
                     command_timeout=self._settings.timeout,
