@@ -115,7 +115,7 @@ CONSOLE: dict[str, Any] = {
 LONELY = {**CONSOLE, "account": Account(name=None, email_verified=False)}
 FAULTY = {**CONSOLE, "account": Account(), "form_error": "Too many tries."}
 MINIMAL |= {
-    "account/home.html": {**LONELY, "sign_out_csrf": "the-token"},
+    "account/home.html": {**LONELY, "sign_out_csrf": "the-token", "suggest_factor": False},
     "account/profile.html": {**LONELY, "claims": CLAIMS, "address": ADDRESS, "zones": ["UTC"], "values": {}},
     "account/email.html": {**LONELY, "values": NOTHING},
     "account/code.html": {**LONELY, "title": "Confirm", "sentence": "Look.", "action": "/x", "again": None},
@@ -128,6 +128,7 @@ MINIMAL |= {
     },
     "account/sessions.html": {**LONELY, "sessions": [], "zone": None},
     "account/apps.html": {**LONELY, "apps": []},
+    "account/connections.html": {**LONELY, "links": [], "others": []},
     "account/data.html": LONELY,
     "account/delete.html": {**LONELY, "gone_at": None, "values": {"confirmation": ""}},
     "account/deleted.html": {"gone_at": None},
@@ -190,7 +191,7 @@ FULL: dict[str, dict[str, Any]] = {
 }
 
 FULL |= {
-    "account/home.html": {**FAULTY, "sign_out_csrf": "the-token"},
+    "account/home.html": {**FAULTY, "sign_out_csrf": "the-token", "suggest_factor": True},
     "account/profile.html": {
         **MINIMAL["account/profile.html"],
         **FAULTY,
@@ -223,6 +224,11 @@ FULL |= {
     "account/apps.html": {
         **FAULTY,
         "apps": [{"client_id": "app", "name": "Photos", "since": 0.0, "scopes": ["See your profile"]}],
+    },
+    "account/connections.html": {
+        **FAULTY,
+        "links": [{"id": "1", "label": "Google", "email": "ada@example.com", "linked_at": 0.0}],
+        "others": [{"id": "github", "label": "GitHub"}],
     },
     "account/data.html": FAULTY,
     "account/delete.html": {
