@@ -65,6 +65,18 @@ LogoUri = Annotated[str | None, typer.Option("--logo-uri", help="Its logo, for t
 ClientUri = Annotated[str | None, typer.Option("--client-uri", help="Its home page.")]
 PolicyUri = Annotated[str | None, typer.Option("--policy-uri", help="Its privacy policy.")]
 TosUri = Annotated[str | None, typer.Option("--tos-uri", help="Its terms of service.")]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider", help="A provider to offer on its sign-in page, in this order; none means all."
+    ),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider", help="A provider that its sign-in page offers, in this order; `none` offers not one."
+    ),
+]
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client id.")]
 
 
@@ -93,6 +105,7 @@ def create(
     tos_uri: TosUri = None,
     end_grants_on_logout: EndGrants = None,
     require_second_factor: RequireFactor = None,
+    provider: Providers = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a client. Its secret is shown this once."""
@@ -123,6 +136,7 @@ def create(
             tos_uri=tos_uri,
             end_grants_on_logout=end_grants_on_logout,
             require_second_factor=require_second_factor,
+            providers=provider,
         ),
     )
     now = time.time()
@@ -188,6 +202,7 @@ def update(
     tos_uri: TosUri = None,
     end_grants_on_logout: EndGrants = None,
     require_second_factor: RequireFactor = None,
+    provider: Providers = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
     ] = None,
@@ -217,6 +232,7 @@ def update(
         tos_uri=tos_uri,
         end_grants_on_logout=end_grants_on_logout,
         require_second_factor=require_second_factor,
+        providers=provider,
     )
     if auth_method is not None:
         changes["public"] = auth_method == PUBLIC

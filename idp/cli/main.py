@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from idp import __version__
-from idp.cli import clients, configuration, doctor, keys, server, users
+from idp.cli import clients, configuration, doctor, keys, providers, server, users
 from idp.errors import IdpError
 
 TRACEBACK = "--traceback"
@@ -29,6 +29,7 @@ app.command("config")(configuration.config)
 app.add_typer(clients.app, name="client")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
+app.add_typer(providers.app, name="provider")
 
 
 @app.callback(invoke_without_command=True)

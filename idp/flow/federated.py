@@ -326,7 +326,7 @@ class FederatedSignIn:
         )
         waiting = replace(waiting, code_digest=self._code_digest(waiting.id, code))
         async with self._database.unit_of_work() as uow:
-            await self._mailer.queue(uow, CONFIRM_ADDRESS, email.strip(), path="/", code=code)
+            await self._mailer.queue(uow, "confirm_address", email.strip(), path="/", code=code)
         await self._store.delete(f"fed-arrival:{digest(arrival.id)}")
         await self._keep(waiting)
         return waiting

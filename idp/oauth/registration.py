@@ -32,6 +32,7 @@ MOST_VALUES = 100
 _JOINERS = "\u200c\u200d"
 """Zero-width, but part of how some languages are written."""
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+_LISTS = frozenset({"allowed_origins", "providers"})
 _COLUMNS = frozenset({"scopes", "grant_types", "audiences", "redirect_uris", "post_logout_redirect_uris"})
 
 
@@ -55,6 +56,8 @@ class NewClient:
     require_pkce: bool = True
     end_grants_on_logout: bool = True
     require_second_factor: bool = False
+    providers: tuple[str, ...] = ()
+    """The providers that its sign-in page offers, in their order; none means all, `none` alone not one."""
     id_token_signed_response_alg: str = "RS256"
     logo_uri: str | None = None
     client_uri: str | None = None
@@ -116,8 +119,8 @@ def rotate_secret(record: ClientRecord, now: float, *, method: str | None = None
 def metadata_of(record: ClientRecord) -> NewClient:
     """Return a registered client as what would have asked for it."""
     known = {name: record.metadata_[name] for name in _metadata_names() if name in record.metadata_}
-    if "allowed_origins" in known:
-        known["allowed_origins"] = tuple(known["allowed_origins"])
+    for name in _LISTS & known.keys():
+        known[name] = tuple(known[name])
     return NewClient(
         client_name=record.client_name,
         client_id=record.client_id,
@@ -145,7 +148,8 @@ def _write(record: ClientRecord, new: NewClient, now: float) -> None:
     for name in _COLUMNS:
         setattr(record, name, _once(getattr(new, name)))
     values = {name: getattr(new, name) for name in _metadata_names()}
-    values["allowed_origins"] = _once(new.allowed_origins)
+    for name in _LISTS:
+        values[name] = _once(values[name])
     record.metadata_ = dict(new.other) | {
         name: value for name, value in values.items() if value is not None and value != []
     }
@@ -161,6 +165,7 @@ def _metadata_names() -> tuple[str, ...]:
         "require_pkce",
         "end_grants_on_logout",
         "require_second_factor",
+        "providers",
         "id_token_signed_response_alg",
         "logo_uri",
         "client_uri",
@@ -177,7 +182,7 @@ def _once(values: Iterable[str]) -> list[str]:
 
 
 def _check_sizes(new: NewClient) -> None:
-    for name in (*sorted(_COLUMNS), "allowed_origins"):
+    for name in (*sorted(_COLUMNS), *sorted(_LISTS)):
         if len(getattr(new, name)) > MOST_VALUES:
             raise InvalidValue(f"{name} has more than {MOST_VALUES} values.", field=name)
 

@@ -124,8 +124,8 @@ async def test_people_of_a_domain_are_sent_to_their_provider_after_the_address(
 async def test_a_client_orders_and_hides_providers(make_federated: MakeFederated) -> None:
     provider = await make_federated(github={"hidden": True})
     plain = await provider.relying_party()
-    chosen = await provider.relying_party(other={"providers": ["github", "google", "gone"]})
-    none = await provider.relying_party(other={"providers": []})
+    chosen = await provider.relying_party(providers=("github", "google", "gone"))
+    none = await provider.relying_party(providers=("none",))
     browser = await provider.browser()
     assert _offered((await browser.get(plain.authorization_url())).text) == ["google"]
     assert _offered((await browser.get(chosen.authorization_url())).text) == ["github", "google"]
