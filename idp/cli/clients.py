@@ -68,12 +68,6 @@ TosUri = Annotated[str | None, typer.Option("--tos-uri", help="Its terms of serv
 Providers = Annotated[
     list[str] | None,
     typer.Option(
-        "--provider", help="A provider to offer on its sign-in page, in this order; none means all."
-    ),
-]
-Providers = Annotated[
-    list[str] | None,
-    typer.Option(
         "--provider", help="A provider that its sign-in page offers, in this order; `none` offers not one."
     ),
 ]
