@@ -17,7 +17,7 @@ KINDS = [
 
 def test_every_event_has_a_dotted_name_of_its_own() -> None:
     names = [kind.name for kind in KINDS]
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) > 0
     assert all(name.count(".") == 1 and name == name.lower() for name in names)
 
 

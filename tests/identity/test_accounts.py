@@ -101,6 +101,7 @@ def test_claims_tell_what_is_known_and_no_more() -> None:
         password_hash="$argon2id$x",
         profile={"name": "Ada", "locale": "", "address": {}, "internal_note": "vip", "sub": "admin"},
         roles=["admin"],
+        tier="free",
         created_at=1.0,
         updated_at=1234.9,
     )
@@ -110,6 +111,7 @@ def test_claims_tell_what_is_known_and_no_more() -> None:
         "email": "Ada@example.com",
         "email_verified": False,  # authentik before 2025.10 said true whatever the fact
         "updated_at": 1234,
+        "tier": "free",
     }
 
 
