@@ -75,6 +75,7 @@ class SecurityPages:
                 (each.id, device_of(each.user_agent), each.expires_at)
                 for each in await self._second_factors.trusted_devices(session.user_id)
             ],
+            **outcome(None),
         )
         desk.cookies.keep_browser(request, response, browser)
         return response
