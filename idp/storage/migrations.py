@@ -1,5 +1,8 @@
 """Migrations: Alembic, driven from here rather than from an alembic.ini.
 
+Alembic itself is read only when there is something to migrate: a worker that looks whether it may start
+needs to know two names, not how to alter tables.
+
 Any number of workers or containers may upgrade at once: the first does it and the others wait, then
 find nothing left to do. A migration is one transaction on both databases: it happens, or nothing does.
 """
@@ -7,12 +10,9 @@ find nothing left to do. A migration is one transaction on both databases: it ha
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -21,7 +21,13 @@ from idp.config import PROJECT_ROOT
 from idp.errors import ConfigurationError, Unavailable
 from idp.storage.database import Database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 SCRIPT_LOCATION = PROJECT_ROOT / "migrations"
+
+VERSION_TABLE = "alembic_version"
+"""Where Alembic keeps the revision of the schema."""
 
 LOCK_ID = 0x6964705F6D696772
 """The advisory lock that upgrades take on PostgreSQL: 'idp_migr' in ASCII."""
@@ -29,24 +35,36 @@ LOCK_ID = 0x6964705F6D696772
 
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`."""
+    from alembic import command
+
     await _migrate(database, lambda config: command.upgrade(config, revision))
 
 
 async def downgrade(database: Database, revision: str) -> None:
     """Take the schema back to `revision` (`base`: to nothing). What a newer schema held is lost."""
+    from alembic import command
+
     await _migrate(database, lambda config: command.downgrade(config, revision))
 
 
 async def current(database: Database) -> str | None:
     """Return the revision of the schema; None before the first."""
     async with _unavailable_when_away(), database.engine.connect() as connection:
-        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+        return await connection.run_sync(_current)
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    return revision
 
 
 @lru_cache
 def head() -> str:
     """Return the revision that this version of the program wants."""
-    revision = ScriptDirectory(str(SCRIPT_LOCATION)).get_current_head()
+    revisions = {path.stem.split("_")[1] for path in (SCRIPT_LOCATION / "versions").glob("*_*_*.py")}
+    revision = max(revisions, default=None)  # they are numbered, and form one line (a test makes sure)
     if revision is None:
         raise ConfigurationError(
             f"No migrations were found in {SCRIPT_LOCATION}: the installation is incomplete."
@@ -59,7 +77,9 @@ async def is_current(database: Database) -> bool:
     return await current(database) == head()
 
 
-async def _migrate(database: Database, step: Callable[[Config], None]) -> None:
+async def _migrate(database: Database, step: "Callable[[Config], None]") -> None:
+    from alembic.config import Config
+
     def run(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(SCRIPT_LOCATION).replace("%", "%%"))

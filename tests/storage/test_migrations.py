@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from idp.errors import Unavailable
@@ -115,3 +116,10 @@ async def test_a_database_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await migrations.current(database)
     await database.close()
+
+
+def test_the_revisions_are_numbered_and_form_one_line() -> None:
+    script = ScriptDirectory(str(migrations.SCRIPT_LOCATION))
+    line = [found.revision for found in script.walk_revisions("base", "heads")]
+    assert line == sorted(line, reverse=True)
+    assert script.get_heads() == [migrations.head()]
