@@ -1,0 +1,194 @@
+"""Requests to other providers reach the public internet only, and give up in time."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from idp.clock import ManualClock
+from idp.federation import http
+from idp.federation.http import Outgoing, ProviderHttp, is_public
+from idp.federation.upstream import UpstreamDown
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
+
+PRIVATE = (
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+    "224.0.0.1", "255.255.255.255", "192.0.2.1", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1",
+    "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "nonsense",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_addresses_that_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What names lead to; every look-up takes the first entry, and leaves the last."""
+    names: dict[str, list[str]] = {}
+
+    async def getaddrinfo(_loop: object, host: str, port: int, **_options: object) -> list[Any]:
+        addresses = names[host]
+        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return names
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Callable[[Answer], Any]]:
+    """Starts servers on loopback and returns their ports."""
+    servers: list[asyncio.Server] = []
+
+    async def start(answer: Answer) -> int:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+async def said(http: ProviderHttp, url: str) -> str:
+    """Return why a request comes to nothing."""
+    with pytest.raises(UpstreamDown) as failure:
+        await http.send("GET", url)
+    assert failure.value.detail is not None
+    return failure.value.detail
+
+
+@pytest.fixture
+async def outgoing() -> AsyncIterator[Outgoing]:
+    """As in production."""
+    outgoing = Outgoing(allow_private=False, clock=ManualClock())
+    yield outgoing
+    await outgoing.aclose()
+
+
+@pytest.fixture
+async def open_outgoing() -> AsyncIterator[Outgoing]:
+    """As in development."""
+    outgoing = Outgoing(allow_private=True, clock=ManualClock())
+    yield outgoing
+    await outgoing.aclose()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "::ffff:192.168.1.1"])
+async def test_a_name_that_leads_to_a_private_address_is_not_reached(
+    outgoing: Outgoing, resolved: dict[str, list[str]], address: str
+) -> None:
+    resolved["id.evil.example"] = [address]
+    assert "is not public" in await said(ProviderHttp(outgoing, "Evil"), "https://id.evil.example/x")
+
+
+async def test_a_name_that_changes_its_mind_is_resolved_once(
+    outgoing: Outgoing, resolved: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: what was judged is what is connected to."""
+    connected = []
+
+    async def connect(_self: object, host: str, *_: object, **__: object) -> Any:
+        connected.append(host)
+        raise http.httpcore.ConnectError("nobody there")
+
+    monkeypatch.setattr(http.httpcore.AnyIOBackend, "connect_tcp", connect)
+    resolved["id.evil.example"] = ["8.8.8.8", "127.0.0.1"]
+    assert "nobody there" in await said(ProviderHttp(outgoing, "Evil"), "https://id.evil.example/x")
+    assert connected == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://id.example.com/",
+        "file:///etc/passwd",
+        "ftp://x/",
+        "https://user@x/",
+        "https://",
+        "x",
+        "https://[::1",
+    ],
+)
+async def test_only_https_urls_are_asked(outgoing: Outgoing, url: str) -> None:
+    assert (
+        "is not an https URL" in (reason := await said(ProviderHttp(outgoing, "X"), url))
+        or "not a URL" in reason
+    )
+
+
+async def test_loopback_is_reached_where_it_is_allowed(
+    open_outgoing: Outgoing, served: Callable[[Answer], Any]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    port = await served(answer)
+    assert await ProviderHttp(open_outgoing, "X").json("GET", f"http://127.0.0.1:{port}/") == (200, {})
+
+
+async def test_a_redirect_is_not_followed(open_outgoing: Outgoing, served: Callable[[Answer], Any]) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    port = await served(answer)
+    assert "169.254.169.254" in await said(ProviderHttp(open_outgoing, "X"), f"http://127.0.0.1:{port}/")
+
+
+async def test_an_answer_without_end_is_cut_off(
+    open_outgoing: Outgoing, served: Callable[[Answer], Any]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" " * 65_536)
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+
+    port = await served(answer)
+    assert "longer than" in await said(ProviderHttp(open_outgoing, "X"), f"http://127.0.0.1:{port}/")
+
+
+async def test_an_answer_that_drips_is_given_up(
+    open_outgoing: Outgoing, served: Callable[[Answer], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TOTAL_TIMEOUT", 0.1)
+    gone = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n ")
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    port = await served(answer)
+    assert "no answer in time" in await said(ProviderHttp(open_outgoing, "X"), f"http://127.0.0.1:{port}/")
+    await asyncio.wait_for(gone.wait(), 5)
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    outgoing: Outgoing, resolved: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would resolve the name itself."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    resolved["id.evil.example"] = ["10.0.0.1"]
+    assert "is not public" in await said(ProviderHttp(outgoing, "Evil"), "https://id.evil.example/x")

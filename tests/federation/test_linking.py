@@ -1,0 +1,87 @@
+"""The decision whose account somebody gets, case by case."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.federation.identity import UpstreamIdentity
+from idp.federation.linking import (
+    AskForEmail,
+    Create,
+    Decision,
+    LinkAutomatically,
+    LocalAccount,
+    Policy,
+    ProveExisting,
+    Refuse,
+    SignIn,
+    TakeOverUnverified,
+    decide,
+)
+
+VERIFIED = UpstreamIdentity("google", "https://g.example", "1", "a@example.com", email_verified=True)
+UNVERIFIED = UpstreamIdentity("google", "https://g.example", "1", "a@example.com", email_verified=False)
+NO_EMAIL = UpstreamIdentity("google", "https://g.example", "1")
+
+MINE = LocalAccount("u1", email_verified=True)
+PENDING = LocalAccount("u1", email_verified=False)
+ADMINS = LocalAccount("u1", email_verified=False, privileged=True)
+OFF = LocalAccount("u1", email_verified=True, disabled=True)
+AUTO = Policy(auto_link=True)
+
+
+@pytest.mark.parametrize(
+    ("identity", "known", "account", "policy", "decision"),
+    [
+        (VERIFIED, MINE, None, Policy(), SignIn("u1")),
+        (NO_EMAIL, MINE, None, Policy(registration_open=False), SignIn("u1")),
+        (VERIFIED, OFF, None, Policy(), Refuse("disabled")),
+        (VERIFIED, None, None, Policy(), Create()),
+        (VERIFIED, None, None, Policy(registration_open=False), Refuse("registration_closed")),
+        (VERIFIED, None, None, Policy(domain_allowed=False), Refuse("domain_not_allowed")),
+        (VERIFIED, None, MINE, Policy(), ProveExisting("u1")),
+        (VERIFIED, None, MINE, Policy(registration_open=False), ProveExisting("u1")),
+        (VERIFIED, None, MINE, AUTO, LinkAutomatically("u1")),
+        (VERIFIED, None, PENDING, Policy(), TakeOverUnverified("u1")),
+        (VERIFIED, None, PENDING, AUTO, TakeOverUnverified("u1")),
+        (VERIFIED, None, ADMINS, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, OFF, AUTO, Refuse("disabled")),
+        (UNVERIFIED, None, MINE, AUTO, AskForEmail("a@example.com")),
+        (UNVERIFIED, None, PENDING, AUTO, AskForEmail("a@example.com")),
+        (UNVERIFIED, None, None, Policy(), AskForEmail("a@example.com")),
+        (NO_EMAIL, None, None, Policy(), AskForEmail(None)),
+    ],
+)
+def test_each_case(
+    identity: UpstreamIdentity,
+    known: LocalAccount | None,
+    account: LocalAccount | None,
+    policy: Policy,
+    decision: Decision,
+) -> None:
+    assert decide(identity, known, account, policy) == decision
+
+
+def test_an_address_proven_by_our_own_mail_is_never_linked_automatically() -> None:
+    assert decide(UNVERIFIED, None, MINE, AUTO, proven_here=True) == ProveExisting("u1")
+    assert decide(UNVERIFIED, None, None, AUTO, proven_here=True) == Create()
+
+
+@given(
+    identity=st.sampled_from([VERIFIED, UNVERIFIED, NO_EMAIL]),
+    account=st.sampled_from([None, MINE, PENDING, ADMINS, OFF]),
+    policy=st.builds(Policy, st.booleans(), st.booleans(), st.booleans()),
+    proven_here=st.booleans(),
+)
+def test_nobody_gets_a_verified_account_without_proof_or_the_operators_word(
+    identity: UpstreamIdentity, account: LocalAccount | None, policy: Policy, proven_here: bool
+) -> None:
+    decision = decide(identity, None, account, policy, proven_here=proven_here)
+    assert not isinstance(decision, SignIn)
+    if isinstance(decision, LinkAutomatically):
+        assert policy.auto_link
+        assert identity.email_verified
+        assert account == MINE
+    if isinstance(decision, TakeOverUnverified):
+        assert account == PENDING
+        assert identity.email_verified or proven_here
