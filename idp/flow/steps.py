@@ -219,7 +219,11 @@ class SecondFactor:
             return None
         if (session.trusted_device or AMR_EMAIL in session.amr) and not self.wants_strong(situation):
             return None
-        if session.factor_waived and not self.wants_strong(situation) and not self._demands.insists(situation):
+        if (
+            session.factor_waived
+            and not self.wants_strong(situation)
+            and not self._demands.insists(situation)
+        ):
             return None
         return Reason("a second factor has not been proven", InteractionRequiredError)
 
