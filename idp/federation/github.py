@@ -22,6 +22,7 @@ from idp.federation.upstream import (
     UpstreamRefused,
     parameters,
 )
+from idp.text import Text
 
 GITHUB = "https://github.com"
 GITHUB_API = "https://api.github.com"
@@ -203,7 +204,7 @@ class GitHubUpstream:
                 return
         raise self.refused(
             f"user {user.get('id')} is in none of {', '.join((*self.settings.organizations, *self.settings.teams))}",
-            "Only members of certain organisations may sign in here.",
+            Text("Only members of certain organisations may sign in here."),
         )
 
     async def _is_active(self, tokens: UpstreamTokens, path: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from idp.federation.oidc import OpenIdUpstream, Preset
+from idp.text import Text
 
 
 class GoogleUpstream(OpenIdUpstream):
@@ -27,5 +28,5 @@ class GoogleUpstream(OpenIdUpstream):
         if domains and str(claims.get("hd", "")).casefold() not in domains:
             raise self.refused(
                 f"hd is {str(claims.get('hd'))[:80]!r}, not one of {', '.join(sorted(domains))}",
-                "Only accounts of certain organisations may sign in here. Choose your work account.",
+                Text("Only accounts of certain organisations may sign in here. Choose your work account."),
             )
