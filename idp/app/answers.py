@@ -1,0 +1,65 @@
+"""Answers for what no part answers: errors that reach the last net, and addresses that nothing serves."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
+
+from idp.api import PATH as API_PATH
+from idp.api.problems import Problems
+from idp.app.provider import Provider
+from idp.oauth.metadata import PATHS
+from idp.ops.requests import render_json
+from idp.pages.errors import error_id_of
+from idp.text import Text
+
+PROTOCOL_PATHS = (*PATHS.values(), "/.well-known/", "/health", "/readyz", "/metrics")
+"""Where programs ask and errors are JSON; everywhere else people look. Not `/authorize`, `/end_session`."""
+
+
+class ErrorRenderer:
+    """Answers for the last net in the form that whoever asked can read."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._errors = provider.desk.errors
+        base = provider.settings.base_path
+        self._api = f"{base}{API_PATH}/"
+        self._problems = Problems(provider.settings.url(API_PATH))
+        for_people = {PATHS["authorization_endpoint"], PATHS["end_session_endpoint"]}
+        self._protocol = tuple(
+            prefix + path for prefix in {"", base} for path in PROTOCOL_PATHS if path not in for_people
+        )
+
+    def render(self, status: int, sentence: str, error_id: str, scope: Scope, error: Exception) -> Response:
+        """Return a page, or JSON in the protocol's or the API's form."""
+        if scope["path"].startswith(self._api):
+            return self._problems.for_status(scope, status, sentence)
+        if scope["path"].startswith(self._protocol):
+            return render_json(status, sentence, error_id, scope, error)
+        return self._errors.unexpected(scope, status, sentence, error_id)
+
+
+class NotServed:
+    """Answers for paths and methods that nothing serves."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._errors = provider.desk.errors
+
+    async def answer(self, request: Request, error: Exception) -> Response:
+        """Return a page to people and JSON to programs."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        sentence = (
+            Text("There is no page at this address.")
+            if status == 404
+            else Text("This address cannot be used so.")
+        )
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if "text/html" not in request.headers.get("accept", ""):
+            body = {
+                "error": "not_found" if status == 404 else "invalid_request",
+                "error_description": sentence,
+            }
+            return JSONResponse(body, status, headers=headers)
+        response = self._errors.unexpected(request.scope, status, sentence, error_id_of(request.scope))
+        response.headers.update(headers)
+        return response

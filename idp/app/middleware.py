@@ -1,0 +1,53 @@
+"""What every request passes through, outermost first."""
+
+from starlette.middleware import Middleware
+
+from idp.api import PATH as API_PATH
+from idp.app.answers import ErrorRenderer
+from idp.app.provider import Provider
+from idp.app.routes import discovery_of
+from idp.oauth.metadata import PATHS
+from idp.ops.address import ClientAddress
+from idp.ops.cors import Cors
+from idp.ops.documents import Documents
+from idp.ops.headers import SecurityHeaders
+from idp.ops.language import RequestLanguage
+from idp.ops.limits import BodyLimit
+from idp.ops.requests import RequestLog
+
+
+def middleware_of(provider: Provider) -> list[Middleware]:
+    """Return the middleware, outermost first."""
+    settings = provider.settings
+    base = settings.base_path
+    discovery = discovery_of(provider)
+    well_known = {route.path for route in discovery.root_routes}
+    return [
+        Middleware(SecurityHeaders, secure=settings.secure),
+        Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
+        Middleware(RequestLanguage),
+        Middleware(
+            RequestLog,
+            error_renderer=ErrorRenderer(provider).render,
+            observer=provider.metrics,
+            enabled=settings.log.requests,
+        ),
+        Middleware(Documents, documents=discovery.documents),
+        Middleware(
+            Cors,
+            open_paths={
+                *well_known,
+                base + "/.well-known/openid-configuration",
+                base + "/.well-known/oauth-authorization-server",
+                base + PATHS["jwks_uri"],
+            },
+            registered_paths={
+                base + PATHS[name] for name in ("token_endpoint", "userinfo_endpoint", "revocation_endpoint")
+            },
+            registered_prefixes=(f"{base}{API_PATH}/",),
+            is_registered_origin=provider.clients.is_registered_origin,
+        ),
+        Middleware(
+            BodyLimit, max_body_bytes=settings.max_body_bytes, error_renderer=ErrorRenderer(provider).render
+        ),
+    ]

@@ -1,0 +1,231 @@
+"""The parts, made and wired: every constructor of the provider is called here and nowhere else."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from idp.clock import Clock, SystemClock
+from idp.config import PROJECT_ROOT, Settings
+from idp.endpoints.token import ClientAdmission
+from idp.federation.registry import Providers
+from idp.flow.continuations import Continuations
+from idp.flow.federated import FederatedSignIn
+from idp.flow.sign_out import SignOut
+from idp.flow.steps import FactorDemands, steps
+from idp.flow.subjects import People
+from idp.flow.transaction import Transactions
+from idp.i18n import Catalogues, load_catalogues
+from idp.identity.accounts import Accounts
+from idp.identity.connections import Connections
+from idp.identity.factors.registry import FactorRegistry
+from idp.identity.login import PasswordLogin
+from idp.identity.mail import Mailer
+from idp.identity.mail_delivery import MailDelivery
+from idp.identity.password_policy import PasswordPolicy
+from idp.identity.passwords import PasswordHasher
+from idp.identity.recovery import Recovery
+from idp.identity.registration import Registration
+from idp.identity.second_factor import SecondFactors
+from idp.identity.self_service import SelfService
+from idp.identity.sessions import Sessions
+from idp.identity.throttle import SignInThrottle, factor_throttle
+from idp.identity.tickets import MailThrottle, Tickets
+from idp.keys.keyring import Keyring
+from idp.keys.master import load_master_key
+from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
+from idp.oauth.clients import ClientRegistry
+from idp.oauth.codes import AuthorizationCodes
+from idp.oauth.context import Core
+from idp.oauth.metadata import PATHS
+from idp.oauth.tokens import TokenMint
+from idp.ops.metrics import Metrics
+from idp.ops.rate_limit import RateLimiter
+from idp.pages.brand import text_on
+from idp.pages.cookies import Cookies
+from idp.pages.desk import Desk
+from idp.pages.errors import ErrorPages
+from idp.pages.forms import FormProtection
+from idp.pages.render import Renderer
+from idp.storage.database import Database
+from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
+from idp.storage.hot_path import HotPath
+from idp.storage.sweeper import Sweeper
+
+TEMPLATES = PROJECT_ROOT / "templates"
+
+
+TRANSLATIONS = PROJECT_ROOT / "translations"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The parts, made and wired. Commands and tests take what they need from here."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    store: RunningStore
+    keyring: Keyring
+    clients: ClientRegistry
+    accounts: Accounts
+    hasher: PasswordHasher
+    sessions: Sessions
+    sign_out: SignOut
+    throttle: SignInThrottle
+    login: PasswordLogin
+    policy: PasswordPolicy
+    registration: Registration
+    recovery: Recovery
+    self_service: SelfService
+    factors: FactorRegistry
+    second_factors: SecondFactors
+    federation: FederatedSignIn
+    mail_delivery: MailDelivery
+    limiter: RateLimiter
+    sweeper: Sweeper
+    metrics: Metrics
+    http: httpx.AsyncClient
+    client_auth: ClientAuthentication
+    core: Core
+    codes: AuthorizationCodes
+    desk: Desk
+    catalogues: Catalogues
+
+
+def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
+    """Make every part. Opens no connection; raises `ConfigurationError` for what cannot work."""
+    clock = clock or SystemClock()
+    master_key = load_master_key(settings)
+    database = Database(settings.database_url, settings.database)
+    store = build_ephemeral_store(database, settings.redis_url, clock)
+    keyring = Keyring(database, master_key, settings, clock)
+    clients = ClientRegistry(database, clock)
+    http = httpx.AsyncClient(trust_env=False)
+    metrics = Metrics()
+    limiter = RateLimiter(redis=_limiter_redis(settings), clock=clock)
+
+    hasher = PasswordHasher(settings.passwords)
+    sessions = Sessions(database, settings.sessions, clock)
+    sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
+    login = PasswordLogin(database, hasher, sign_in_throttle, clock)
+    policy = PasswordPolicy(settings.passwords, http)
+    tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
+    mail_throttle = MailThrottle(store, settings.accounts)
+    catalogues = load_catalogues(TRANSLATIONS, settings.locale)
+    mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
+    registration = Registration(
+        database, hasher, policy, tickets, mail_throttle, mailer, settings.registration, clock
+    )
+    recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, clock)
+    self_service = SelfService(
+        database,
+        hasher,
+        policy,
+        tickets,
+        mail_throttle,
+        sign_in_throttle,
+        mailer,
+        settings.accounts,
+        clock,
+    )
+
+    codes = AuthorizationCodes(store, clock)
+    audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
+    client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
+    factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    second_factors = SecondFactors(
+        database,
+        factors,
+        factor_throttle(store, settings.throttle, clock),
+        store,
+        mailer,
+        settings.second_factor,
+        clock,
+    )
+    core = Core(
+        hot_path=HotPath(database, settings.database),
+        mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
+        client_auth=client_auth,
+        codes=codes,
+        subjects=People(database, login, second_factors, Continuations(store), settings, clock),
+        clock=clock,
+        admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
+    )
+    renderer = Renderer(
+        templates_dir=TEMPLATES,
+        brand=settings.brand,
+        base_path=settings.base_path,
+        dev=settings.dev,
+        catalogues=catalogues,
+    )
+    desk = Desk(
+        settings=settings,
+        clock=clock,
+        database=database,
+        clients=clients,
+        transactions=Transactions(store, clock, settings.sessions.transaction_ttl),
+        sessions=sessions,
+        cookies=Cookies(settings),
+        forms=FormProtection(master_key.derive("forms")),
+        renderer=renderer,
+        errors=ErrorPages(renderer, dev=settings.dev),
+        steps=steps(
+            settings.registration.verify_email,
+            FactorDemands(
+                settings.second_factor.policy,
+                settings.second_factor.required_for_roles,
+                grace=settings.second_factor.enrolment_grace > 0,
+                offers=settings.second_factor.offer_after_sign_in,
+            ),
+        ),
+        second_factors=second_factors,
+    )
+    return Provider(
+        settings=settings,
+        clock=clock,
+        database=database,
+        store=store,
+        keyring=keyring,
+        clients=clients,
+        accounts=Accounts(database, hasher, clock),
+        hasher=hasher,
+        sessions=sessions,
+        sign_out=SignOut(database, sessions, clients, clock),
+        throttle=sign_in_throttle,
+        login=login,
+        policy=policy,
+        registration=registration,
+        recovery=recovery,
+        self_service=self_service,
+        factors=factors,
+        second_factors=second_factors,
+        federation=FederatedSignIn(
+            Providers(settings.federation, database, master_key, clock),
+            Connections(database, mailer, master_key, clock),
+            database,
+            store,
+            mailer,
+            mail_throttle,
+            master_key,
+            settings.registration,
+            clock,
+        ),
+        mail_delivery=MailDelivery(database, settings, clock),
+        limiter=limiter,
+        sweeper=Sweeper(database, clock),
+        metrics=metrics,
+        http=http,
+        client_auth=client_auth,
+        core=core,
+        codes=codes,
+        desk=desk,
+        catalogues=catalogues,
+    )
+
+
+def _limiter_redis(settings: Settings) -> object | None:
+    if settings.redis_url is None:
+        return None
+    from redis.asyncio import Redis
+
+    return Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
