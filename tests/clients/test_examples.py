@@ -147,3 +147,27 @@ def test_the_resource_server_lets_in_who_has_a_token_for_it(
         assert answer.json() == {"hello": client["client_id"], "scope": "reports"}
         garbled = api.get("/", headers={"Authorization": f"Bearer {token[:-6]}AAAAAA"})
         assert garbled.status_code == 401
+
+
+def test_the_resource_server_asks_for_two_factors_where_it_matters(
+    running_provider: ServedProvider, application: Callable[..., None], site: str
+) -> None:
+    """RFC 9470 §3."""
+    client = running_provider.create_client(
+        "Job", "--grant", "client_credentials", "--scope", "reports", "--audience", "https://api.example.com"
+    )
+    application(
+        [sys.executable, "-m", "uvicorn", "resource_server:app", "--port", port_of(site)],
+        ready=f"http://127.0.0.1:{port_of(site)}/",
+        cwd=EXAMPLES,
+        ISSUER=running_provider.issuer,
+        AUDIENCE="https://api.example.com",
+    )
+    with httpx.Client(base_url=site, trust_env=False) as api:
+        form = {"grant_type": "client_credentials", "scope": "reports"}
+        auth = (client["client_id"], client["client_secret"])
+        token = api.post(f"{running_provider.issuer}/token", data=form, auth=auth).json()["access_token"]
+        answer = api.get("/transfer", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401
+    challenge = answer.headers["www-authenticate"]
+    assert 'error="insufficient_user_authentication", acr_values="urn:idp:acr:mfa", max_age="300"' in challenge

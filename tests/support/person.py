@@ -90,7 +90,7 @@ class _Forms(HTMLParser):
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.found.append(Form(attributes.get("action", "")))
-        elif tag == "input" and self.found and "name" in attributes:
+        elif tag == "input" and self.found and "name" in attributes and "disabled" not in attributes:
             self.found[-1].fields[attributes["name"]] = attributes.get("value", "")
 
 

@@ -33,6 +33,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 # Cookies do not know ports: on localhost the provider sees this one too, so it must not share a name with it.
 COOKIE = "demo_session"
 SCOPE = "openid profile email offline_access"
+TWO_FACTORS = "urn:idp:acr:mfa"
 PROMPTS = ("", "login", "consent", "none")
 WELCOMES = {
     "": "You are signed in: the ID token was verified, and here is all that came with it.",
@@ -81,6 +82,7 @@ class Pages:
         prompt = request.query_params.get("prompt", "")
         if prompt not in PROMPTS:
             raise RequestRefusedError("This app has no such way to sign in.")
+        acr_values = TWO_FACTORS if request.query_params.get("acr") == "mfa" else ""
         state = secrets.token_urlsafe(24)
         pending = PendingSignIn(
             nonce=secrets.token_urlsafe(24),
@@ -95,6 +97,7 @@ class Pages:
             nonce=pending.nonce,
             code_verifier=pending.code_verifier,
             prompt=prompt,
+            acr_values=acr_values,
         )
         session = self._session(request) or self._sessions.create()
         session.remember(state, pending)

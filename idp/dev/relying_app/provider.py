@@ -52,7 +52,15 @@ class Provider:
         return self._metadata
 
     async def authorization_url(
-        self, *, redirect_uri: str, scope: str, state: str, nonce: str, code_verifier: str, prompt: str
+        self,
+        *,
+        redirect_uri: str,
+        scope: str,
+        state: str,
+        nonce: str,
+        code_verifier: str,
+        prompt: str,
+        acr_values: str = "",
     ) -> str:
         challenge = hashlib.sha256(code_verifier.encode("ascii")).digest()
         parameters = {
@@ -67,6 +75,8 @@ class Provider:
         }
         if prompt:
             parameters["prompt"] = prompt
+        if acr_values:
+            parameters["acr_values"] = acr_values
         return _with_query(await self._endpoint("authorization_endpoint"), parameters)
 
     async def check_response_issuer(self, iss: str | None) -> None:
