@@ -15,6 +15,7 @@ from idp.endpoints.end_session import EndSessionEndpoint
 from idp.endpoints.introspection import IntrospectionEndpoint
 from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import ClientAdmission, TokenEndpoint
+from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.identity.acr import ACR_VALUES
 from idp.oauth.authorization import AuthorizationRequests
@@ -72,7 +73,10 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             introspection_admission,
         ),
         RevocationEndpoint(settings, database, client_auth, Revocation(mint, provider.clock)),
-        EndSessionEndpoint(desk, end_session_requests, provider.sign_out, provider.store),
+        EndSessionEndpoint(
+            desk, end_session_requests, provider.sign_out, provider.store, provider.federation
+        ),
+        UpstreamTokensEndpoint(mint, core.hot_path, provider.federation),
         discovery,
         *_factor_pages(provider, admission),
         LoginPage(

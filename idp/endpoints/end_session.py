@@ -10,12 +10,14 @@ from starlette.routing import Route
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, query_pairs
 from idp.errors import FlowError
+from idp.flow.federated import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.sessions import CurrentSession
 from idp.oauth.end_session import EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import single_valued
 from idp.pages.desk import Desk, client_view
+from idp.pages.federation import signed_out_path
 from idp.storage.ephemeral import EphemeralStore
 from idp.text import Text
 
@@ -37,9 +39,15 @@ class EndSessionEndpoint:
     """The logout endpoint and its confirmation page."""
 
     def __init__(
-        self, desk: Desk, requests: EndSessionRequests, sign_out: SignOut, store: EphemeralStore
+        self,
+        desk: Desk,
+        requests: EndSessionRequests,
+        sign_out: SignOut,
+        store: EphemeralStore,
+        federation: FederatedSignIn,
     ) -> None:
         self._desk = desk
+        self._federation = federation
         self._requests = requests
         self._sign_out = sign_out
         self._store = store
@@ -65,10 +73,10 @@ class EndSessionEndpoint:
             return self._desk.errors.for_error(request, error)
         session = await self._desk.sessions.current(self._desk.cookies.session(request))
         if session is None:
-            return self._done(logout.redirect_to, logout)
+            return await self._done(logout.redirect_to, logout)
         if _is_about(logout, session):
             await self._sign_out.end(session.id, session.user_id)
-            return self._done(logout.redirect_to, logout)
+            return await self._done(logout.redirect_to, logout, session)
         return await self._ask(request, logout, session)
 
     async def _ask(self, request: Request, logout: EndSessionRequest, session: CurrentSession) -> Response:
@@ -85,7 +93,7 @@ class EndSessionEndpoint:
             "end_session.html",
             client=client_view(logout.client),
             csrf=desk.forms.token(browser, PURPOSE, None),
-            form_action=("https:", logout.redirect_to) if logout.redirect_to else (),
+            form_action=_targets(logout, session),
             account=session,
             request=pending_id,
         )
@@ -101,7 +109,7 @@ class EndSessionEndpoint:
         session = await desk.sessions.current(desk.cookies.session(request))
         if session is not None:
             await self._sign_out.end(session.id, session.user_id)
-        return self._done(pending.redirect_to if pending else None, None)
+        return await self._done(pending.redirect_to if pending else None, None, session)
 
     async def _pending(self, request: Request, pending_id: str | None) -> Pending | None:
         if not pending_id:
@@ -116,8 +124,17 @@ class EndSessionEndpoint:
         """End this session and, for the clients that want it so, what was granted in it."""
         await self._sign_out.end(session.id, session.user_id)
 
-    def _done(self, redirect_to: str | None, logout: EndSessionRequest | None) -> Response:
+    async def _done(
+        self,
+        redirect_to: str | None,
+        logout: EndSessionRequest | None,
+        ended: CurrentSession | None = None,
+    ) -> Response:
         desk = self._desk
+        if ended is not None and ended.upstream is not None:
+            back_to = desk.settings.url(signed_out_path(ended.upstream))
+            there = await self._federation.sign_out_there(ended.upstream, redirect_to, back_to)
+            redirect_to = there or redirect_to
         if redirect_to is not None:
             response: Response = RedirectResponse(redirect_to, status_code=303)
         else:
@@ -126,6 +143,13 @@ class EndSessionEndpoint:
             )
         desk.cookies.clear_session(response)
         return response
+
+
+def _targets(logout: EndSessionRequest, session: CurrentSession) -> tuple[str, ...]:
+    """Return where the answer may lead in the end: to the app, by way of the provider they came from."""
+    if logout.redirect_to is not None:
+        return ("https:", logout.redirect_to)
+    return ("https:",) if session.upstream is not None else ()
 
 
 def _is_about(logout: EndSessionRequest, session: CurrentSession) -> bool:

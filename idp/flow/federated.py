@@ -366,6 +366,29 @@ class FederatedSignIn:
         """Link an account elsewhere to the account of who asked for it while signed in."""
         await self.connections.link(user_id, _elsewhere(upstream, identity), "asked", address=address)
 
+    # Signing out ---------------------------------------------------------------------------------
+
+    async def sign_out_there(self, name: str | None, onward: str | None, back_to: str) -> str | None:
+        """Return where a session that began at a provider ends there too, if the operator wants it and the
+        provider can; it leads back to `back_to`, with a state for `signed_out_there`."""
+        if name is None:
+            return None
+        try:
+            upstream = await self.providers.get(name)
+        except NotFound:
+            return None
+        url = await upstream.sign_out_url(back_to)
+        if url is None:
+            return None
+        state = random_token()
+        await self._put(f"fed-logout:{digest(state)}", {"onward": onward}, POSTED_TTL)
+        return f"{url}&state={state}"
+
+    async def signed_out_there(self, state: str | None) -> str | None:
+        """Return where to go after a sign-out there."""
+        data = await self._store.take(f"fed-logout:{digest(state or '')}")
+        return None if data is None else self._open(data, f"fed-logout:{digest(state or '')}")["onward"]
+
     # Tokens --------------------------------------------------------------------------------------
 
     async def tokens(self, user_id: str, provider: str) -> UpstreamTokens:

@@ -133,6 +133,7 @@ class FederationPages:
             Route("/federation/welcome", self.welcome, methods=["GET"]),
             Route("/federation/welcome", self.take, methods=["POST"]),
             Route("/federation/link", self.link, methods=["GET"]),
+            Route("/federation/{name}/signed-out", self.signed_out, methods=["GET"]),
         ]
 
     # Going there ---------------------------------------------------------------------------------
@@ -326,6 +327,13 @@ class FederationPages:
         await desk.transactions.save(replace(transaction, notice=told))
         return desk.redirect(CONNECTIONS, tx=transaction.id)
 
+    async def signed_out(self, request: Request) -> Response:
+        """Go on where a sign-out led that ended a session elsewhere too."""
+        onward = await self._federation.signed_out_there(request.query_params.get("state"))
+        if onward is not None:
+            return RedirectResponse(onward, status_code=303)
+        return self._desk.renderer.page("signed_out.html")
+
     # Asking --------------------------------------------------------------------------------------
 
     async def welcome(self, request: Request) -> Response:
@@ -428,6 +436,11 @@ class FederationPages:
 def callback_path(name: str) -> str:
     """Return the path of a provider's callback: one for each, so that none can pass for another."""
     return f"/federation/{name}/callback"
+
+
+def signed_out_path(name: str) -> str:
+    """Return where a provider leads back to after a sign-out."""
+    return f"/federation/{name}/signed-out"
 
 
 def leave(url: str) -> Response:

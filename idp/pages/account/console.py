@@ -124,7 +124,8 @@ class ConsolePage:
             self.template,
             csrf=desk.forms.token(browser, self._purpose(session), None),
             connects=self.connects,
-            form_action=await self.targets(),
+            # Signing out, from any page, may lead on to the provider that they came from.
+            form_action=(*await self.targets(), *(("https:",) if session.upstream else ())),
             message=message or (Message("success", done) if done else None),
             account=session,
             navigation=NAVIGATION,
