@@ -170,4 +170,6 @@ def test_the_resource_server_asks_for_two_factors_where_it_matters(
         answer = api.get("/transfer", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]
-    assert 'error="insufficient_user_authentication", acr_values="urn:idp:acr:mfa", max_age="300"' in challenge
+    assert (
+        'error="insufficient_user_authentication", acr_values="urn:idp:acr:mfa", max_age="300"' in challenge
+    )
