@@ -1,8 +1,13 @@
 """Well-known OpenID providers, a few lines each."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
-from idp.federation.oidc import OpenIdUpstream, Preset
+from idp.federation.identity import UpstreamIdentity
+from idp.federation.oidc import OpenIdUpstream, Preset, text_of
+from idp.federation.upstream import Memory
 
 
 class EntraUpstream(OpenIdUpstream):
@@ -40,6 +45,11 @@ class AppleUpstream(OpenIdUpstream):
         claims = {"iss": self.settings.team_id, "sub": self.settings.client_id, "aud": self.issuer}
         return self.sign(claims)
 
+    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+        """Take the name from beside the code: Apple tells it there, once, and not in the ID token."""
+        identity = await super().finish(answer, memory)
+        return identity if identity.name else replace(identity, name=_name_in(answer.get("user", "")))
+
 
 class Auth0Upstream(OpenIdUpstream):
     """Auth0; its issuer ends with a slash."""
@@ -57,3 +67,11 @@ class KeycloakUpstream(OpenIdUpstream):
     """Keycloak: one realm."""
 
     preset: ClassVar[Preset] = Preset(label="Keycloak", issuer_form="https://id.example.com/realms/REALM")
+
+
+def _name_in(user: str) -> str | None:
+    try:
+        name = json.loads(user[:4000])["name"]
+        return text_of(f"{name['firstName']} {name['lastName']}")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
