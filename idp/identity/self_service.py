@@ -228,6 +228,7 @@ class SelfService:
         async with self._database.reading() as uow:
             user = await _own(uow, user_id)
             sessions = await uow.sessions.all_for_user(user_id)
+            links = await uow.identities.of_user(user_id)
             events = await uow.audit.page(None, 1000, user_id=user_id)
         apps = await self.apps(user_id)
         return {
@@ -253,6 +254,16 @@ class SelfService:
             "apps": [
                 {"client_id": a.client_id, "name": a.name, "scopes": list(a.scopes), "since": int(a.since)}
                 for a in apps
+            ],
+            "connections": [
+                {
+                    "provider": link.provider,
+                    "issuer": link.issuer,
+                    "subject": link.subject,
+                    "email": link.email,
+                    "linked_at": int(link.linked_at),
+                }
+                for link in links
             ],
             "events": [
                 {"at": int(e.at), "name": e.name, "client_id": e.client_id, "address": e.address}
