@@ -1,7 +1,8 @@
 """Where a sign-in without pages goes on after the password: a grant or the API, and a second factor.
 
 A continuation says that a person has proven a password to a client a moment ago. It is good for a few
-minutes, for that client, and for one right answer; wrong ones are throttled like everywhere else.
+minutes, for that client, and for one right answer; wrong ones are throttled like everywhere else. It ends
+when the password changes.
 """
 
 import json
@@ -22,6 +23,8 @@ class Continuation:
     client_id: str
     auth_time: float
     amr: tuple[str, ...]
+    password: str
+    """The fingerprint of the password that was proven."""
 
 
 class Continuations:
@@ -48,6 +51,11 @@ class Continuations:
     async def finish(self, token: str) -> bool:
         """Take it away: of several right answers at once, one gets True."""
         return await self._store.take(_key(token)) is not None
+
+
+def fingerprint(password_hash: str | None) -> str:
+    """Return what tells one password from the next without saying anything about either."""
+    return digest(password_hash or "")
 
 
 def _key(token: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from idp.clock import Clock
 from idp.config import Settings
-from idp.flow.continuations import Continuation, Continuations
+from idp.flow.continuations import Continuation, Continuations, fingerprint
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.claims import standard_claims
 from idp.identity.factors.factor import Answer
@@ -76,6 +76,8 @@ class People:
             user = await uow.users.get(continuation.user_id)
         if user is None or user.disabled_at is not None:
             return None
+        if fingerprint(user.password_hash) != continuation.password:  # changed or reset in between
+            return None
         given = Answer(
             code=answer.get("code", "")[:64],
             assertion=answer.get("assertion", ""),
@@ -96,7 +98,7 @@ class People:
             return
         if await self._second_factors.is_enrolled(user.id):
             kinds = [kind for kind in await self._second_factors.options(user) if kind in TYPED]
-            continuation = Continuation(user.id, client_id, now, ("pwd",))
+            continuation = Continuation(user.id, client_id, now, ("pwd",), fingerprint(user.password_hash))
             token = await self._continuations.begin(continuation)
             raise StepRequiredError(
                 "mfa_required",

@@ -45,7 +45,7 @@ class PasswordLogin:
         await self._throttle.succeeded(key, address)
         if self._hasher.needs_rehash(hashed):
             with suppress(Unavailable):  # the next sign-in will do
-                await self._rehash(user.id, hashed, password)
+                await self._rehash(user, hashed, password)
         return user
 
     async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:
@@ -58,14 +58,16 @@ class PasswordLogin:
             )
             await record(uow, failed, self._clock.now())
 
-    async def _rehash(self, user_id: str, hashed: str, password: str) -> None:
+    async def _rehash(self, user: User, hashed: str, password: str) -> None:
         """Store the password under the parameters of today, unless it was changed meanwhile."""
         renewed = await self._hasher.hash(password)
         async with self._database.unit_of_work() as uow:
-            user = await uow.users.get(user_id)
-            if user is not None and user.password_hash == hashed:
-                user.password_hash = renewed
-                await uow.users.save(user)
+            stored = await uow.users.get(user.id)
+            if stored is None or stored.password_hash != hashed:
+                return
+            stored.password_hash = renewed
+            await uow.users.save(stored)
+        user.password_hash = renewed  # who is handed out is as who is stored
 
 
 def _key_of(email: str) -> str:

@@ -25,6 +25,7 @@ from tests.support.provider import (
     forms,
 )
 
+OTHER_PASSWORD = "quite another battery staple"
 MULTI, SINGLE = "urn:idp:acr:mfa", "urn:idp:acr:1fa"
 
 
@@ -58,6 +59,13 @@ async def continued(browser: Browser, page: httpx.Response) -> httpx.Response:
     """Press the link that leads on from the recovery codes."""
     target = re.findall(r'class="button primary" href="([^"]+)"', page.text)[-1]
     return await browser.get(urljoin(str(page.url), target.replace("&amp;", "&")))
+
+
+async def reset_password(browser: Browser) -> None:
+    """Set another password by the link of a mail."""
+    await browser.submit(await browser.get("/recover"), email=EMAIL)
+    mail = await browser.provider.mails.latest(EMAIL)
+    await browser.submit(await browser.get(mail.link), password=OTHER_PASSWORD)
 
 
 async def enrol_app(browser: Browser, page: httpx.Response, now: float) -> httpx.Response:
@@ -275,6 +283,28 @@ async def test_the_password_grant_goes_on_with_the_code(
     assert len(good) == 1
     token = await app.verify(good[0]["access_token"], audience=provider.issuer)
     assert (token["acr"], token["amr"]) == (MULTI, ["pwd", "otp", "mfa"])
+
+
+@pytest.mark.parametrize("how", ["changed", "reset"])
+async def test_what_waits_for_a_code_ends_when_the_password_is(
+    provider: RunningProvider, pocket: Pocket, person: User, how: str
+) -> None:
+    app = await provider.relying_party(
+        grant_types=("password",), redirect_uris=(), post_logout_redirect_uris=()
+    )
+    asked = {"grant_type": "password", "username": EMAIL, "password": PASSWORD}
+    token = (await app.post("/token", asked)).json()["mfa_token"]
+    if how == "changed":
+        await provider.parts.self_service.change_password(
+            person.id, PASSWORD, OTHER_PASSWORD, keep_session=None, end_others=False, address="127.0.0.1"
+        )
+    else:
+        await reset_password(await provider.browser())
+    proof = {"grant_type": "password", "mfa_token": token, "mfa_code": pocket.code()}
+    assert (await app.post("/token", proof)).json()["error"] == "invalid_grant"
+    fresh = (await app.post("/token", asked | {"password": OTHER_PASSWORD})).json()["mfa_token"]
+    proof = {"grant_type": "password", "mfa_token": fresh, "mfa_code": pocket.code()}
+    assert (await app.post("/token", proof)).status_code == 200
 
 
 # Setting up ----------------------------------------------------------------------------------------------
