@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from idp.clock import SystemClock
 from idp.dev.upstreams.google import SigningKey
 from tests.support.provider import Browser, MakeProvider, RunningProvider, callback_of, the_form
 from tests.support.servers import free_port
@@ -55,6 +56,7 @@ async def provider(make_provider: MakeProvider, issuer: str, google_key: Signing
     common = {"type": "oidc", "issuer": issuer}
     key = {"private_key": pem(google_key.private), "key_id": google_key.kid}
     return await make_provider(
+        clock=SystemClock(),  # that of the other side
         federation={
             "allow_private_addresses": True,
             "basic": {**common, "client_id": "basic", "client_secret": SECRET},
