@@ -80,7 +80,7 @@ async def test_keys_alone_lead_through_sign_in_and_consent(page: Page, newcomer:
 async def test_password_managers_know_the_fields(page: Page, newcomer: Newcomer) -> None:
     await newcomer.start()
     email, password = page.get_by_label("Email"), page.get_by_label("Password")
-    await expect(email).to_have_attribute("autocomplete", "username")
+    await expect(email).to_have_attribute("autocomplete", "username webauthn")
     await expect(email).to_have_attribute("name", "email")
     await expect(password).to_have_attribute("autocomplete", "current-password")
     await expect(password).to_have_attribute("name", "password")
