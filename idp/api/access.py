@@ -8,6 +8,9 @@ from starlette.requests import Request
 
 from idp.api.problems import Refusal
 from idp.clock import Clock
+from idp.config import Settings
+from idp.identity.acr import ACR_MULTI, satisfies
+from idp.identity.second_factor import SecondFactors
 from idp.oauth.scopes import ACCOUNT
 from idp.oauth.tokens import AccessToken, TokenMint
 from idp.storage.database import Database
@@ -25,6 +28,7 @@ class Caller:
     grant_id: str
     session_id: str | None
     auth_time: float
+    acr: str
     address: str
 
     @property
@@ -37,14 +41,23 @@ class AccountAccess(OAuth2):
     """Lets a request pass if its access token is good; as a FastAPI dependency it also tells OpenAPI so."""
 
     def __init__(
-        self, database: Database, mint: TokenMint, clock: Clock, *, token_url: str, recent_sign_in: float
+        self,
+        database: Database,
+        mint: TokenMint,
+        second_factors: SecondFactors,
+        clock: Clock,
+        *,
+        settings: Settings,
+        token_url: str,
     ) -> None:
         flow = OAuthFlowPassword(tokenUrl=token_url, scopes={ACCOUNT: "Manage the person's account"})
         super().__init__(flows=OAuthFlows(password=flow), scheme_name="account", auto_error=False)
         self._database = database
         self._mint = mint
         self._clock = clock
-        self._recent = recent_sign_in
+        self._second_factors = second_factors
+        self._recent = settings.accounts.recent_sign_in
+        self._factors_on = settings.second_factor.policy != "off"
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]  # the caller is in the state
         """Find the caller, or raise `Refusal`: checked at each request, so what is revoked ends at once."""
@@ -73,19 +86,29 @@ class AccountAccess(OAuth2):
             status.grant.id,
             status.grant.session_id,
             status.grant.auth_time,
+            status.grant.acr,
             request.state.address,
         )
 
-    def require_recent_sign_in(self, caller: Caller) -> None:
-        """Raise `Refusal` unless the person proved who they are a short while ago (RFC 9470 §3)."""
-        if self._clock.now() - caller.auth_time <= self._recent:
+    async def require_proof(self, caller: Caller, *, recent: bool) -> None:
+        """Raise `Refusal` unless the token comes from a sign-in that is good enough for a sensitive change
+        (RFC 9470 §3): a `recent` one, and of who has a second factor a recent one with both, as on the
+        pages."""
+        enrolled = self._factors_on and await self._second_factors.is_enrolled(caller.id)
+        weak = enrolled and not satisfies(caller.acr, ACR_MULTI)
+        stale = (recent or enrolled) and self._clock.now() - caller.auth_time > self._recent
+        if not weak and not stale:
             return
-        challenge = f'{REALM}, error="insufficient_user_authentication", max_age={self._recent:.0f}'
+        wanted: dict[str, str | int] = {"acr_values": ACR_MULTI} if enrolled else {}
+        wanted["max_age"] = int(self._recent)
+        challenge = "".join(f', {name}="{value}"' for name, value in wanted.items())
         raise Refusal(
             "reauthentication_required",
-            "Sign in again for this: the sign-in behind this token is too old.",
-            headers={"WWW-Authenticate": challenge},
-            members={"max_age": int(self._recent)},
+            "Sign in again for this, with your second factor."
+            if weak
+            else "Sign in again for this: the sign-in behind this token is too old.",
+            headers={"WWW-Authenticate": f'{REALM}, error="insufficient_user_authentication"{challenge}'},
+            members=wanted,
         )
 
 

@@ -24,6 +24,7 @@ from idp.flow.sign_out import SignOut
 from idp.identity.accounts import Accounts
 from idp.identity.recovery import Recovery
 from idp.identity.registration import Registration
+from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.identity.throttle import SignInThrottle
 from idp.oauth.clients import ClientRegistry
@@ -51,6 +52,7 @@ def build_api(
     accounts: Accounts,
     registration: Registration,
     recovery: Recovery,
+    second_factors: SecondFactors,
     self_service: SelfService,
     sign_out: SignOut,
     throttle: SignInThrottle,
@@ -65,9 +67,10 @@ def build_api(
     access = AccountAccess(
         database,
         core.mint,
+        second_factors,
         clock,
+        settings=settings,
         token_url=f"{url}/auth/access-token",
-        recent_sign_in=settings.accounts.recent_sign_in,
     )
     auth = AuthRoutes(
         database=database,

@@ -128,8 +128,7 @@ class UserRoutes:
     async def change_password(self, request: Request, body: ChangePassword) -> Status:
         """The tokens of this grant go on; with `end_others` everything else is signed out."""
         caller = caller_of(request)
-        if caller.user.password_hash is None:
-            self._access.require_recent_sign_in(caller)
+        await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         try:
             await self._self_service.change_password(
                 caller.id,
@@ -206,17 +205,18 @@ class UserRoutes:
     async def data(self, request: Request) -> PersonalData:
         """Needs a recent sign-in: it is all in one place."""
         caller = caller_of(request)
-        self._access.require_recent_sign_in(caller)
+        await self._access.require_proof(caller, recent=True)
         return PersonalData(**await self._self_service.export(caller.id))
 
     async def _require_password(self, caller: Caller, password: str | None) -> None:
-        """A token alone may be stolen: who can take the account away for good has to know its password."""
+        """A token alone may be stolen: who can take the account away for good has to know its password, and
+        have the second factor if there is one."""
+        await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         if caller.user.password_hash is None:
-            self._access.require_recent_sign_in(caller)
-        elif not password:
+            return
+        if not password:
             raise InvalidValue("Enter your current password.", field="current_password")
-        else:
-            await self._self_service.check_password(caller.id, password, address=caller.address)
+        await self._self_service.check_password(caller.id, password, address=caller.address)
 
 
 def _account(user: User) -> Account:

@@ -138,6 +138,7 @@ def _api(provider: Provider) -> Mount:
             accounts=provider.accounts,
             registration=provider.registration,
             recovery=provider.recovery,
+            second_factors=provider.second_factors,
             self_service=provider.self_service,
             sign_out=provider.sign_out,
             throttle=provider.throttle,

@@ -111,7 +111,7 @@ async def test_get_all_data_while_the_sign_in_is_recent(alice: Api) -> None:
     alice.provider.clock.advance(alice.provider.settings.accounts.recent_sign_in + 1)
     late = await alice.get("/users/me/data")
     assert code_of(late) == (401, "reauthentication_required")
-    assert 'error="insufficient_user_authentication", max_age=600' in late.headers["www-authenticate"]
+    assert 'error="insufficient_user_authentication", max_age="600"' in late.headers["www-authenticate"]
 
 
 async def test_the_form_for_swagger_ui_signs_in_as_well(api: Api, person: object) -> None:
