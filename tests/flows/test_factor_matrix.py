@@ -1,11 +1,12 @@
-"""Every path to a token in every state of factors: what somebody gets who has the password and nothing else.
+"""Every path to a token in every state of factors: what somebody gets who has the password and nothing else,
+or instead of it the account at another provider that is linked, or the code that registering brings.
 
 A line of the table is a state; what stands in it for each path is the `acr` of the tokens, or what is asked
 for instead of giving any.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,18 +14,20 @@ import httpx
 import jwt
 import pytest
 
-from idp.storage.models import User
+from idp.dev.upstreams import GOOGLE_PATH
+from idp.storage.models import FederatedIdentity, User
 from tests.support.factors import Pocket, give_app, give_passkey
 from tests.support.provider import (
     EMAIL,
     PASSWORD,
     Browser,
-    MakeProvider,
     RelyingParty,
     RunningProvider,
     callback_of,
     redirected_to,
 )
+from tests.support.registering import NEW, register
+from tests.support.upstreams import UPSTREAMS, MakeFederated, SignInElsewhere
 
 OTHER_PASSWORD = "quite another battery staple"
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
@@ -38,6 +41,8 @@ class World:
     user: User
     app: RelyingParty
     browser: Browser
+    state: "State"
+    elsewhere: SignInElsewhere
     refresh_token: str = ""
     pocket: Pocket | None = None
 
@@ -85,7 +90,7 @@ async def browser_trusted(world: World) -> None:
 
 async def browser_trusted_by_another(world: World) -> None:
     await app_set_up(world)
-    bob = await world.provider.create_user("bob@example.com")
+    bob = await world.provider.create_user(f"not.{world.user.email}")
     token = await world.provider.parts.second_factors.trust(bob.id, "test")
     world.browser.client.cookies.set("idp_device", token, domain="localhost.local", path="/")
 
@@ -113,6 +118,8 @@ def all_paths(
         "API": typed,
         "page": page,
         "started again": page,
+        "federation": page,
+        "registration": page,
         "password reset": reset or page,
     }
 
@@ -163,7 +170,7 @@ STATES: Mapping[str, State] = {
         FREE, None, {"policy": "off"}, {"require_second_factor": True}
     ),
     "offered": State(
-        FREE | dict.fromkeys(("page", "password reset"), "/mfa/enrol"),
+        FREE | dict.fromkeys(("page", "federation", "registration", "password reset"), "/mfa/enrol"),
         None,
         {"offer_after_sign_in": True},
     ),
@@ -181,6 +188,24 @@ async def by_page(world: World, password: str = PASSWORD) -> str:
 async def by_page_started_again(world: World) -> str:
     await by_page(world)
     return await outcome(world, await world.browser.get(world.app.authorization_url()))
+
+
+async def by_federation(world: World) -> str:
+    start = world.app.authorization_url(prompt="login")
+    return await outcome(world, await world.elsewhere(world.browser, "google", "vera", start))
+
+
+async def by_registration(world: World) -> str:
+    """Somebody new, for whom the state comes about before they enter the code of the mail."""
+    browser = await world.provider.browser()
+    page = await register(browser, start=world.app.authorization_url())
+    code = (await world.provider.mails.latest(NEW)).code
+    user = await world.provider.parts.accounts.find(NEW)
+    assert user is not None
+    newcomer = replace(world, user=user, browser=browser)
+    if world.state.act is not None:
+        await world.state.act(newcomer)
+    return await outcome(newcomer, await browser.submit(page, code=code))
 
 
 async def by_password_reset(world: World) -> str:
@@ -217,6 +242,8 @@ PATHS: Mapping[str, Callable[[World], Awaitable[str]]] = {
     "API": by_api,
     "page": by_page,
     "started again": by_page_started_again,
+    "federation": by_federation,
+    "registration": by_registration,
     "password reset": by_password_reset,
 }
 
@@ -246,14 +273,17 @@ def jwt_claims(token: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def worlds(make_provider: MakeProvider) -> Callable[[State], Awaitable[World]]:
+async def worlds(
+    make_federated: MakeFederated, elsewhere: SignInElsewhere
+) -> Callable[[State], Awaitable[World]]:
     async def make(state: State) -> World:
-        provider = await make_provider(second_factor=dict(state.settings))
+        provider = await make_federated(second_factor=dict(state.settings))
         user = await provider.create_user()
+        await link(provider, user)
         grants = ("authorization_code", "refresh_token", "password")
         app = await provider.relying_party(grant_types=grants, first_party=True, **state.client)
         browser = await provider.browser()
-        world = World(provider, user, app, browser)
+        world = World(provider, user, app, browser, state, elsewhere)
         # As it was before: this session and this refresh token are from a sign-in with the password alone.
         started = await provider.parts.sessions.start(user.id, amr=("pwd",), acr=SINGLE)
         browser.client.cookies.set("idp_session", started.token, domain="localhost.local", path="/")
@@ -263,6 +293,20 @@ async def worlds(make_provider: MakeProvider) -> Callable[[State], Awaitable[Wor
         return world
 
     return make
+
+
+async def link(provider: RunningProvider, user: User) -> None:
+    """Link the account of Vera at Google."""
+    async with provider.database.unit_of_work() as uow:
+        await uow.identities.add(
+            FederatedIdentity(
+                provider="google",
+                issuer=UPSTREAMS + GOOGLE_PATH,
+                subject="1001",
+                user_id=user.id,
+                linked_at=0.0,
+            )
+        )
 
 
 async def from_before(world: World) -> str:
