@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machine, servers
+from benchmarks import federated, machine, servers
+from benchmarks.federated import Costs
 from benchmarks.load import get, measure
 from benchmarks.passwords import SignIns, sign_ins
 from benchmarks.prepare import Material, material
@@ -89,7 +90,8 @@ async def _run(environment: dict[str, str], postgres: DurablePostgres, *, quick:
             await _warm_up(cases, served, stock, workers=2)
             rows += await _measure(cases, served, stock, yardsticks, workers=2, seconds=seconds)
             loaded_of_two = served.megabytes
-        _print_rows(rows, yardsticks)
+        if rows:
+            _print_rows(rows, yardsticks)
         if not only:
             print(f"\nMemory of a worker: {idle:.0f} MB idle, {loaded:.0f} MB after the load")
             print(f"(with two workers, the larger one: {loaded_of_two:.0f} MB).")
@@ -97,6 +99,8 @@ async def _run(environment: dict[str, str], postgres: DurablePostgres, *, quick:
             behind_proxy = {"IDP_TRUSTED_PROXIES": "127.0.0.1/32"}  # so that people come from many addresses
             with servers.provider({**environment, **behind_proxy}, workers=1, cpus=ALL) as served:
                 _print_sign_ins(await sign_ins(served, stock, seconds=2.0 if quick else 10.0))
+        if only in federated.NAME:
+            _print_costs(federated.costs(environment, cpus=ALL, sign_ins=20 if quick else 100))
     finally:
         await stock.close()
 
@@ -168,11 +172,21 @@ def _print_start(environment: dict[str, str], *, times: int) -> None:
     print(f"Start of `idp serve` to ready: {statistics.median(starts):.2f} s (median of {times}).")
 
 
-def _print_sign_ins(found: SignIns) -> None:
+def _argon2_setting() -> str:
     setting = Passwords()
+    return f"Argon2id t={setting.time_cost}, m={setting.memory_kib} KiB, p={setting.parallelism}"
+
+
+def _print_costs(found: Costs) -> None:
     print(
-        f"\nPassword sign-ins, Argon2id t={setting.time_cost}, m={setting.memory_kib} KiB, "
-        f"p={setting.parallelism}, one worker on all cores:\n"
+        f"\n{federated.NAME}: {found.federated:.1f} ms CPU here, "
+        f"password sign-in: {found.password:.1f} ms CPU ({_argon2_setting()}); mean of {found.sign_ins} each"
+    )
+
+
+def _print_sign_ins(found: SignIns) -> None:
+    print(
+        f"\nPassword sign-ins, {_argon2_setting()}, one worker on all cores:\n"
         f"  Argon2 alone {found.argon2:.1f} a second; sign-ins {found.measured.rate:.1f} a second, "
         f"{found.measured.rate / found.argon2:.0%} of it "
         f"(p50 {found.measured.p50:.0f} ms, p99 {found.measured.p99:.0f} ms, {found.measured.refused} refused)\n"
