@@ -50,5 +50,6 @@ def application(provider: Provider) -> Starlette:
         exception_handlers={HTTPException: NotServed(provider).answer},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever host the request named
     app.state.provider = provider
     return app

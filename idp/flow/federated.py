@@ -292,7 +292,8 @@ class FederatedSignIn:
             account = await self.connections.account_of(identity.email)
         domains = {domain.casefold() for domain in self._registration.email_domains}
         policy = Policy(
-            auto_link=settings.auto_link,
+            # Accounts find an address in any spelling; that two spellings are one mailbox is proven by neither.
+            auto_link=settings.auto_link and account is not None and _same_spelling(account, identity),
             registration_open=self._registration.mode == "open",
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
         )
@@ -493,3 +494,9 @@ def _entered(upstream: Upstream, identity: UpstreamIdentity, user_id: str, outco
         factor_waived=policy == "never",
         outcome=outcome,
     )
+
+
+def _same_spelling(account: User, identity: UpstreamIdentity) -> bool:
+    """Whether account and identity write the address alike, but for the case of ASCII letters."""
+    address = identity.email or ""
+    return address.isascii() and account.email.isascii() and address.lower() == account.email.lower()

@@ -78,6 +78,7 @@ class Accounts:
             user.password_hash = hashed
             await uow.users.save(user)
             await uow.sessions.end_all_for_user(user_id, now, keep_session)
+            await uow.tickets.end_all_for_user(user_id, now)
             await uow.grants.revoke_for_user(user_id, now)
             await uow.factors.delete_trusted_devices(user_id)
             changed = PasswordChanged(user_id=user_id, removed=password is None, address=address)

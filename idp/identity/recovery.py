@@ -83,6 +83,7 @@ class Recovery:
                 await record(uow, EmailVerified(user_id=user.id, address=address), now)
             await uow.users.save(user)
             await uow.sessions.end_all_for_user(user.id, now)
+            await uow.tickets.end_all_for_user(user.id, now)  # a change of address begun by a thief, too
             await uow.grants.revoke_for_user(user.id, now)
             await uow.factors.delete_trusted_devices(user.id)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)

@@ -175,6 +175,7 @@ class SelfService:
             await uow.users.save(user)
             if end_others:
                 await uow.sessions.end_all_for_user(user_id, now, keep_session)
+                await uow.tickets.end_all_for_user(user_id, now)
                 await uow.grants.revoke_for_user(user_id, now, keep_grant)
             await uow.factors.delete_trusted_devices(user_id)
             await record(uow, PasswordChanged(user_id=user_id, address=address), now)

@@ -67,7 +67,7 @@ async def provider(make_provider: MakeProvider, issuer: str, google_key: Signing
                 "token_endpoint_auth_method": "client_secret_post",
             },
             "key": {**common, "client_id": "key", **key},
-        }
+        },
     )
 
 

@@ -1,7 +1,11 @@
 """A forgotten password: the mail, the new password, and what ends with the old one."""
 
 import asyncio
+from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
+from idp.errors import InvalidValue
 from idp.storage.models import User
 from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, RunningProvider, callback_of
 from tests.support.registering import NEW_PASSWORD, link_to, seen
@@ -44,6 +48,17 @@ async def test_a_reset_ends_every_session_and_every_refresh_token(
     assert (await browser.get("/account")).url.path == "/login"
     assert (await relying_party.refresh(tokens["refresh_token"])).status_code == 400
     assert "password" in (await browser.provider.mails.latest(EMAIL)).subject.casefold()
+
+
+async def test_a_reset_ends_a_change_of_address_that_a_thief_has_begun(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    service = provider.parts.self_service
+    await service.ask_email_change(person.id, "thief@evil.example")
+    stolen = (await provider.mails.latest("thief@evil.example")).link
+    await browser.submit(await browser.get(await ask(browser)), password=NEW_PASSWORD)
+    with pytest.raises(InvalidValue):
+        await service.confirm_email_change(token=parse_qs(urlsplit(stolen).query)["token"][0])
 
 
 async def test_known_and_unknown_addresses_get_the_same_answers(

@@ -75,6 +75,13 @@ def test_a_confidential_client_may_not_use_another_loopback_port() -> None:
         "http://[::ffff:127.0.0.1]:51004/done",
         "http://127.0.0.1:51004@evil.example/done",
         "http://[::1",
+        " http://127.0.0.1:51004/done",
+        "ht\ntp://127.0.0.1:51004/done",
+        "http://127.0.0.1\t:51004/done",
+        "http://127.0.0.1:51004/do\r\nne",
+        "http://127.0.0.1:51004/done#",
+        "http://127.0.0.1:51004/done?",
+        "http://127.0.0.1:51004\\done",
     ],
 )
 def test_the_loopback_exception_is_for_the_port_alone(uri: str) -> None:
