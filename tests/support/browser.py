@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.support import chromium as program
+
+PATIENCE = 30_000
+"""Milliseconds to wait for a page or for something on it: two slow cores serve it, and draw it too."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +36,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     """A fresh browser profile."""
     context = await chromium.new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     await context.close()
 
