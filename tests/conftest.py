@@ -1,6 +1,11 @@
 """Where fixtures come from: one line per module of `tests/support/`."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example has no time limit: how long one takes is the machine's, and speed is the benchmark's business.
+settings.register_profile("idp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("idp")
 
 pytest_plugins = [
     "tests.support.servers",
