@@ -14,8 +14,7 @@ INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --python $(BIN)/
 	|| $(PIP) install "$$@"; }; install
 # Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
 PYTEST ?=
-# A part of the suite cannot reach the floor of the whole: make test PYTEST='tests/flows' COVER=
-COVER ?= --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+COVER = --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 # Arguments of the demo: make run RUN='--port 9000'
 RUN ?=
 BENCH ?=
@@ -26,16 +25,20 @@ CHECKED := idp tests translations $(wildcard migrations benchmarks examples)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help run test lint bench messages lock format clean
+.PHONY: help run test cover lint bench messages lock format clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
 run: $(VENV)/.runtime ## Start a complete demo on this machine
 	@DEMO_STARTED=$(STARTED) $(BIN)/idp dev $(RUN)
 
-test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types, architecture, tests, coverage
+test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types, architecture, tests
 	@$(BIN)/python tests/support/chromium.py
 	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -n 2 $(PYTEST)
+
+# Tracing every line doubles the time of a run and more, so it is a torch to be lit, not a toll on each run.
+cover: $(VENV)/.test $(VENV)/.node ## Run the tests and show which lines stay dark
 	$(BIN)/pytest -n 2 $(COVER) $(PYTEST)
 
 lint: $(VENV)/.test ## Run the linters, the type checker and the architecture contracts
