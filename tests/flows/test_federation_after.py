@@ -199,6 +199,7 @@ async def test_tokens_are_stored_sealed_and_go_with_the_link(
     assert not any(known in link.sealed_tokens for known in upstreams.google.access_tokens)
     browser = await keeping.browser()
     await elsewhere(browser, "google", "vera")
+    keeping.clock.advance(1)  # the second link is younger, so the first is listed and unlinked first
     left = await press(browser, await connections_page(browser), "link")
     page = await browser.get(await upstreams.choose(left, "noel"))
     await press(browser, page, "unlink")
