@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -197,7 +198,7 @@ class Database:
         token = _open.set(uow)
         try:
             yield uow
-        except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+        except (*BROKEN_CONNECTION, OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except DBAPIError as error:
             if error.connection_invalidated or _is_passing(error):
@@ -217,6 +218,10 @@ class Database:
         """Close every connection."""
         await self.engine.dispose()
 
+
+BROKEN_CONNECTION = (OSError, asyncpg.InternalClientError)
+"""What comes from below SQLAlchemy while a connection breaks: asyncpg loses count of a connection's state when
+the server closes it between two messages."""
 
 PASSING_STATES = ("08", "40", "53", "57P", "55P03")
 """SQLSTATEs that say "not now" (PostgreSQL's appendix A): no connection, lost to another transaction, no

@@ -17,7 +17,7 @@ from sqlalchemy.sql import bindparam
 
 from idp.config import Database as DatabaseSettings
 from idp.errors import Unavailable
-from idp.storage.database import PASSING_STATES, Database
+from idp.storage.database import BROKEN_CONNECTION, PASSING_STATES, Database
 from idp.storage.models import Base, Grant, RefreshToken, RevokedToken, User
 from idp.storage.repositories._rows import table_of
 from idp.storage.repositories.grants import TokenStatus
@@ -137,7 +137,7 @@ class HotPath:
         try:
             pool = self._pool or await self._open()
             return await pool.fetchrow(statement.sql, *statement.arguments(values))
-        except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*BROKEN_CONNECTION, asyncpg.InterfaceError, TimeoutError) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except asyncpg.PostgresError as error:
             if str(error.sqlstate).startswith(PASSING_STATES):
