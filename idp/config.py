@@ -360,6 +360,15 @@ class Throttle(Section):
     window: int = Field(15 * MINUTE, ge=1, description="Failures are forgotten after so long, in seconds.")
     free_tries_per_account: int = Field(5, ge=1, description="Failures before an account is slowed down.")
     free_tries_per_address: int = Field(50, ge=1, description="Failures before an address is slowed down.")
+class Clients(Section):
+    """Registered apps."""
+
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there.",
+    )
+
+
     longest_delay: int = Field(
         60, ge=1, description="The longest wait between tries, in seconds; never a lock-out."
     )
@@ -456,6 +465,7 @@ class Settings(Section):
     log: Logging = Field(Logging(), description="Logging.")
 
     @property
+    clients: Clients = Field(Clients(), description="Clients.")
     def base_path(self) -> str:
         """The path of the issuer ("" or "/auth"): every route is below it."""
         return urlsplit(self.issuer).path

@@ -32,6 +32,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         closing.push_async_callback(provider.core.hot_path.close)
         closing.push_async_callback(provider.store.close)
         closing.push_async_callback(provider.http.aclose)
+        closing.push_async_callback(provider.to_clients.aclose)
         closing.push_async_callback(provider.federation.providers.aclose)
         closing.push_async_callback(provider.limiter.stop)
         closing.callback(provider.metrics.close)
@@ -46,6 +47,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
             asyncio.create_task(provider.keyring.run(stop)),
             asyncio.create_task(provider.sweeper.run(SWEEP_EVERY, stop)),
             asyncio.create_task(provider.mail_delivery.run(stop)),
+            asyncio.create_task(provider.factor_resets.run(stop)),
             asyncio.create_task(_refresh_metrics(provider, stop)),
         ]
         try:

@@ -33,6 +33,7 @@ from idp.identity.tickets import MailThrottle, Tickets
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
+from idp.oauth.client_auth.key_sets import LIMITS as KEY_SET_LIMITS
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
 from idp.oauth.context import Core
@@ -41,6 +42,7 @@ from idp.oauth.tokens import TokenMint
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.pages.brand import text_on
+from idp.outgoing import Outgoing
 from idp.pages.cookies import Cookies
 from idp.pages.desk import Desk
 from idp.pages.errors import ErrorPages
@@ -87,6 +89,7 @@ class Provider:
     http: httpx.AsyncClient
     client_auth: ClientAuthentication
     core: Core
+    to_clients: Outgoing
     codes: AuthorizationCodes
     desk: Desk
     catalogues: Catalogues
@@ -131,7 +134,12 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
 
     codes = AuthorizationCodes(store, clock)
     audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
-    client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, http))
+    to_clients = Outgoing(
+        allow_private=settings.clients.allow_private_addresses,
+        setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",
+        limits=KEY_SET_LIMITS,
+    )
+    client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, to_clients))
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     second_factors = SecondFactors(
         database,
@@ -220,6 +228,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         codes=codes,
         desk=desk,
         catalogues=catalogues,
+        to_clients=to_clients,
     )
 
 

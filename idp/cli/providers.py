@@ -14,6 +14,7 @@ from idp.errors import ConfigurationError, InvalidValue, NotFound
 if TYPE_CHECKING:
     from idp.config import Settings, Upstream
     from idp.crypto import MasterKey
+    from idp.federation.upstream import Upstream as BuiltUpstream
     from idp.storage.database import Database
 
 app = typer.Typer(help="Other providers that people may sign in with.", rich_markup_mode=None)
@@ -52,7 +53,7 @@ def add(
 ) -> None:
     """Add a provider. The running server offers it within seconds."""
     from idp.config import PROVIDER_NAME
-    from idp.federation.registry import build_upstream, seal
+    from idp.federation.registry import seal
     from idp.storage.models import UpstreamProvider
 
     if PROVIDER_NAME.fullmatch(name) is None or name in {"allow_private_addresses", "domains"}:
@@ -72,7 +73,7 @@ def add(
         **_options(option or []),
     }
     upstream = _parse(values)
-    built = build_upstream(name, upstream, _outgoing(settings))  # says what is missing
+    built = _built(settings, name, upstream)  # says what is missing
     if name in settings.federation.providers:
         raise InvalidValue(
             f"The configuration has a provider {name} already; choose another name.", field="name"
@@ -112,7 +113,8 @@ def list_(as_json: AsJson = False) -> None:
 @app.command("test")
 def try_(name: Name, as_json: AsJson = False) -> None:
     """Ask the provider what it is, and say what is wrong. The exit code is 1 when something is."""
-    from idp.federation.registry import build_upstream
+    from idp.clock import SystemClock
+    from idp.federation.registry import build_upstream, way_out
 
     settings = read_settings()
 
@@ -120,9 +122,9 @@ def try_(name: Name, as_json: AsJson = False) -> None:
         found = (await _all(settings)).get(name)
         if found is None:
             raise NotFound(f"There is no provider {ascii(name[:60])[1:-1]}; idp provider list shows them.")
-        outgoing = _outgoing(settings)
+        outgoing = way_out(settings.federation)
         try:
-            built = build_upstream(name, found[0], outgoing)
+            built = build_upstream(name, found[0], outgoing, SystemClock())
             report = await built.check()
         finally:
             await outgoing.aclose()
@@ -203,19 +205,17 @@ def _kind(name: str, upstream: "Upstream") -> str:
 
 
 def _label(settings: "Settings", name: str, upstream: "Upstream") -> str:
-    from idp.federation.registry import build_upstream
-
     try:
-        return build_upstream(name, upstream, _outgoing(settings)).label
+        return _built(settings, name, upstream).label
     except ConfigurationError as error:
         return f"unusable: {error.sentence}"
 
 
-def _outgoing(settings: "Settings") -> Any:
+def _built(settings: "Settings", name: str, upstream: "Upstream") -> "BuiltUpstream":
     from idp.clock import SystemClock
-    from idp.federation.http import Outgoing
+    from idp.federation.registry import build_upstream, way_out
 
-    return Outgoing(allow_private=settings.federation.allow_private_addresses, clock=SystemClock())
+    return build_upstream(name, upstream, way_out(settings.federation), SystemClock())
 
 
 def _master_key(settings: "Settings") -> "MasterKey":

@@ -8,7 +8,7 @@ from idp.clock import Clock
 from idp.config import Upstream as UpstreamSettings
 from idp.crypto import random_token
 from idp.errors import ConfigurationError
-from idp.federation.http import Answer, ProviderHttp
+from idp.federation.http import ProviderHttp
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.federation.oidc import CANCELLATIONS, Preset, challenge, label_of, text_of, tokens_of, with_query
 from idp.federation.upstream import (
@@ -22,6 +22,7 @@ from idp.federation.upstream import (
     UpstreamRefused,
     parameters,
 )
+from idp.outgoing import Answer
 from idp.text import Text
 
 GITHUB = "https://github.com"

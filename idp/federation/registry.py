@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
 import structlog
 from pydantic import ValidationError
 
@@ -19,7 +18,7 @@ from idp.crypto import MasterKey
 from idp.errors import ConfigurationError, NotFound
 from idp.federation.github import GitHubUpstream
 from idp.federation.google import GoogleUpstream
-from idp.federation.http import Outgoing, ProviderHttp
+from idp.federation.http import ProviderHttp
 from idp.federation.oidc import OpenIdUpstream, label_of
 from idp.federation.presets import (
     AppleUpstream,
@@ -30,6 +29,7 @@ from idp.federation.presets import (
     OktaUpstream,
 )
 from idp.federation.upstream import Upstream
+from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider
 
@@ -51,7 +51,7 @@ RELOAD_EVERY: Final = 5.0
 log = structlog.get_logger("idp.federation")
 
 
-def build_upstream(name: str, settings: UpstreamSettings, outgoing: Outgoing) -> Upstream:
+def build_upstream(name: str, settings: UpstreamSettings, outgoing: Outgoing, clock: Clock) -> Upstream:
     """Return a provider, or raise `ConfigurationError` with what is missing."""
     kind = TYPES.get(settings.type or (name if name in TYPES else "oidc"))
     if kind is None:
@@ -59,7 +59,14 @@ def build_upstream(name: str, settings: UpstreamSettings, outgoing: Outgoing) ->
             f"The provider {name} has the type {str(settings.type)[:40]}; there are {', '.join(TYPES)}."
         )
     label = label_of(name, settings, kind.preset.label)
-    return kind(name, settings, ProviderHttp(outgoing, label), outgoing.clock)
+    return kind(name, settings, ProviderHttp(outgoing, label, clock), clock)
+
+
+def way_out(settings: FederationSettings) -> Outgoing:
+    """Return the way to the providers."""
+    return Outgoing(
+        allow_private=settings.allow_private_addresses, setting="IDP_FEDERATION__ALLOW_PRIVATE_ADDRESSES"
+    )
 
 
 class Providers:
@@ -71,17 +78,14 @@ class Providers:
         database: Database,
         master_key: MasterKey,
         clock: Clock,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.settings = settings
-        self.outgoing = Outgoing(
-            allow_private=settings.allow_private_addresses, clock=clock, transport=transport
-        )
+        self.outgoing = way_out(settings)
         self._database = database
         self._master_key = master_key
         self._clock = clock
         self._configured = {
-            name: build_upstream(name, upstream, self.outgoing)
+            name: build_upstream(name, upstream, self.outgoing, clock)
             for name, upstream in settings.providers.items()
         }
         self._stored: dict[str, tuple[str, Upstream]] = {}
@@ -134,7 +138,8 @@ class Providers:
                 continue
             try:
                 settings = unseal(row, self._master_key)
-                stored[row.name] = (row.sealed_settings, build_upstream(row.name, settings, self.outgoing))
+                built = build_upstream(row.name, settings, self.outgoing, self._clock)
+                stored[row.name] = (row.sealed_settings, built)
             except ConfigurationError as error:  # one bad row must not take the others away
                 log.warning("a provider cannot be used", provider=row.name, reason=error.sentence)
         self._stored = stored

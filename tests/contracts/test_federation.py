@@ -12,9 +12,9 @@ from idp.clock import ManualClock
 from idp.config import Upstream as UpstreamSettings
 from idp.dev.upstreams import CLIENT_ID, CLIENT_SECRET
 from idp.errors import ConfigurationError
-from idp.federation.http import Outgoing
 from idp.federation.registry import TYPES, build_upstream
 from idp.federation.upstream import Ask, Cancelled, Memory, Upstream, UpstreamDown, UpstreamRefused
+from idp.outgoing import Outgoing
 from tests.support.provider import START
 from tests.support.upstreams import Upstreams
 
@@ -22,11 +22,17 @@ REDIRECT_URI = "https://id.example/federation/mine/callback"
 
 
 @pytest.fixture
-def outgoing(upstreams: Upstreams) -> Outgoing:
-    """The way to the stand-ins."""
+def clock(upstreams: Upstreams) -> ManualClock:
+    """The time on both sides."""
     clock = ManualClock(START)
     upstreams.google.now = upstreams.github.now = clock.now
-    return Outgoing(allow_private=False, clock=clock, transport=upstreams.transport)
+    return clock
+
+
+@pytest.fixture
+def outgoing(upstreams: Upstreams) -> Outgoing:
+    """The way to the stand-ins."""
+    return Outgoing(allow_private=False, setting="A_SETTING", transport=upstreams.transport)
 
 
 @pytest.fixture(params=TYPES)
@@ -36,7 +42,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def upstream(kind: str, upstreams: Upstreams, outgoing: Outgoing) -> Upstream:
+def upstream(kind: str, upstreams: Upstreams, outgoing: Outgoing, clock: ManualClock) -> Upstream:
     """A provider of this type, under a name of its own."""
     settings = UpstreamSettings.model_validate(
         {
@@ -50,7 +56,7 @@ def upstream(kind: str, upstreams: Upstreams, outgoing: Outgoing) -> Upstream:
             ),
         }
     )
-    return build_upstream("mine", settings, outgoing)
+    return build_upstream("mine", settings, outgoing, clock)
 
 
 async def begin(upstream: Upstream, **asked: object) -> tuple[str, dict[str, str], Memory]:
@@ -150,10 +156,10 @@ async def test_every_error_has_a_sentence_with_the_label_and_a_detail_apart_from
 
 
 async def test_checking_it_finds_nothing_wrong_and_what_is_down(
-    upstream: Upstream, upstreams: Upstreams
+    upstream: Upstream, upstreams: Upstreams, outgoing: Outgoing, clock: ManualClock
 ) -> None:
     assert (await upstream.check()).faults == ()
-    fresh = build_upstream("mine", upstream.settings, _of(upstream))
+    fresh = build_upstream("mine", upstream.settings, outgoing, clock)
     upstreams.google.mode = upstreams.github.mode = "down"
     assert (await fresh.check()).faults != ()
 
@@ -164,20 +170,19 @@ async def test_hints_are_passed_on(upstream: Upstream) -> None:
     assert query["prompt"] == "select_account"
 
 
-def test_what_is_missing_is_said_at_start(kind: str, outgoing: Outgoing) -> None:
+def test_what_is_missing_is_said_at_start(kind: str, outgoing: Outgoing, clock: ManualClock) -> None:
     with pytest.raises(ConfigurationError, match=r"needs|must"):
-        build_upstream("mine", UpstreamSettings(type=kind), outgoing)
+        build_upstream("mine", UpstreamSettings(type=kind), outgoing, clock)
 
 
 async def test_apple_gets_a_signed_secret_and_tells_the_name_beside_the_code(
-    upstreams: Upstreams, outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch
+    upstreams: Upstreams, outgoing: Outgoing, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     settings = {"client_id": CLIENT_ID, "private_key": text, "team_id": "TEAM", "key_id": "KEY"}
-    apple = build_upstream(
-        "apple", UpstreamSettings.model_validate({**settings, "issuer": upstreams.google.issuer}), outgoing
-    )
+    parsed = UpstreamSettings.model_validate({**settings, "issuer": upstreams.google.issuer})
+    apple = build_upstream("apple", parsed, outgoing, clock)
     sent: list[str] = []
     monkeypatch.setattr(
         upstreams.google,
@@ -203,7 +208,3 @@ async def test_apple_gets_a_signed_secret_and_tells_the_name_beside_the_code(
     )
     assert (claims["iss"], claims["sub"]) == ("TEAM", CLIENT_ID)
     assert jwt.get_unverified_header(sent[0])["kid"] == "KEY"
-
-
-def _of(upstream: Upstream) -> Outgoing:
-    return upstream._http._outgoing  # type: ignore[attr-defined, no-any-return]

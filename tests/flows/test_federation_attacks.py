@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from idp.dev.upstreams.google import GoogleStandIn, SigningKey
-from idp.federation import http
 from idp.keys.signing import signer, write_compact
+from idp.outgoing import Limits
 from tests.support.provider import Browser, RunningProvider
 from tests.support.upstreams import MakeFederated, SignInElsewhere, Upstreams, link_to, path_of
 
@@ -212,7 +212,6 @@ async def test_a_slow_provider_is_not_waited_for(
     federated: RunningProvider,
     upstreams: Upstreams,
     elsewhere: SignInElsewhere,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     never = asyncio.Event()
 
@@ -220,7 +219,7 @@ async def test_a_slow_provider_is_not_waited_for(
         async def __call__(self, *_: object) -> None:
             await never.wait()
 
-    monkeypatch.setattr(http, "TOTAL_TIMEOUT", 0.05)
+    federated.parts.federation.providers.outgoing.limits = Limits(total=0.05)
     upstreams.google.answers["token"] = lambda _: Silent()
     browser = await federated.browser()
     page = await elsewhere(browser, "google", "vera")

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from idp.oauth.client_auth import private_key_jwt
-from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE, MAX_JWKS_BYTES
+from idp.oauth.client_auth import key_sets
+from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE
 from idp.oauth.errors import InvalidClientError, InvalidRequestError
+from idp.outgoing import Limits
 from tests.support.client_auth import ISSUER, TOKEN_URL, Reception, basic
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -287,21 +289,22 @@ class KeyHost:
 
     def __init__(self) -> None:
         self.status, self.body, self.headers = 200, json.dumps(JWKS).encode(), {}
-        self.asked = 0
+        self.asked = self.connected = 0
         self.drip = False
-        self.closing = Event()
+        self.reached, self.closing = Event(), Event()
         host = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 host.asked += 1
+                host.reached.set()
                 self.send_response(host.status)
                 for name, value in host.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 try:
                     if host.drip:
-                        while not host.closing.wait(0.02):
+                        while host.drip and not host.closing.wait(0.02):
                             self.wfile.write(b" ")
                             self.wfile.flush()
                     self.wfile.write(host.body)
@@ -311,7 +314,12 @@ class KeyHost:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def verify_request(self, *_: object) -> bool:
+                host.connected += 1
+                return True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/jwks"
 
 
@@ -337,7 +345,7 @@ async def test_keys_are_fetched_once_and_believed_for_a_while(remote_bank: Signe
     for _ in range(3):
         await remote_bank.send(remote_bank.sign())
     assert key_host.asked == 1
-    remote_bank.reception.clock.advance(private_key_jwt.JWKS_TTL)
+    remote_bank.reception.clock.advance(key_sets.TTL)
     await remote_bank.send(remote_bank.sign())
     assert key_host.asked == 2
 
@@ -347,7 +355,7 @@ async def test_a_rotated_key_is_found_without_waiting_for_the_cache(
 ) -> None:
     await remote_bank.send(remote_bank.sign())
     key_host.body = json.dumps({"keys": [jwk(OTHER_KEY, "new")]}).encode()
-    remote_bank.reception.clock.advance(private_key_jwt.JWKS_MIN_INTERVAL)
+    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
     assert await remote_bank.send(remote_bank.sign(key=OTHER_KEY, headers={"kid": "new"})) == "bank"
     await remote_bank.refused(remote_bank.sign())
 
@@ -375,7 +383,7 @@ async def test_made_up_key_ids_cause_no_traffic(remote_bank: Signer, key_host: K
         (200, b'{"keys": [{"kty": "RSA", "n": 7, "e": []}]}'),
         (200, b'{"keys": []}'),
         (200, b"[" * 100_000),
-        (200, b" " * (MAX_JWKS_BYTES + 1)),
+        (200, b" " * (key_sets.LIMITS.longest + 1)),
     ],
 )
 async def test_whatever_the_address_answers_it_is_a_refusal(
@@ -395,14 +403,55 @@ async def test_an_address_that_does_not_answer_is_not_asked_again_at_once(
         await remote_bank.refused(remote_bank.sign())
     assert key_host.asked == 1
     key_host.status = 200
-    remote_bank.reception.clock.advance(private_key_jwt.JWKS_MIN_INTERVAL)
+    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
     assert await remote_bank.send(remote_bank.sign()) == "bank"
 
 
 async def test_a_key_set_that_trickles_in_does_not_hold_the_request(
-    remote_bank: Signer, key_host: KeyHost, monkeypatch: pytest.MonkeyPatch
+    remote_bank: Signer, key_host: KeyHost
 ) -> None:
-    monkeypatch.setattr(private_key_jwt, "JWKS_TIMEOUT", 0.3)
+    remote_bank.reception.outgoing.limits = Limits(total=0.3)
     key_host.drip = True
     async with asyncio.timeout(5):
         await remote_bank.refused(remote_bank.sign())
+
+
+async def test_of_many_assertions_at_once_one_fetches_the_keys(
+    remote_bank: Signer, key_host: KeyHost
+) -> None:
+    sent = [remote_bank.send(remote_bank.sign()) for _ in range(20)]
+    assert await asyncio.gather(*sent) == ["bank"] * 20
+    assert key_host.asked == 1
+
+
+async def test_a_request_that_is_given_up_does_not_take_the_keys_of_the_others_along(
+    remote_bank: Signer, key_host: KeyHost
+) -> None:
+    key_host.drip = True
+    first, second = (asyncio.create_task(remote_bank.send(remote_bank.sign())) for _ in range(2))
+    assert await asyncio.to_thread(key_host.reached.wait, 5)
+    first.cancel()
+    key_host.drip = False
+    assert await second == "bank"
+    assert key_host.asked == 1
+
+
+async def test_keys_that_were_read_still_count_when_looking_for_a_made_up_one_fails(
+    remote_bank: Signer, key_host: KeyHost
+) -> None:
+    await remote_bank.send(remote_bank.sign())
+    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
+    key_host.status = 503
+    await remote_bank.refused(remote_bank.sign(headers={"kid": "made up"}))
+    assert await remote_bank.send(remote_bank.sign()) == "bank"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433"])
+async def test_no_address_of_a_client_leads_into_our_own_network(
+    reception: Reception, key_host: KeyHost, host: str
+) -> None:
+    reception.outgoing.allow_private = False
+    await reception.register("bank", jwks_uri=f"https://{host}:{urlsplit(key_host.url).port}/jwks")
+    bank = Signer(reception)
+    await bank.refused(bank.sign())
+    assert key_host.connected == 0

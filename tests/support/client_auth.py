@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-import httpx
 import pytest
 
 from idp.clock import ManualClock
+from idp.oauth.client_auth.key_sets import LIMITS
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.http import CoreRequest
 from idp.oauth.registration import NewClient, build_client
+from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.ephemeral.table import TableStore
 
@@ -35,6 +36,8 @@ class Reception:
     clock: ManualClock
     database: Database
     authentication: ClientAuthentication
+    outgoing: Outgoing
+    """The way to their key sets. Loopback is allowed."""
 
     async def register(self, client_id: str, **values: Any) -> str:
         """Register a client and return its secret, or ""."""
@@ -58,7 +61,9 @@ async def reception(new_database_url: Callable[[str], str]) -> AsyncIterator[Rec
     clock = ManualClock()
     database = Database(new_database_url("sqlite"))
     store = TableStore(database, clock)
-    async with httpx.AsyncClient(trust_env=False) as http:
-        methods = client_auth_methods((ISSUER, TOKEN_URL), store, clock, http)
-        yield Reception(clock, database, ClientAuthentication(ClientRegistry(database, clock), methods))
+    outgoing = Outgoing(allow_private=True, setting="A_SETTING", limits=LIMITS)
+    methods = client_auth_methods((ISSUER, TOKEN_URL), store, clock, outgoing)
+    authentication = ClientAuthentication(ClientRegistry(database, clock), methods)
+    yield Reception(clock, database, authentication, outgoing)
+    await outgoing.aclose()
     await database.close()

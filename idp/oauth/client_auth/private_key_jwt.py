@@ -1,11 +1,9 @@
 """A client signs an assertion with its own key (RFC 7523 §2.2, OIDC Core §9)."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet
@@ -13,6 +11,7 @@ from joserfc.jwk import Key, KeySet
 from idp.clock import Clock
 from idp.crypto import digest
 from idp.keys.signing import AllowedAlgorithms
+from idp.oauth.client_auth.key_sets import MIN_INTERVAL, TTL, RemoteKeySets
 from idp.oauth.clients import Client
 from idp.oauth.errors import InvalidClientError
 from idp.oauth.http import CoreRequest
@@ -21,17 +20,10 @@ from idp.storage.ephemeral import EphemeralStore
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_ASSERTION_LENGTH = 10_000
-MAX_JWKS_BYTES = 200_000
 MAX_LIFETIME = 3600
 """Seconds: an assertion that is valid for longer would have to be remembered for longer."""
 LEEWAY = 30
 """Seconds by which clocks may differ."""
-JWKS_TTL = 300
-"""Seconds for which a fetched key set is believed."""
-JWKS_MIN_INTERVAL = 10
-"""Seconds between two fetches, so that assertions with made-up key ids cause no traffic."""
-JWKS_TIMEOUT = 5.0
-"""Seconds for a whole key set to arrive."""
 
 
 class PrivateKeyJwt:
@@ -40,15 +32,13 @@ class PrivateKeyJwt:
     name = "private_key_jwt"
 
     def __init__(
-        self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, http: httpx.AsyncClient
+        self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
     ) -> None:
         """Accept assertions for `audiences`: our issuer and our token endpoint, and nobody else's."""
         self._audiences = audiences
         self._store = store
         self._clock = clock
-        self._http = http
-        self._fetched: dict[str, tuple[float, KeySet]] = {}
-        self._failed: dict[str, float] = {}
+        self._key_sets = key_sets
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the `sub` of the assertion, not yet verified."""
@@ -110,44 +100,23 @@ class PrivateKeyJwt:
         if jwks:
             key = _choose(KeySet.import_key_set(jwks), kid, alg)
         elif jwks_uri:
-            key = _choose(await self._fetch(jwks_uri, JWKS_TTL), kid, alg)
-            if key is None:  # rotated since we looked
-                key = _choose(await self._fetch(jwks_uri, JWKS_MIN_INTERVAL), kid, alg)
+            key = await self._remote_key(jwks_uri, kid, alg)
         else:
             key = None
         if key is None:
             raise InvalidClientError("None of the client's keys fits the assertion")
         return key
 
-    async def _fetch(self, uri: str, max_age: float) -> KeySet:
-        known = self._fetched.get(uri)
-        if known and known[0] > self._clock.now() - max_age:
-            return known[1]
-        if self._failed.get(uri, 0.0) > self._clock.now() - JWKS_MIN_INTERVAL:
-            raise InvalidClientError("The client's jwks_uri could not be read a moment ago")
-        try:
-            async with asyncio.timeout(JWKS_TIMEOUT):
-                body = await self._read(uri)
-            keys = KeySet.import_key_set(json.loads(body))
-        # TypeError and AttributeError: joserfc, on JSON that has nothing of a key set.
-        except (*_UNREADABLE, TypeError, AttributeError) as error:
-            self._failed[uri] = self._clock.now()
-            raise InvalidClientError("The client's jwks_uri could not be read") from error
-        self._fetched[uri] = (self._clock.now(), keys)
-        return keys
+    async def _remote_key(self, uri: str, kid: object, alg: str) -> Key | None:
+        for max_age in (TTL, MIN_INTERVAL):  # the second time, as it may have been rotated since we looked
+            keys = await self._key_sets.get(uri, max_age)
+            if keys is None:
+                raise InvalidClientError("The client's jwks_uri cannot be read")
+            key = _choose(keys, kid, alg)
+            if key is not None:
+                return key
+        return None
 
-    async def _read(self, uri: str) -> bytes:
-        async with self._http.stream("GET", uri, follow_redirects=False, timeout=JWKS_TIMEOUT) as response:
-            response.raise_for_status()
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_JWKS_BYTES:
-                    raise ValueError("more than any key set needs")
-        return body
-
-
-_UNREADABLE = (httpx.HTTPError, JoseError, KeyError, RecursionError, TimeoutError, ValueError)
 
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 

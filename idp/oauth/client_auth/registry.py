@@ -1,8 +1,7 @@
 """The client authentication methods, and the one pipeline that runs them."""
 
-import httpx
-
 from idp.clock import Clock
+from idp.oauth.client_auth.key_sets import RemoteKeySets
 from idp.oauth.client_auth.method import ClientAuthMethod
 from idp.oauth.client_auth.private_key_jwt import PrivateKeyJwt
 from idp.oauth.client_auth.public import PublicClient
@@ -10,17 +9,18 @@ from idp.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import InvalidClientError, InvalidRequestError
 from idp.oauth.http import CoreRequest
+from idp.outgoing import Outgoing
 from idp.storage.ephemeral import EphemeralStore
 
 
 def client_auth_methods(
-    audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, http: httpx.AsyncClient
+    audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, outgoing: Outgoing
 ) -> tuple[ClientAuthMethod, ...]:
     """Return every method, those that carry a proof first."""
     return (
         ClientSecretBasic(),
         ClientSecretPost(),
-        PrivateKeyJwt(audiences, store, clock, http),
+        PrivateKeyJwt(audiences, store, clock, RemoteKeySets(outgoing, clock)),
         PublicClient(),
     )
 
