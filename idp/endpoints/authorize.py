@@ -5,13 +5,11 @@ an error for the client, or a code. `/authorize/resume` is where pages send the 
 added a proof to its transaction.
 """
 
-from urllib.parse import urlencode
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.endpoints.edge import form_pairs, get_only, http_response, query_pairs
+from idp.endpoints.edge import form_pairs, get_instead, http_response, query_pairs, route_without_head
 from idp.errors import FlowError
 from idp.flow.dispatch import GoTo, Issue, Refuse
 from idp.flow.steps import SignedIn
@@ -25,9 +23,6 @@ from idp.ops.metrics import Metrics
 from idp.pages.desk import Desk, Visit, client_view
 from idp.storage.models import Grant, new_id
 from idp.text import Text
-
-LONGEST_QUERY = 16_000
-"""Characters of a posted request that goes on as a query."""
 
 
 class AuthorizeEndpoint:
@@ -45,22 +40,18 @@ class AuthorizeEndpoint:
     def routes(self) -> list[Route]:
         """Where it is served."""
         return [
-            get_only("/authorize", self.begin),
-            Route("/authorize", self.begin_by_post, methods=["POST"]),
-            get_only("/authorize/resume", self.resume),
+            route_without_head("/authorize", self.answer, "GET", "POST"),
+            route_without_head("/authorize/resume", self.resume, "GET"),
         ]
 
-    async def begin_by_post(self, request: Request) -> Response:
-        """Go on as GET: a cross-site post comes without our SameSite cookies, a redirect with them."""
+    async def answer(self, request: Request) -> Response:
+        """Begin by GET; a post goes on so."""
+        if request.method == "GET":
+            return await self.begin(request)
         try:
-            pairs = await form_pairs(request)
+            return get_instead(self._desk.renderer.url("/authorize"), await form_pairs(request))
         except InvalidRequestError as error:
-            return self._desk.errors.show(request, f"{error.description}.")
-        query = urlencode(pairs)
-        if len(query) > LONGEST_QUERY:
-            return self._desk.errors.show(request, "The app sent a request that is too long.", status=413)
-        url = self._desk.renderer.url("/authorize")
-        return http_response(CoreResponse(303, location=f"{url}?{query}"))
+            return self._desk.errors.show(request, f"{error.description}.", status=error.status_code)
 
     async def begin(self, request: Request) -> Response:
         """Validate the request and take the first step."""

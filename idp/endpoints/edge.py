@@ -1,7 +1,7 @@
 """Between Starlette and the core: reading protocol requests, writing protocol responses."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import parse_qsl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -9,15 +9,17 @@ from starlette.routing import Route
 
 from idp.errors import InvalidValue
 from idp.oauth.errors import InvalidRequestError
-from idp.oauth.http import CoreRequest, CoreResponse, single_valued
+from idp.oauth.http import NO_STORE, CoreRequest, CoreResponse, single_valued
 
 FORM = "application/x-www-form-urlencoded"
+LONGEST_QUERY = 16_000
+"""Characters of a posted request that goes on as a query."""
 
 
-def get_only(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
-    """Return a route that answers GET but not HEAD: whoever only looks must not use anything up."""
-    route = Route(path, endpoint, methods=["GET"])
-    route.methods = {"GET"}  # Starlette adds HEAD
+def route_without_head(path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
+    """Return a route that does not answer HEAD as GET: whoever only looks must not use anything up."""
+    route = Route(path, endpoint, methods=methods)
+    route.methods = set(methods)  # Starlette adds HEAD
     return route
 
 
@@ -34,6 +36,15 @@ async def form_pairs(request: Request) -> tuple[tuple[str, str], ...]:
         return tuple(parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError as error:
         raise InvalidRequestError("The form is not UTF-8") from error
+
+
+def get_instead(url: str, pairs: Iterable[tuple[str, str]]) -> Response:
+    """Let the browser repeat a posted request as GET: from another site a post comes without our SameSite
+    cookies, and a redirect with them. Raise `InvalidRequestError` when it is too long for that."""
+    query = urlencode(list(pairs))
+    if len(query) > LONGEST_QUERY:
+        raise InvalidRequestError("The request is too long", status_code=413)
+    return RedirectResponse(f"{url}?{query}", 303, headers=NO_STORE)
 
 
 async def core_request(request: Request, uri: str) -> CoreRequest:

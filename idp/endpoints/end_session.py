@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from idp.crypto import digest, random_token
-from idp.endpoints.edge import form_pairs, query_pairs
+from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
 from idp.errors import FlowError
 from idp.flow.federated import FederatedSignIn
 from idp.flow.sign_out import SignOut
@@ -55,22 +55,28 @@ class EndSessionEndpoint:
     @property
     def routes(self) -> list[Route]:
         """Where it is served."""
-        return [Route("/end_session", self.answer, methods=["GET", "POST"])]
+        return [route_without_head("/end_session", self.answer, "GET", "POST")]
 
     async def answer(self, request: Request) -> Response:
         """Take a logout request, or the answer to our question."""
         try:
-            pairs = await form_pairs(request) if request.method == "POST" else query_pairs(request)
-            parameters = single_valued(pairs)
-            if request.method == "POST" and "csrf_token" in parameters:
+            if request.method == "GET":
+                return await self._requested(request)
+            pairs = await form_pairs(request)
+            if any(name == "csrf_token" for name, _ in pairs):
                 return await self._confirmed(request)
-            logout = await self._requests.read(parameters)
+            return get_instead(self._desk.renderer.url("/end_session"), pairs)
         except InvalidRequestError as error:  # §4: nobody is redirected anywhere
             return self._desk.errors.show(
-                request, Text("Signing out did not work: %(reason)s.", reason=error.description)
+                request,
+                Text("Signing out did not work: %(reason)s.", reason=error.description),
+                status=error.status_code,
             )
         except FlowError as error:
             return self._desk.errors.for_error(request, error)
+
+    async def _requested(self, request: Request) -> Response:
+        logout = await self._requests.read(single_valued(query_pairs(request)))
         session = await self._desk.sessions.current(self._desk.cookies.session(request))
         if session is None:
             return await self._done(logout.redirect_to, logout)
@@ -119,10 +125,6 @@ class EndSessionEndpoint:
         if pending is None or pending.browser != digest(self._desk.cookies.browser(request) or ""):
             raise FlowError("This question has been answered or has expired. Sign out again from the app.")
         return pending
-
-    async def _end(self, session: CurrentSession) -> None:
-        """End this session and, for the clients that want it so, what was granted in it."""
-        await self._sign_out.end(session.id, session.user_id)
 
     async def _done(
         self,

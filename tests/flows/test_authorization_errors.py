@@ -101,6 +101,14 @@ async def test_fifty_kilobytes_of_a_parameter_are_refused_before_they_are_read(
     assert (by_get.status_code, by_post.status_code) == (414, 413)
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "OPTIONS"])
+async def test_what_is_neither_get_nor_post_is_told_of_both(provider: RunningProvider, method: str) -> None:
+    """RFC 9110 §15.5.6."""
+    answer = await provider.http(method, "/authorize")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST"}
+
+
 async def test_a_repeated_parameter_is_refused(relying_party: RelyingParty, browser: Browser) -> None:
     url = relying_party.authorization_url()
     answer = callback_of(await browser.get(url + "&scope=openid"))

@@ -51,6 +51,32 @@ async def test_a_posted_request_is_taken_too(browser: Browser, tokens: dict[str,
     assert not await is_signed_in(browser)
 
 
+async def test_a_request_posted_by_another_site_reaches_the_session_though_no_cookie_comes_with_it(
+    provider: RunningProvider, browser: Browser, tokens: dict[str, Any]
+) -> None:
+    """§2 wants POST; our cookies are SameSite=Lax."""
+    fields = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": SIGNED_OUT}
+    answer = await provider.http("POST", "/end_session", data=fields)
+    assert answer.status_code == 303
+    assert "set-cookie" not in answer.headers
+    assert (await browser.get(answer.headers["location"])).headers["location"] == SIGNED_OUT
+    assert not await is_signed_in(browser)
+
+
+async def test_a_posted_request_that_is_too_long_is_refused(browser: Browser, tokens: dict[str, Any]) -> None:
+    answer = await browser.post("/end_session", {"id_token_hint": tokens["id_token"], "state": "x" * 20_000})
+    assert answer.status_code == 413
+    assert await is_signed_in(browser)
+
+
+async def test_who_only_looks_is_not_signed_out(browser: Browser, tokens: dict[str, Any]) -> None:
+    answer = await browser.client.head(
+        browser.provider.url("/end_session"), params={"id_token_hint": tokens["id_token"]}
+    )
+    assert answer.status_code == 405
+    assert await is_signed_in(browser)
+
+
 async def test_an_expired_hint_is_good_enough(
     provider: RunningProvider, browser: Browser, tokens: dict[str, Any]
 ) -> None:
