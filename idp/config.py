@@ -246,6 +246,12 @@ class SecondFactor(Section):
     trusted_device_ttl: int = Field(
         0, ge=0, description="Seconds for which a person may have a browser skip the second factor; 0 never."
     )
+    reset_delay: int = Field(
+        0,
+        ge=0,
+        description="Seconds from `idp user reset-factors` to its effect. The owner is told by mail at once "
+        "and keeps the factors by using one, or with a button on the security page.",
+    )
     passkey_rp_id: str | None = Field(
         None,
         description="The WebAuthn relying party id; none is the issuer's host. Changing it voids passkeys.",
@@ -354,12 +360,6 @@ class Federation(Section):
         return dict(self.__pydantic_extra__ or {})
 
 
-class Throttle(Section):
-    """Slowing down guesses at passwords and codes."""
-
-    window: int = Field(15 * MINUTE, ge=1, description="Failures are forgotten after so long, in seconds.")
-    free_tries_per_account: int = Field(5, ge=1, description="Failures before an account is slowed down.")
-    free_tries_per_address: int = Field(50, ge=1, description="Failures before an address is slowed down.")
 class Clients(Section):
     """Registered apps."""
 
@@ -369,6 +369,12 @@ class Clients(Section):
     )
 
 
+class Throttle(Section):
+    """Slowing down guesses at passwords and codes."""
+
+    window: int = Field(15 * MINUTE, ge=1, description="Failures are forgotten after so long, in seconds.")
+    free_tries_per_account: int = Field(5, ge=1, description="Failures before an account is slowed down.")
+    free_tries_per_address: int = Field(50, ge=1, description="Failures before an address is slowed down.")
     longest_delay: int = Field(
         60, ge=1, description="The longest wait between tries, in seconds; never a lock-out."
     )
@@ -459,13 +465,13 @@ class Settings(Section):
     passwords: Passwords = Field(Passwords(), description="Passwords.")
     second_factor: SecondFactor = Field(SecondFactor(), description="Second factors and passkeys.")
     federation: Federation = Field(Federation(), description="Signing in with other providers.")
+    clients: Clients = Field(Clients(), description="Clients.")
     throttle: Throttle = Field(Throttle(), description="Slowing down guesses.")
     rate_limits: RateLimits = Field(RateLimits(), description="Rate limits.")
     database: Database = Field(Database(), description="Database connections.")
     log: Logging = Field(Logging(), description="Logging.")
 
     @property
-    clients: Clients = Field(Clients(), description="Clients.")
     def base_path(self) -> str:
         """The path of the issuer ("" or "/auth"): every route is below it."""
         return urlsplit(self.issuer).path

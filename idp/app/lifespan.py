@@ -47,6 +47,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
             asyncio.create_task(provider.keyring.run(stop)),
             asyncio.create_task(provider.sweeper.run(SWEEP_EVERY, stop)),
             asyncio.create_task(provider.mail_delivery.run(stop)),
+            asyncio.create_task(provider.factor_resets.run(stop)),
             asyncio.create_task(_refresh_metrics(provider, stop)),
         ]
         try:

@@ -17,6 +17,7 @@ from idp.flow.transaction import Transactions
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.connections import Connections
+from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
@@ -32,8 +33,8 @@ from idp.identity.throttle import SignInThrottle, factor_throttle
 from idp.identity.tickets import MailThrottle, Tickets
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
-from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.client_auth.key_sets import LIMITS as KEY_SET_LIMITS
+from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
 from idp.oauth.context import Core
@@ -41,8 +42,8 @@ from idp.oauth.metadata import PATHS
 from idp.oauth.tokens import TokenMint
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
-from idp.pages.brand import text_on
 from idp.outgoing import Outgoing
+from idp.pages.brand import text_on
 from idp.pages.cookies import Cookies
 from idp.pages.desk import Desk
 from idp.pages.errors import ErrorPages
@@ -81,15 +82,16 @@ class Provider:
     self_service: SelfService
     factors: FactorRegistry
     second_factors: SecondFactors
+    factor_resets: FactorResets
     federation: FederatedSignIn
     mail_delivery: MailDelivery
     limiter: RateLimiter
     sweeper: Sweeper
     metrics: Metrics
     http: httpx.AsyncClient
+    to_clients: Outgoing
     client_auth: ClientAuthentication
     core: Core
-    to_clients: Outgoing
     codes: AuthorizationCodes
     desk: Desk
     catalogues: Catalogues
@@ -141,12 +143,14 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, to_clients))
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
     second_factors = SecondFactors(
         database,
         factors,
         factor_throttle(store, settings.throttle, clock),
         store,
         mailer,
+        factor_resets,
         settings.second_factor,
         clock,
     )
@@ -207,6 +211,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         self_service=self_service,
         factors=factors,
         second_factors=second_factors,
+        factor_resets=factor_resets,
         federation=FederatedSignIn(
             Providers(settings.federation, database, master_key, clock),
             Connections(database, mailer, master_key, clock),
@@ -223,12 +228,12 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         sweeper=Sweeper(database, clock),
         metrics=metrics,
         http=http,
+        to_clients=to_clients,
         client_auth=client_auth,
         core=core,
         codes=codes,
         desk=desk,
         catalogues=catalogues,
-        to_clients=to_clients,
     )
 
 

@@ -82,7 +82,6 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
         LoginPage(
             desk,
             provider.login,
-            provider.factors,
             admission,
             provider.metrics,
             Offers(desk, provider.federation),
@@ -121,7 +120,7 @@ def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]
         PasskeyChallenge(desk, factors, admission),
         # Before the other security pages, whose last part is a kind of factor.
         RecoveryCodesPage(desk, accounts, factors.recovery_codes, second_factors),
-        SecurityPages(desk, accounts, second_factors, factors.recovery_codes, enrolment, admission),
+        SecurityPages(desk, accounts, factors.recovery_codes, provider.factor_resets, enrolment, admission),
     ]
 
 

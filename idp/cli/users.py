@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -163,24 +164,43 @@ def enable(account: Account, as_json: AsJson = False) -> None:
 
 
 @app.command("reset-factors")
-def reset_factors(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
+def reset_factors(
+    account: Account,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Call off a reset that waits.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Remove every second factor of an account, for somebody who has lost them all, and end its sessions.
 
     Make sure first that it is they who ask: from then on the password alone lets somebody in. They are told by
-    mail.
+    mail. With IDP_SECOND_FACTOR__RESET_DELAY the factors go after that time, unless the owner uses one before.
     """
     from idp.app import build_provider
 
-    confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
+    if not cancel:
+        confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
+    told: list[str] = []
 
     async def reset(_accounts: "Accounts", _database: "Database", user: "User") -> None:
         provider = build_provider(read_settings())
         try:
-            await provider.second_factors.reset(user)
+            if cancel:
+                if not await provider.factor_resets.cancel(user, "administrator"):
+                    raise NotFound(f"No reset of the second factors of {user.email} waits.")
+                told.append(f"The second factors of {user.email} stay.")
+                return
+            at, now = await provider.factor_resets.request(user), provider.clock.now()
+            told.append(
+                f"The second factors of {user.email} will be removed on {_instant(at)}, unless one is used before."
+                if at > now
+                else f"The second factors of {user.email} are gone, and its sessions have ended."
+            )
         finally:
             await provider.database.close()
 
     _change(account, reset, as_json=as_json)
+    if not as_json:
+        typer.echo("\n" + "".join(told))
 
 
 @app.command()
@@ -258,8 +278,18 @@ def _description(user: "User") -> dict[str, Any]:
         "has_password": user.password_hash is not None,
         "created_at": int(user.created_at),
         "disabled": user.disabled_at is not None,
+        "factor_reset_at": user.factor_reset_at and int(user.factor_reset_at),
     }
 
 
 def _show(user: "User", *, as_json: bool) -> None:
-    (print_json if as_json else print_fields)(_description(user))
+    description = _description(user)
+    if as_json:
+        print_json(description)
+        return
+    instants = {name: _instant(at) for name, at in description.items() if name.endswith("_at") and at}
+    print_fields(description | instants)
+
+
+def _instant(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -145,6 +145,13 @@ class KeysRotated(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegistrationContested(Event):
+    """An address was registered again before it was verified: its account lost its password, sessions, grants."""
+
+    name = "user.registration_contested"
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmailVerified(Event):
     """A person showed that they read mail at their address."""
 
@@ -208,6 +215,22 @@ class FactorRemoved(Event):
 
     name = "factor.removed"
     kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorResetRequested(Event):
+    """An administrator asked for a reset that takes effect `at` an instant, unless the owner objects."""
+
+    name = "factor.reset_requested"
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorResetCancelled(Event):
+    """A waiting reset was called off; `by`: factor (the owner proved one), owner, administrator."""
+
+    name = "factor.reset_cancelled"
+    by: str
 
 
 @dataclass(frozen=True, kw_only=True)

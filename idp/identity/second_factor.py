@@ -8,15 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idp.clock import Clock
 from idp.config import SecondFactor as SecondFactorSettings
 from idp.crypto import digest, random_token
 from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
-from idp.events.catalogue import FactorRemoved, FactorsReset, SignInFailed
+from idp.events.catalogue import FactorRemoved, SignInFailed
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
+from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.mail import Mailer
@@ -24,6 +25,9 @@ from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
+
+if TYPE_CHECKING:
+    from idp.identity.factors.passkeys import PasskeySignIn
 
 WARN_AFTER = 5
 """Wrong answers in an hour after which the owner is told by mail."""
@@ -54,6 +58,7 @@ class SecondFactors:
         throttle: SignInThrottle,
         store: EphemeralStore,
         mailer: Mailer,
+        resets: FactorResets,
         settings: SecondFactorSettings,
         clock: Clock,
     ) -> None:
@@ -62,6 +67,7 @@ class SecondFactors:
         self._throttle = throttle
         self._store = store
         self._mailer = mailer
+        self._resets = resets
         self._settings = settings
         self._clock = clock
 
@@ -98,7 +104,15 @@ class SecondFactors:
             await self._note_failure(user, kind, address)
             return None
         await self._throttle.succeeded(account, address)
+        if not factor.weak:
+            await self._resets.object(user)
         return Proven(kind, amr, ACR_SINGLE if factor.weak else ACR_MULTI)
+
+    async def sign_in_with_passkey(self, ceremony: str, assertion: str) -> "PasskeySignIn":
+        """Return who signed in with nothing but a passkey; raise `InvalidValue`."""
+        signed_in = await self._registry.passkeys.sign_in(ceremony, assertion)
+        await self._resets.object(signed_in.user)
+        return signed_in
 
     async def _note_failure(self, user: User, kind: str, address: str) -> None:
         name = hashlib.sha256(f"factor-failures:{user.id}".encode()).hexdigest()
@@ -143,22 +157,13 @@ class SecondFactors:
                 await uow.factors.delete_all(user.id)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), self._clock.now())
             await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
+        await self._resets.object(user)
 
     async def added(self, user: User) -> None:
         """Tell the owner by mail that a factor was added."""
+        await self._resets.object(user)
         async with self._database.unit_of_work() as uow:
             await self._mailer.queue(uow, "factor_added", user.email, user=user, path="/account/security")
-
-    async def reset(self, user: User) -> None:
-        """Remove everything that a person has enrolled: an administrator's way out for who lost it all.
-        Every session ends, so that the reset is of no use to a thief of one."""
-        now = self._clock.now()
-        async with self._database.unit_of_work() as uow:
-            await uow.factors.delete_all(user.id)
-            await uow.sessions.end_all_for_user(user.id, now)
-            await uow.grants.revoke_for_user(user.id, now)
-            await record(uow, FactorsReset(user_id=user.id), now)
-            await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
 
     # Trusted browsers --------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
 from idp.identity.acr import ACR_MULTI
-from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
@@ -32,14 +31,12 @@ class LoginPage:
         self,
         desk: Desk,
         login: PasswordLogin,
-        factors: FactorRegistry,
         admission: FormAdmission,
         metrics: Metrics,
         offers: Offers,
     ) -> None:
         self._desk = desk
         self._offers = offers
-        self._factors = factors
         self._passkeys_allowed = desk.settings.second_factor.policy != "off"
         self._login = login
         self._admission = admission
@@ -131,7 +128,7 @@ class LoginPage:
             return self._page(visit, form_error=Text("Passkeys are not used here."), status=400)
         try:
             self._admission.check(request)
-            proven = await self._factors.passkeys.sign_in(ceremony, assertion)
+            proven = await self._desk.second_factors.sign_in_with_passkey(ceremony, assertion)
         except Throttled as error:
             return self._page(
                 visit, form_error=error.sentence, status=error.status, retry_after=error.retry_after

@@ -79,7 +79,7 @@ async def app_set_up_and_removed(world: World) -> None:
 
 async def factors_reset(world: World) -> None:
     await app_set_up(world)
-    await world.provider.parts.second_factors.reset(world.user)
+    await world.provider.parts.factor_resets.request(world.user)
 
 
 async def browser_trusted(world: World) -> None:

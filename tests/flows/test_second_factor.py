@@ -457,7 +457,7 @@ async def test_an_administrators_reset_ends_sessions_and_is_told_and_audited(
     provider: RunningProvider, browser: Browser, pocket: Pocket, person: User
 ) -> None:
     await with_code(browser, await browser.log_in(), pocket.code())
-    await provider.parts.second_factors.reset(person)
+    await provider.parts.factor_resets.request(person)
     assert (await browser.get("/account")).url.path == "/login"
     assert (await browser.log_in()).url.path == "/account"
     assert "factor.reset" in await audit_names(provider.database)

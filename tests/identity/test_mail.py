@@ -18,7 +18,15 @@ from tests.support.provider import EMAIL, PASSWORD, RunningProvider
 NEW = "bob@example.com"
 HOSTILE = "<b>Al</b> https://evil.example\r\nBcc: everybody@example.com"
 NOW = 1_800_000_000.0
-CONTEXT = {"code": "012345", "new_email": NEW, "delete_at": NOW + 86_400, "provider": "Google", "other": NEW}
+CONTEXT = {
+    "code": "012345",
+    "new_email": NEW,
+    "delete_at": NOW + 86_400,
+    "at": NOW,
+    "provider": "Google",
+    "other": NEW,
+    "contested": True,
+}
 WITHOUT_LINK = {"second_factor", "confirm_address"}
 CATALOGUES = load_catalogues(PROJECT_ROOT / "translations")
 

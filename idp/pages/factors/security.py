@@ -5,8 +5,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import IdpError, NotFound
+from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
-from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import NAVIGATION
 from idp.pages.account.devices import device_of
@@ -31,15 +31,16 @@ class SecurityPages:
         self,
         desk: Desk,
         accounts: SelfService,
-        second_factors: SecondFactors,
         codes: RecoveryCodes,
+        resets: FactorResets,
         enrolment: Enrolment,
         admission: FormAdmission,
     ) -> None:
         self._desk = desk
         self._accounts = accounts
-        self._second_factors = second_factors
+        self._second_factors = desk.second_factors
         self._codes = codes
+        self._resets = resets
         self._enrolment = enrolment
         self._admission = admission
 
@@ -60,12 +61,14 @@ class SecurityPages:
         if isinstance(session, Response):
             return session
         browser = desk.cookies.browser_or_new(request)
+        user = await self._accounts.get(session.user_id)
         left = await self._codes.left(session.user_id)
         response = desk.renderer.page(
             "security.html",
             csrf=desk.forms.token(browser, PURPOSE, None),
             account=session,
             navigation=NAVIGATION,
+            reset_at=user.factor_reset_at,
             here=PATH,
             enrolled=await self._second_factors.enrolled(session.user_id),
             codes_left=left,
@@ -85,6 +88,8 @@ class SecurityPages:
         desk = self._desk
         try:
             form = await desk.form(request, PURPOSE)
+            if form.get("decision") == "keep":
+                return await self._keep(request)
             session = await desk.recently_proven(request, PATH)
             if isinstance(session, Response):
                 return session
@@ -99,6 +104,14 @@ class SecurityPages:
         except IdpError as error:
             return desk.errors.for_error(request, error)
         return desk.redirect(PATH)
+
+    async def _keep(self, request: Request) -> Response:
+        """Object to an administrator's reset. Nothing is lost by it, so being signed in is enough."""
+        session = await self._desk.signed_in(request, PATH)
+        if isinstance(session, Response):
+            return session
+        await self._resets.cancel(await self._accounts.get(session.user_id), "owner")
+        return self._desk.redirect(PATH)
 
     async def set_up(self, request: Request) -> Response:
         """Show how to set up a factor. Whoever has one already proves it first."""

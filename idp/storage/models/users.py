@@ -37,6 +37,8 @@ class User(Base):
     """When a second factor was offered and declined; it is not offered again."""
     factor_due_at: Mapped[Instant | None]
     """When the time to enrol a required second factor is over; set when it was first asked for."""
+    factor_reset_at: Mapped[Instant | None] = mapped_column(index=True)
+    """When an administrator's reset removes the second factors, unless the owner objects before."""
     delete_at: Mapped[Instant | None] = mapped_column(index=True)
     """When the account, deleted by its owner and disabled since, is removed for good."""
 

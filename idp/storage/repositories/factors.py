@@ -75,6 +75,29 @@ class Factors:
         for kind in (TotpCredential, WebAuthnCredential, RecoveryCode, TrustedDevice):
             await self._session.execute(delete(kind).where(kind.user_id == user_id))
 
+    # An administrator's reset -----------------------------------------------------------------
+
+    async def schedule_reset(self, user_id: str, at: float) -> bool:
+        """Have a reset wait until `at`; False when one waits already, which keeps its time."""
+        statement = update(User).where(User.id == user_id, User.factor_reset_at.is_(None))
+        return await changed(self._session, statement.values(factor_reset_at=at)) > 0
+
+    async def cancel_reset(self, user_id: str) -> bool:
+        """Call a waiting reset off; tell whether there was one."""
+        statement = update(User).where(User.id == user_id, User.factor_reset_at.is_not(None))
+        return await changed(self._session, statement.values(factor_reset_at=None)) > 0
+
+    async def due_resets(self, now: float, limit: int) -> Sequence[User]:
+        """Return up to `limit` people whose reset is due."""
+        statement = select(User).where(User.factor_reset_at <= now).order_by(User.factor_reset_at)
+        return (await self._session.scalars(statement.limit(limit))).all()
+
+    async def take_due_reset(self, user_id: str, now: float) -> bool:
+        """Take a reset that is due, to carry it out: of many callers at once, and of one who cancels, one
+        gets True."""
+        statement = update(User).where(User.id == user_id, User.factor_reset_at <= now)
+        return await changed(self._session, statement.values(factor_reset_at=None)) > 0
+
     # Single uses ------------------------------------------------------------------------------
 
     async def accept_totp_step(self, credential_id: str, step: int, now: float) -> bool:
