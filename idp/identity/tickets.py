@@ -77,6 +77,11 @@ class Tickets:
         ticket = await self.look_up(uow, token, purpose)
         return ticket if ticket and await uow.tickets.use(ticket.id, self._clock.now()) else None
 
+    async def awaits_code(self, uow: UnitOfWork, user_id: str, purpose: str) -> bool:
+        """Tell whether a person's last ticket may still be redeemed by its code."""
+        ticket = await uow.tickets.latest(user_id, purpose)
+        return ticket is not None and self._is_open(ticket) and ticket.wrong_codes < MOST_WRONG_CODES
+
     async def redeem_code(self, uow: UnitOfWork, user_id: str, purpose: str, code: str) -> MailTicket | None:
         """Use a person's last ticket by its code; a wrong one counts. Commit also when this is None."""
         ticket = await uow.tickets.latest(user_id, purpose)

@@ -10,6 +10,7 @@ import pytest
 
 from idp.errors import Throttled
 from idp.identity.factors.factor import Answer
+from idp.identity.tickets import MOST_WRONG_CODES
 from idp.storage.models import TrustedDevice, User
 from tests.support.authenticator import Passkey, totp
 from tests.support.factors import Pocket, give_app, give_passkey
@@ -428,6 +429,31 @@ async def test_a_code_by_mail_goes_on_but_counts_as_one_factor(make_provider: Ma
     for asks in (app.authorization_url(acr_values=MULTI), "/account/security/totp", "/account/email"):
         page = await browser.get(asks)
         assert (page.url.path, "use=email" in page.text) == ("/mfa", False)
+
+
+async def test_a_code_by_mail_is_sent_first_and_then_asked_for(make_provider: MakeProvider) -> None:
+    provider = await make_provider(second_factor={"email_code": True})
+    await give_app(provider, await provider.create_user())
+    browser = await provider.browser()
+    page = await use(browser, await browser.log_in(), "email")
+    assert ("code" in forms(page)[0].fields, "Send a code" in page.text) == (False, True)
+    page = await send(browser, page, decision="send")
+    again = await browser.get(str(page.url) + f"?tx={forms(page)[0].fields['tx']}&use=email")
+    wrong = await with_code(browser, again, "000000")
+    for each in (page, again, wrong):
+        assert "code" in forms(each)[0].fields
+        assert each.text.index("Continue</button>") < each.text.index("Send again</button>")
+
+
+async def test_a_code_by_mail_that_was_guessed_at_is_sent_anew(make_provider: MakeProvider) -> None:
+    provider = await make_provider(second_factor={"email_code": True})
+    await give_app(provider, await provider.create_user())
+    browser = await provider.browser()
+    page = await send(browser, await use(browser, await browser.log_in(), "email"), decision="send")
+    for _ in range(MOST_WRONG_CODES):
+        page = await with_code(browser, page, "000000")
+    assert "This code is not right" in page.text
+    assert ("code" in forms(page)[0].fields, "Send a code" in page.text) == (False, True)
 
 
 async def test_a_trusted_browser_is_asked_again_after_a_password_change(make_provider: MakeProvider) -> None:

@@ -49,6 +49,11 @@ class EmailCode:
                 uow, "second_factor", user.email, user=user, path="/mfa", code=issued.code
             )
 
+    async def is_under_way(self, user: User) -> bool:
+        """Tell whether a code was sent that may still be entered."""
+        async with self._database.reading() as uow:
+            return await self._tickets.awaits_code(uow, user.id, PURPOSE)
+
     async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
         """Use the code up."""
         if not await self.is_available(user):

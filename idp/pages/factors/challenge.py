@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, InvalidValue
-from idp.flow.dispatch import GoTo
+from idp.errors import IdpError, InvalidValue
 from idp.flow.steps import SecondFactor
 from idp.flow.transaction import Transaction
 from idp.identity.factors.factor import Answer
@@ -17,8 +16,8 @@ from idp.identity.self_service import SelfService
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets, with_cookies
+from idp.pages.factors.asked import Asked, Asking
 from idp.pages.refusal import Refusal, outcome
-from idp.storage.models import User
 from idp.text import Text
 
 PURPOSE = "mfa"
@@ -42,7 +41,7 @@ class ChallengePage:
         metrics: Metrics,
     ) -> None:
         self._desk = desk
-        self._accounts = accounts
+        self._asking = Asking(desk, accounts, SecondFactor.name)
         self._factors = factors
         self._admission = admission
         self._metrics = metrics
@@ -57,57 +56,47 @@ class ChallengePage:
 
     async def show(self, request: Request) -> Response:
         """Ask for the strongest factor, or for the one that the person wants to use instead."""
-        try:
-            visit = await self._desk.visit(request, request.query_params.get("tx"))
-            if not _is_asked(visit):
-                return self._desk.resume(visit.transaction)
-            user = await self._user(visit)
-        except IdpError as error:
-            return self._desk.errors.for_error(request, error)
-        return await self._page(visit, user, request.query_params.get("use"))
+        asked = await self._asking.shown(request)
+        if isinstance(asked, Response):
+            return asked
+        return await self._page(asked, request.query_params.get("use"))
 
     async def submit(self, request: Request) -> Response:
         """Take an answer, or send a code by mail."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-            if not _is_asked(visit):
-                return desk.resume(visit.transaction)
-            user = await self._user(visit)
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
-        kind = form.get("kind", "")
+        asked = await self._asking.answered(request, PURPOSE)
+        if isinstance(asked, Response):
+            return asked
+        form, user = asked.form, asked.user
+        kind, strong = form.get("kind", ""), _wants_strong(asked)
         try:
             self._admission.check(request)
-            may_mail = "email" in await desk.second_factors.options(user, strong=_wants_strong(visit))
+            may_mail = "email" in await desk.second_factors.options(user, strong=strong)
             if form.get("decision") == "send" and may_mail:
                 await self._factors.email_code.send(user)
-                return await self._page(visit, user, kind, sent=True)
+                return await self._page(asked, kind, sent=True)
             answer = Answer(
                 code=form.get("code", "")[:64],
                 assertion=form.get("assertion", ""),
                 ceremony=form.get("ceremony", "")[:200],
             )
             address = request.state.address
-            proven = await desk.second_factors.check(
-                user, kind, answer, address=address, strong=_wants_strong(visit)
-            )
+            proven = await desk.second_factors.check(user, kind, answer, address=address, strong=strong)
             if proven is None:
                 self._metrics.sign_in("wrong_second_factor")
                 raise InvalidValue(WRONG.get(kind, Text("Choose another way.")), field="code")
         except IdpError as error:
-            return await self._page(visit, user, kind, refusal=Refusal.of(error, ("code",)))
+            return await self._page(asked, kind, refusal=Refusal.of(error, ("code",)))
         try:
             transaction, response = await desk.step_up(
-                request, visit, proven, trust=form.get("trust") == "yes"
+                request, asked.visit, proven, trust=form.get("trust") == "yes"
             )
         except IdpError as error:
             return desk.errors.for_error(request, error)
         if kind == RecoveryCodes.kind:
             left = await self._factors.recovery_codes.left(user.id)
             if left <= FEW:
-                return with_cookies(self._few_left(visit, transaction, left), response)
+                return with_cookies(self._few_left(asked.visit, transaction, left), response)
         return response
 
     def _few_left(self, visit: Visit, transaction: Transaction, left: int) -> Response:
@@ -120,22 +109,11 @@ class ChallengePage:
             next_url=desk.path("/authorize/resume", tx=transaction.id),
         )
 
-    async def _user(self, visit: Visit) -> User:
-        if visit.session is None:
-            raise FlowError("Nobody is signed in any more. Start again.")
-        return await self._accounts.get(visit.session.user_id)
-
     async def _page(
-        self,
-        visit: Visit,
-        user: User,
-        wanted: str | None,
-        *,
-        refusal: Refusal | None = None,
-        sent: bool = False,
+        self, asked: Asked, wanted: str | None, *, refusal: Refusal | None = None, sent: bool = False
     ) -> Response:
-        desk = self._desk
-        strong = _wants_strong(visit)
+        desk, visit, user = self._desk, asked.visit, asked.user
+        strong = _wants_strong(asked)
         options = await desk.second_factors.options(user, strong=strong)
         kind = _choose(options, wanted)
         ceremony = await self._factors.passkeys.begin_check(user) if kind == "webauthn" else None
@@ -151,6 +129,7 @@ class ChallengePage:
             others=[(other, desk.path("/mfa", tx=tx, use=other)) for other in options if other != kind],
             ceremony=ceremony,
             sent=sent,
+            mailed=kind == "email" and await self._factors.email_code.is_under_way(user),
             trust=desk.second_factors.trusts_devices and kind != "email" and not strong,
             **outcome(refusal),
         )
@@ -163,10 +142,5 @@ def _choose(options: Sequence[str], wanted: str | None) -> str:
     return options[0] if options else ""
 
 
-def _wants_strong(visit: Visit) -> bool:
-    step = visit.decision.step if isinstance(visit.decision, GoTo) else None
-    return not isinstance(step, SecondFactor) or step.wants_strong(visit.situation)
-
-
-def _is_asked(visit: Visit) -> bool:
-    return isinstance(visit.decision, GoTo) and visit.decision.step.name == SecondFactor.name
+def _wants_strong(asked: Asked) -> bool:
+    return not isinstance(asked.step, SecondFactor) or asked.step.wants_strong(asked.visit.situation)
