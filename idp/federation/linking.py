@@ -22,6 +22,8 @@ class LocalAccount:
     disabled: bool = False
     privileged: bool = False
     """Whether an administrator has given it roles, and so has vouched for it."""
+    same_mailbox: bool = False
+    """Whether its address is sure to be the identity's, and not only another spelling that finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ class TakeOverUnverified:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmAddress:
+    """The account with the address has proved nothing, and spells it differently: perhaps it is somebody else's.
+    First they show that they read its mail."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskForEmail:
     """No address is known to be theirs: they give one and show that they read its mail."""
 
@@ -80,7 +88,16 @@ class Refuse:
     reason: Why
 
 
-Decision = SignIn | Create | LinkAutomatically | ProveExisting | TakeOverUnverified | AskForEmail | Refuse
+Decision = (
+    SignIn
+    | Create
+    | LinkAutomatically
+    | ProveExisting
+    | TakeOverUnverified
+    | ConfirmAddress
+    | AskForEmail
+    | Refuse
+)
 
 
 def decide(
@@ -104,7 +121,8 @@ def decide(
     if account.disabled:
         return Refuse("disabled")
     if not account.email_verified and not account.privileged:
-        return TakeOverUnverified(account.user_id)
-    if policy.auto_link and account.email_verified and identity.email_verified and not proven_here:
+        return TakeOverUnverified(account.user_id) if account.same_mailbox else ConfirmAddress()
+    both_verified = account.email_verified and identity.email_verified and account.same_mailbox
+    if policy.auto_link and both_verified and not proven_here:
         return LinkAutomatically(account.user_id)
     return ProveExisting(account.user_id)

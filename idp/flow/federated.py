@@ -24,6 +24,7 @@ from idp.events.catalogue import FederationFailed
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.federation.linking import (
     AskForEmail,
+    ConfirmAddress,
     Create,
     Decision,
     LinkAutomatically,
@@ -39,7 +40,7 @@ from idp.federation.registry import Providers
 from idp.federation.upstream import Ask, Memory, Upstream
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, AMR_FEDERATED, AMR_MULTI
-from idp.identity.addresses import email_key
+from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.connections import Connections, Elsewhere
 from idp.identity.mail import Mailer
 from idp.identity.tickets import MailThrottle
@@ -94,6 +95,8 @@ class Arrival:
     identity: UpstreamIdentity
     email: str | None = None
     """The address that they gave, or that the provider verified."""
+    mailed_to: str | None = None
+    """Where the code went: the address as the account spells it, if one has it."""
     proven_here: bool = False
     code_digest: str | None = None
 
@@ -274,6 +277,9 @@ class FederatedSignIn:
             case ProveExisting(user_id):
                 waiting = await self._wait(identity, transaction_id, "link", proven_here=proven_here)
                 return replace(waiting, link_user=user_id)
+            case ConfirmAddress():
+                waiting = await self._wait(identity, transaction_id, "address")
+                return Waiting(await self.ask_address(waiting.arrival, identity.email or ""))
             case AskForEmail():
                 return await self._wait(identity, transaction_id, "address")
             case Refuse(reason):
@@ -292,12 +298,13 @@ class FederatedSignIn:
             account = await self.connections.account_of(identity.email)
         domains = {domain.casefold() for domain in self._registration.email_domains}
         policy = Policy(
-            # Accounts find an address in any spelling; that two spellings are one mailbox is proven by neither.
-            auto_link=settings.auto_link and account is not None and _same_spelling(account, identity),
+            auto_link=settings.auto_link,
             registration_open=self._registration.mode == "open",
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
         )
-        return decide(identity, _local(known), _local(account), policy, proven_here=proven_here)
+        return decide(
+            identity, _local(known), _local(account, identity.email), policy, proven_here=proven_here
+        )
 
     # Arrivals ------------------------------------------------------------------------------------
 
@@ -311,23 +318,26 @@ class FederatedSignIn:
         return Arrival(**{**document, "identity": UpstreamIdentity.from_document(document["identity"])})
 
     async def ask_address(self, arrival: Arrival, email: str) -> Arrival:
-        """Send a code to the address that somebody gave; raise `InvalidValue` or `Throttled`.
+        """Send a code to the address that somebody gave, as its account spells it if it has one; raise
+        `InvalidValue` or `Throttled`.
 
         Whether it has an account shows only after the code: nothing is made before, and nobody is told.
         """
         key = email_key(email)
         await self._mail_throttle.check(CONFIRM_ADDRESS, key)
+        account = await self.connections.account_of(email)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
         waiting = replace(
             arrival,
             id=random_token(),  # a new one, so that the tries at the old code are over
             stage="code",
             email=email.strip(),
+            mailed_to=email.strip() if account is None else account.email,
             code_digest=None,
         )
         waiting = replace(waiting, code_digest=self._code_digest(waiting.id, code))
         async with self._database.unit_of_work() as uow:
-            await self._mailer.queue(uow, "confirm_address", email.strip(), path="/", code=code)
+            await self._mailer.queue(uow, "confirm_address", waiting.mailed_to or "", path="/", code=code)
         await self._store.delete(f"fed-arrival:{digest(arrival.id)}")
         await self._keep(waiting)
         return waiting
@@ -339,12 +349,12 @@ class FederatedSignIn:
         )
         tries = await self._store.increment(f"fed-code:{digest(arrival.id)}", ARRIVAL_TTL)
         typed = "".join(character for character in code if character.isdigit())
-        if tries > MOST_WRONG_CODES or arrival.code_digest is None or arrival.email is None:
+        if tries > MOST_WRONG_CODES or arrival.code_digest is None or arrival.mailed_to is None:
             raise wrong
         if not equal(self._code_digest(arrival.id, typed), arrival.code_digest):
             raise wrong
         await self.forget(arrival)
-        return replace(arrival.identity, email=arrival.email, email_verified=False)
+        return replace(arrival.identity, email=arrival.mailed_to, email_verified=False)
 
     async def forget(self, arrival: Arrival) -> None:
         """Use an arrival up; raise `FlowError` for all but one of several who try."""
@@ -456,7 +466,7 @@ def sentence_of(kept: Mapping[str, Any]) -> Text:
     return Text(kept["message"], **kept["parameters"])
 
 
-def _local(user: User | None) -> LocalAccount | None:
+def _local(user: User | None, email: str | None = None) -> LocalAccount | None:
     if user is None:
         return None
     return LocalAccount(
@@ -464,6 +474,7 @@ def _local(user: User | None) -> LocalAccount | None:
         email_verified=user.email_verified,
         disabled=user.disabled_at is not None,
         privileged=bool(user.roles),
+        same_mailbox=email is not None and same_mailbox(user.email, email),
     )
 
 
@@ -494,9 +505,3 @@ def _entered(upstream: Upstream, identity: UpstreamIdentity, user_id: str, outco
         factor_waived=policy == "never",
         outcome=outcome,
     )
-
-
-def _same_spelling(account: User, identity: UpstreamIdentity) -> bool:
-    """Whether account and identity write the address alike, but for the case of ASCII letters."""
-    address = identity.email or ""
-    return address.isascii() and account.email.isascii() and address.lower() == account.email.lower()

@@ -35,3 +35,14 @@ def email_key(address: str) -> str:
     local = unicodedata.normalize("NFKC", parts.local_part.casefold())
     domain = (parts.ascii_domain or parts.domain).lower().removesuffix(stand_in)
     return f"{local}@{domain}"
+
+
+def same_mailbox(one: str, other: str) -> bool:
+    """Tell whether who reads the mail of one address is sure to read that of the other.
+
+    Addresses with one `email_key` need not be: what the case, the Unicode form or a dot of a local part means,
+    only its own host may say (RFC 5321 §2.4). So local parts are compared letter by letter, and domains by
+    their ASCII form. Raise `InvalidValue` for what is no address.
+    """
+    (local, at, _), (other_local, _, _) = one.strip().rpartition("@"), other.strip().rpartition("@")
+    return bool(at) and local == other_local and email_key(one) == email_key(other)

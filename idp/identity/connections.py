@@ -22,7 +22,7 @@ from idp.events.catalogue import (
     UserCreated,
 )
 from idp.identity.accounts import claim_name
-from idp.identity.addresses import email_key
+from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.mail import Mailer
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import FederatedIdentity, User, WebAuthnCredential, new_id
@@ -122,13 +122,14 @@ class Connections:
 
     async def take_over(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
         """Give an account that never verified its address to the address's owner: password, sessions, tokens,
-        factors, links and what was filled in go (pre-hijacking). Raise `Conflict` if it is verified by now."""
+        factors, links and what was filled in go (pre-hijacking). `elsewhere` has the address that is proven.
+        Raise `Conflict` if the account is verified by now, or its address another."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             await _lock(uow, user_id)
             user = await _existing(uow, user_id)
-            if user.email_verified:
-                raise Conflict("This address has been verified meanwhile.")
+            if user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
+                raise Conflict("This address has been verified or changed meanwhile.")
             await empty(uow, user, now)
             user.email_verified = True
             user.verification_due = False

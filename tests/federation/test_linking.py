@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.linking import (
     AskForEmail,
+    ConfirmAddress,
     Create,
     Decision,
     LinkAutomatically,
@@ -23,10 +24,12 @@ VERIFIED = UpstreamIdentity("google", "https://g.example", "1", "a@example.com",
 UNVERIFIED = UpstreamIdentity("google", "https://g.example", "1", "a@example.com", email_verified=False)
 NO_EMAIL = UpstreamIdentity("google", "https://g.example", "1")
 
-MINE = LocalAccount("u1", email_verified=True)
-PENDING = LocalAccount("u1", email_verified=False)
-ADMINS = LocalAccount("u1", email_verified=False, privileged=True)
-OFF = LocalAccount("u1", email_verified=True, disabled=True)
+MINE = LocalAccount("u1", email_verified=True, same_mailbox=True)
+MINE_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=True)
+PENDING = LocalAccount("u1", email_verified=False, same_mailbox=True)
+PENDING_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False)
+ADMINS = LocalAccount("u1", email_verified=False, privileged=True, same_mailbox=True)
+OFF = LocalAccount("u1", email_verified=True, disabled=True, same_mailbox=True)
 AUTO = Policy(auto_link=True)
 
 
@@ -42,6 +45,8 @@ AUTO = Policy(auto_link=True)
         (VERIFIED, None, MINE, Policy(), ProveExisting("u1")),
         (VERIFIED, None, MINE, Policy(registration_open=False), ProveExisting("u1")),
         (VERIFIED, None, MINE, AUTO, LinkAutomatically("u1")),
+        (VERIFIED, None, MINE_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, PENDING_SPELLED_DIFFERENTLY, AUTO, ConfirmAddress()),
         (VERIFIED, None, PENDING, Policy(), TakeOverUnverified("u1")),
         (VERIFIED, None, PENDING, AUTO, TakeOverUnverified("u1")),
         (VERIFIED, None, ADMINS, AUTO, ProveExisting("u1")),
@@ -69,7 +74,9 @@ def test_an_address_proven_by_our_own_mail_is_never_linked_automatically() -> No
 
 @given(
     identity=st.sampled_from([VERIFIED, UNVERIFIED, NO_EMAIL]),
-    account=st.sampled_from([None, MINE, PENDING, ADMINS, OFF]),
+    account=st.sampled_from(
+        [None, MINE, MINE_SPELLED_DIFFERENTLY, PENDING, PENDING_SPELLED_DIFFERENTLY, ADMINS, OFF]
+    ),
     policy=st.builds(Policy, st.booleans(), st.booleans(), st.booleans()),
     proven_here=st.booleans(),
 )

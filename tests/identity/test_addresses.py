@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.errors import InvalidValue
-from idp.identity.addresses import email_key
+from idp.identity.addresses import email_key, same_mailbox
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,23 @@ def test_key_is_stable_and_nothing_else_is_raised(text: str) -> None:
     except InvalidValue:
         return
     assert email_key(key) == key
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("ada@example.com", " ada@EXAMPLE.com ", True),
+        ("ada@b\u00fccher.example.com", "ada@XN--bcher-kva.example.com", True),
+        ("ada@example.com", "Ada@example.com", False),
+        ("ada@example.com", "a.da@example.com", False),
+        ("ada@example.com", "ada+shop@example.com", False),
+        ("strasse@example.com", "stra\u00dfe@example.com", False),
+        ("jos\u00e9@example.com", "jose\u0301@example.com", False),
+        ("ada@example.com", "ada\uff20example.com", False),
+        ("ada\uff20example.com", "bob\uff20example.com", False),
+        ("ada@example.com", "ada@example.org", False),
+    ],
+)
+def test_one_mailbox_is_only_what_is_written_alike_up_to_its_domain(one: str, other: str, same: bool) -> None:
+    assert same_mailbox(one, other) is same
+    assert same_mailbox(other, one) is same
