@@ -24,6 +24,7 @@ from idp.api.models import (
     ResetPassword,
     Status,
     Tokens,
+    Verified,
     VerifyByCode,
     VerifyByToken,
 )
@@ -38,6 +39,7 @@ from idp.identity.registration import NewAccount, Registration
 from idp.identity.throttle import SignInThrottle
 from idp.oauth.revocation import Revocation
 from idp.storage.database import Database
+from idp.storage.models import User
 
 
 class AuthRoutes:
@@ -117,9 +119,10 @@ class AuthRoutes:
 
     async def mfa(self, request: Request, body: ProveFactor) -> Tokens:
         """The second call, after `mfa_required`: its `mfa_token`, the kind of factor, and the code that the
-        person typed. A wrong code may be followed by another; the token is good for one right answer."""
-        address = request.state.address
-        return Tokens(**await self._tokens.prove_factor(body.mfa_token, body.kind, body.code, body, address))
+        person typed or the assertion of the passkey. A wrong code may be followed by another; an assertion
+        is taken once, right or wrong. The token is good for one right answer."""
+        parameters = {"mfa_token": body.mfa_token, "mfa_kind": body.kind, **_proof(body)}
+        return Tokens(**await self._tokens.prove_factor(parameters, body, request.state.address))
 
     async def access_token(
         self,
@@ -162,13 +165,15 @@ class AuthRoutes:
             )
         return Response(status_code=204)
 
-    async def verify_email(self, request: Request, body: VerifyByCode | VerifyByToken) -> Status:
-        """Afterwards, sign in. A link that was used before answers the same."""
+    async def verify_email(self, request: Request, body: VerifyByCode | VerifyByToken) -> Verified:
+        """Afterwards, sign in. A link that was used before answers the same. If the address was registered more
+        than once before, `password_needed` is true and the account has no password yet."""
         if isinstance(body, VerifyByToken):
             user = await self._registration.verify_by_token(body.token)
-            if user is None and await self._registration.find_verified_by(body.token) is None:
+            user = user or await self._registration.find_verified_by(body.token)
+            if user is None:
                 raise InvalidValue("This link is wrong, has been used or has expired.", field="token")
-            return Status(status="verified")
+            return await self._verified(user)
         known = await self._accounts.find(body.email)  # one that is unknown goes the same way
         guessed_at = f"verify-email {email_key(body.email)}"
         await self._throttle.check(guessed_at, request.state.address)
@@ -176,7 +181,10 @@ class AuthRoutes:
         if user is None:
             raise InvalidValue("This code is wrong, has been used or has expired.", field="code")
         await self._throttle.succeeded(guessed_at, request.state.address)
-        return Status(status="verified")
+        return await self._verified(user)
+
+    async def _verified(self, user: User) -> Verified:
+        return Verified(password_needed=await self._registration.lacks_way_in(user) or None)
 
     async def resend(self, body: EmailOnly) -> Status:
         """The answer is the same for every address, known or not, verified or not."""
@@ -192,6 +200,17 @@ class AuthRoutes:
         """Ends every session and grant of the account. Afterwards, sign in."""
         await self._recovery.reset(body.token, body.password, address=request.state.address)
         return Status(status="reset")
+
+
+def _proof(body: ProveFactor) -> dict[str, str]:
+    """Return the parameter of the password grant that holds what was given."""
+    if body.kind != "webauthn":
+        if not body.code:
+            raise InvalidValue("Send the code.", field="code")
+        return {"mfa_code": body.code}
+    if body.assertion is None:
+        raise InvalidValue("Send the assertion of the passkey.", field="assertion")
+    return {"mfa_assertion": body.assertion.model_dump_json(by_alias=True, exclude_none=True)}
 
 
 def _basic_client(headers: Mapping[str, str]) -> tuple[str | None, str | None]:

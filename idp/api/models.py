@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from idp.api.webauthn import Assertion
+
 Email = Annotated[str, Field(max_length=320, description="An email address.")]
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
 Token = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -53,13 +55,16 @@ class Login(ClientChoice):
 
 
 class ProveFactor(ClientChoice):
-    """The second factor after `mfa_required`."""
+    """The second factor after `mfa_required`: a `code`, or for `webauthn` an `assertion`."""
 
     mfa_token: Token
-    kind: Literal["totp", "recovery_code"] = Field(
+    kind: Literal["webauthn", "totp", "recovery_code"] = Field(
         "totp", description="One of the `factors` that were listed."
     )
-    code: str = Field(min_length=1, max_length=64, description="What the person typed.")
+    code: str = Field("", max_length=64, description="What the person typed.")
+    assertion: Assertion | None = Field(
+        None, description="What the authenticator made of the options in `webauthn` of the first answer."
+    )
 
 
 class Refresh(ClientChoice):
@@ -195,6 +200,17 @@ class Status(BaseModel):
     """It is done."""
 
     status: Literal["accepted", "verified", "reset", "changed"]
+
+
+class Verified(BaseModel):
+    """The address is verified."""
+
+    status: Literal["verified"] = "verified"
+    password_needed: bool | None = Field(
+        None,
+        description="true when the address had been registered more than once: none of those passwords is good, "
+        "and /auth/forgot-password leads to a new one.",
+    )
 
 
 class Account(BaseModel):

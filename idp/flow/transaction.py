@@ -14,6 +14,7 @@ from typing import Any
 from idp.clock import Clock
 from idp.crypto import digest, equal, random_token
 from idp.errors import FlowError
+from idp.identity.registration import Registered
 from idp.oauth.authorization import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
 
@@ -52,12 +53,8 @@ class Transaction:
     """Whether it asks for a second factor even in a trusted browser, from who has one."""
     destination: str = "/account"
     """The path of ours that a person who came by themselves goes to in the end."""
-    registered_email: str | None = None
-    """The address with which somebody registers in this transaction, while it is to be verified."""
-    registered_user: str | None = None
-    """The account made with it; None also when the address had one before, which nobody is told."""
-    registered_mark: str | None = None
-    """Digest of the password hash that was set here; while it stands, whose account it is is proven here."""
+    registered: Registered | None = None
+    """Who registered in this transaction, while their address is to be verified."""
     arrival: str | None = None
     """Somebody who came back from another provider and is not signed in yet (`idp.flow.federated`)."""
     link_user: str | None = None
@@ -86,10 +83,11 @@ class Transaction:
     def from_json(cls, data: bytes) -> "Transaction":
         """Read what `to_json` wrote."""
         document: dict[str, Any] = json.loads(data)
-        request = document.pop("request")
+        request, registered = document.pop("request"), document.pop("registered")
         proofs = {step: Proof(**proof) for step, proof in document.pop("proofs").items()}
         parsed = AuthorizationRequest.from_document(request) if request else None
-        return cls(**document, request=parsed, proofs=proofs)
+        chosen = Registered(**registered) if registered else None
+        return cls(**document, request=parsed, proofs=proofs, registered=chosen)
 
 
 class Transactions:

@@ -2,24 +2,35 @@
 
 Whether an address has an account already is nobody's business: where verification comes before sign-in,
 both cases answer the same, do the same work, and differ only in the mail that the owner gets.
+
+Whoever registers an address need not be who reads its mail (pre-hijacking). Registered a second time before it
+is verified, an account is contested: it has no password until a browser in which one was chosen also shows
+what only the owner reads, the code or the link of the mail.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from idp.clock import Clock
 from idp.config import Registration as RegistrationSettings
 from idp.crypto import digest, random_token
 from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record
-from idp.events.catalogue import EmailVerified, InvitationMade, UserCreated
+from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
+from idp.identity.connections import has_own_way_in
+from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, MailThrottle, Tickets
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import Invitation, User, new_id
+from idp.storage.models import Invitation, MailTicket, User, new_id
+
+NOBODY = "nobody"
+"""Stands for the id of a person who does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +46,23 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The outcome, of which only `email` may be told to the person before they have verified it."""
+    """What somebody chose, kept where they did, of which only `email` may be told to them before they have
+    verified it."""
 
     email: str
-    user_id: str | None
+    """As it was typed: how an account spells it is nobody's business."""
+    user_id: str | None = None
     """None when the address had an account: its owner has got a mail that says so."""
-    mark: str | None = None
-    """`password_mark` of the account: who registers the address again before it is verified changes it."""
+    password_hash: str | None = None
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
-
-def password_mark(user: User) -> str | None:
-    """Return what tells this password of an account from every other one that it had or will have."""
-    return digest(user.password_hash) if user.password_hash is not None else None
+    def is_of(self, user: User) -> bool:
+        """Whether the account has the password that was chosen here."""
+        return (
+            self.user_id == user.id
+            and self.password_hash is not None
+            and self.password_hash == user.password_hash
+        )
 
 
 class Registration:
@@ -89,26 +105,19 @@ class Registration:
         `InvalidValue`, `Throttled`, and `Conflict` where verification does not come first and the
         address is taken.
         """
-        key = email_key(new.email)
+        key, profile = email_key(new.email), _profile(new)
         self._check_allowed(key, new.invitation)
-        name = claim_name(new.name)
         await self._policy.check(new.password, (new.email, new.name))
         await self._throttle.check(VERIFY_EMAIL, key)
         hashed = await self._hasher.hash(new.password)
-        now = self._clock.now()
-        try:
-            async with self._database.unit_of_work() as uow:
-                await self._use_invitation(uow, new.invitation, key, now)
-                known = await uow.users.by_email_key(key)
-                if known is None:
-                    user = await self._create(uow, new, key, name, hashed, now, address)
-                    await self._send_verification(uow, user, link_query)
-                    return Registered(user.email, user.id, password_mark(user))
-                return await self._meet_known(uow, known, new, name, hashed, now, link_query)
-        except Conflict:  # somebody registered it at the same moment; that one's mail is on its way
-            if not self.verifies_before_sign_in:
-                raise
-            return Registered(new.email.strip(), None)
+        chosen = Registered(new.email.strip(), password_hash=hashed, profile=profile)
+        async with self._database.unit_of_work() as uow:
+            await self._use_invitation(uow, new.invitation, key)
+            user = await self._create(uow, chosen, key, address) or await self._meet_known(uow, key, address)
+            if user is None:
+                return Registered(chosen.email)
+            await self._send_verification(uow, user, link_query)
+        return replace(chosen, user_id=user.id)
 
     async def send_again(self, email: str, *, link_query: str = "") -> None:
         """Send the verification mail again, if the address has an account that needs one."""
@@ -119,17 +128,33 @@ class Registration:
             if user is not None and not user.email_verified and user.disabled_at is None:
                 await self._send_verification(uow, user, link_query)
 
-    async def verify_by_token(self, token: str) -> User | None:
-        """Verify an address by the link of the mail; None when it is used up, expired or made up."""
-        async with self._database.unit_of_work() as uow:
-            ticket = await self._tickets.redeem_token(uow, token, VERIFY_EMAIL)
-            return await self._verified(uow, ticket.user_id, ticket.email) if ticket else None
+    async def verify_by_token(self, token: str, chosen: Registered | None = None) -> User | None:
+        """Verify an address by the link of the mail; None when it is used up, expired or made up.
 
-    async def verify_by_code(self, user_id: str | None, code: str) -> User | None:
-        """Verify an address by the code of the mail. `user_id` None is a person who does not exist."""
+        `chosen` is what was chosen in the very browser that opened the link: a contested account gets it.
+        """
         async with self._database.unit_of_work() as uow:
-            ticket = await self._tickets.redeem_code(uow, user_id or "nobody", VERIFY_EMAIL, code)
-            return await self._verified(uow, ticket.user_id, ticket.email) if ticket else None
+            ticket = await self._tickets.look_up(uow, token, VERIFY_EMAIL)
+            user = await uow.users.locked(ticket.user_id) if ticket else None
+            ticket = await self._tickets.redeem_token(uow, token, VERIFY_EMAIL)
+            return await self._verified(uow, user, ticket, chosen)
+
+    async def verify_by_code(
+        self, user_id: str | None, code: str, chosen: Registered | None = None
+    ) -> User | None:
+        """Verify an address by the code of the mail. `user_id` None is a person who does not exist.
+
+        `chosen` is what was chosen in the very browser in which the code was typed.
+        """
+        async with self._database.unit_of_work() as uow:
+            user = await uow.users.locked(user_id or NOBODY)
+            ticket = await self._tickets.redeem_code(uow, user_id or NOBODY, VERIFY_EMAIL, code)
+            return await self._verified(uow, user, ticket, chosen)
+
+    async def lacks_way_in(self, user: User) -> bool:
+        """Whether there is nothing to sign in with yet: contested, and verified where nothing was chosen."""
+        async with self._database.reading() as uow:
+            return not await has_own_way_in(uow, user) and not await uow.identities.of_user(user.id)
 
     async def address_of(self, token: str) -> str | None:
         """Return the address that a link would verify, if it still does; nothing is used up."""
@@ -177,86 +202,96 @@ class Registration:
         if domains and key.rpartition("@")[2] not in domains:
             raise InvalidValue("Accounts are made only for addresses of certain domains.", field="email")
 
-    async def _use_invitation(self, uow: UnitOfWork, token: str | None, key: str, now: float) -> None:
-        if self._settings.mode != "invitation" or token is None:
-            return
-        invitation = await uow.invitations.get(digest(token))
-        if (
-            invitation is None
-            or invitation.email != key
-            or not await uow.invitations.use(invitation.token_digest, now)
-        ):
-            raise InvalidValue(
-                "This invitation is for another address, was used, or has expired.", field="invitation"
-            )
+    async def _use_invitation(self, uow: UnitOfWork, token: str | None, key: str) -> None:
+        if self._settings.mode == "invitation" and token is not None:
+            await use_invitation(uow, token, key, self._clock.now())
 
-    async def _create(
-        self, uow: UnitOfWork, new: NewAccount, key: str, name: str, hashed: str, now: float, address: str
-    ) -> User:
-        profile = {"name": name} if name else {}
-        if new.locale:
-            profile["locale"] = new.locale
+    async def _create(self, uow: UnitOfWork, chosen: Registered, key: str, address: str) -> User | None:
+        """Make the account; None when the address has one."""
+        now = self._clock.now()
+        if await uow.users.by_email_key(key) is not None:
+            return None
         user = User(
             id=new_id(),
-            email=new.email.strip(),
+            email=chosen.email,
             email_key=key,
             email_verified=False,
             verification_due=True,
-            password_hash=hashed,
-            profile=profile,
+            password_hash=chosen.password_hash,
+            profile=dict(chosen.profile),
             roles=[],
             created_at=now,
             updated_at=now,
             disabled_at=None,
             delete_at=None,
         )
-        await uow.users.add(user)
+        try:
+            await uow.users.add(user)
+        except Conflict:  # somebody registered it at the same moment
+            return None
         await record(uow, UserCreated(user_id=user.id, source="register", address=address), now)
         return user
 
-    async def _meet_known(
-        self,
-        uow: UnitOfWork,
-        known: User,
-        new: NewAccount,
-        name: str,
-        hashed: str,
-        now: float,
-        link_query: str,
-    ) -> Registered:
-        """The address has an account. One that somebody made here and that was never verified has proved
-        nothing: it starts anew with this password, and whoever made it before is out (pre-hijacking). An
-        account that an administrator made is its owner's, verified or not."""
+    async def _meet_known(self, uow: UnitOfWork, key: str, address: str) -> User | None:
+        """The address has an account. One that somebody made here and that was never verified becomes
+        contested, and is returned. Any other is its owner's, who is told; so is one that an administrator
+        made, verified or not."""
         if not self.verifies_before_sign_in:
             raise Conflict("There is an account with this address already. Sign in, or reset its password.")
+        known = await uow.users.by_email_key(key)
+        known = known and await uow.users.locked(known.id)  # it may be verified at this very moment
+        if known is None:
+            return None
         if known.verification_due and known.disabled_at is None:
-            known.password_hash = hashed
-            known.profile = {**known.profile, **({"name": name} if name else {})}
-            known.updated_at = now
-            await uow.users.save(known)
-            await uow.sessions.end_all_for_user(known.id, now)
-            await uow.grants.revoke_for_user(known.id, now)
-            await uow.factors.delete_all(known.id)
-            await uow.identities.delete_all(known.id)
-            await self._send_verification(uow, known, link_query)
-            return Registered(known.email, known.id, password_mark(known))
+            await self._contest(uow, known, address)
+            return known
         await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")
-        return Registered(new.email.strip(), None)
+        return None
+
+    async def _contest(self, uow: UnitOfWork, user: User, address: str) -> None:
+        """Take away all that was chosen and done without a proof."""
+        now = self._clock.now()
+        user.password_hash = None
+        user.profile = {}
+        user.updated_at = now
+        await uow.users.save(user)
+        await uow.sessions.end_all_for_user(user.id, now)
+        await uow.grants.revoke_for_user(user.id, now)
+        await uow.factors.delete_all(user.id)
+        await uow.identities.delete_all(user.id)
+        await record(uow, RegistrationContested(user_id=user.id, address=address), now)
 
     async def _send_verification(self, uow: UnitOfWork, user: User, link_query: str) -> None:
         issued = await self._tickets.issue(uow, user.id, VERIFY_EMAIL, user.email)
-        path = f"/verify-email/link?token={issued.token}{link_query}"
-        await self._mailer.queue(uow, "verify_email", user.email, user=user, path=path, code=issued.code)
+        await self._mailer.queue(
+            uow,
+            "verify_email",
+            user.email,
+            user=user,
+            path=f"/verify-email/link?token={issued.token}{link_query}",
+            code=issued.code,
+            contested=user.password_hash is None,
+        )
 
-    async def _verified(self, uow: UnitOfWork, user_id: str, email: str) -> User | None:
-        user = await uow.users.get(user_id)
-        if user is None or user.disabled_at is not None or user.email != email:
+    async def _verified(
+        self, uow: UnitOfWork, user: User | None, ticket: MailTicket | None, chosen: Registered | None
+    ) -> User | None:
+        if ticket is None or user is None or user.disabled_at is not None or user.email != ticket.email:
             return None
         if not user.email_verified:
             now = self._clock.now()
+            if user.password_hash is None and chosen is not None and chosen.user_id == user.id:
+                user.password_hash = chosen.password_hash
+                user.profile = dict(chosen.profile)
             user.email_verified = True
             user.verification_due = False
             user.updated_at = now
             await uow.users.save(user)
             await record(uow, EmailVerified(user_id=user.id), now)
         return user
+
+
+def _profile(new: NewAccount) -> dict[str, Any]:
+    """Return the claims that somebody registers with; raise `InvalidValue` for a name that could deceive."""
+    filled_in = {"name": claim_name(new.name), "locale": new.locale}
+    return {claim: value for claim, value in filled_in.items() if value}

@@ -191,9 +191,7 @@ class Desk:
         proven = replace(
             transaction.with_proof(proof),
             switching=False,
-            registered_email=None,  # who signs in goes on as that person
-            registered_user=None,
-            registered_mark=None,
+            registered=None,  # who signs in goes on as that person
             notice=None,
         )
         await self.transactions.save(proven)

@@ -81,9 +81,8 @@ class RegisterPage:
 
     async def _register(self, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:
         desk, transaction = self._desk, visit.transaction
-        email = form.get("email", "").strip()
         new = NewAccount(
-            email=email,
+            email=form.get("email", ""),
             password=form.get("password", ""),
             name=form.get("name", ""),
             invitation=form.get("invitation") or None,
@@ -93,13 +92,7 @@ class RegisterPage:
         )
         if done.user_id is not None and not self._registration.verifies_before_sign_in:
             return await desk.sign_in(request, transaction, done.user_id)
-        transaction = replace(
-            transaction,
-            registered_email=email,  # as it was typed: how an account spells it is nobody's business
-            registered_user=done.user_id,
-            registered_mark=done.mark,
-        )
-        await desk.transactions.save(transaction)
+        await desk.transactions.save(replace(transaction, registered=done))
         return desk.redirect("/verify-email", tx=transaction.id)
 
     async def _page(self, visit: Visit, form: Mapping[str, str], refusal: Refusal | None = None) -> Response:

@@ -2,6 +2,9 @@
 
 It serves who has just registered in this transaction, and who is signed in with an address that is not
 verified yet. For an address that had an account before, the page is the same, and no code is right.
+
+What the person chose here comes along with the proof: if the address was registered more than once, it counts
+where it was chosen and nowhere else.
 """
 
 from collections.abc import Mapping
@@ -13,9 +16,10 @@ from starlette.routing import Route
 
 from idp.errors import FlowError, IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
+from idp.flow.federated import notice
 from idp.flow.steps import VerifyEmail
 from idp.flow.transaction import Transaction
-from idp.identity.registration import Registration, password_mark
+from idp.identity.registration import Registration
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
@@ -26,6 +30,10 @@ from idp.text import Text
 
 PURPOSE = "verify_email"
 WRONG = Text("This code is wrong or no longer good. Look for the latest mail, or send a new one.")
+CONTESTED = Text(
+    "This address is confirmed, but it was registered more than once. Sign in, or choose a new password if "
+    "yours does not fit."
+)
 NOT_YET = Text("This address is not confirmed yet. Open the link in the mail first, or enter its code.")
 
 
@@ -116,7 +124,7 @@ class VerifyEmailPage:
                 code = form.get("code", "").strip()
                 if not code:
                     raise InvalidValue("Enter the code from the mail.", field="code")
-                user = await self._registration.verify_by_code(waiting.user_id, code)
+                user = await self._registration.verify_by_code(waiting.user_id, code, transaction.registered)
                 if user is None:
                     raise InvalidValue(WRONG, field="code")
         return await go_on(self._desk, request, transaction, user)
@@ -153,20 +161,21 @@ class VerifyEmailPage:
 
 
 async def go_on(desk: Desk, request: Request, transaction: Transaction, user: User) -> Response:
-    """Go on after the verification. Who registered here is signed in by that, unless somebody registered
-    the address once more since: then only the password tells whose it is."""
-    if transaction.registered_user == user.id and transaction.registered_mark == password_mark(user):
+    """Go on after the verification. Who registered here is signed in by that if the account has the password
+    that was chosen here: else somebody registered the address too, and only a password tells whose it is."""
+    registered = transaction.registered
+    if registered is not None and registered.is_of(user):
         return await desk.sign_in(request, transaction, user.id)
-    if transaction.registered_email is not None:
-        transaction = replace(transaction, registered_email=None, registered_user=None, registered_mark=None)
+    if registered is not None:
+        transaction = replace(transaction, registered=None, notice=notice(CONTESTED, "notice"))
         await desk.transactions.save(transaction)
     return desk.resume(transaction)
 
 
 def _waiting(visit: Visit) -> Waiting | None:
     transaction, session, decision = visit.transaction, visit.session, visit.decision
-    if transaction.registered_email is not None:
-        return Waiting(transaction.registered_email, transaction.registered_user, registered=True)
+    if transaction.registered is not None:
+        return Waiting(transaction.registered.email, transaction.registered.user_id, registered=True)
     if session is not None and isinstance(decision, GoTo) and decision.step.name == VerifyEmail.name:
         return Waiting(session.email, session.user_id, registered=False)
     return None

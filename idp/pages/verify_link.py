@@ -12,6 +12,7 @@ from idp.identity.registration import Registration
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit
 from idp.pages.verify_email import go_on
+from idp.storage.models import User
 from idp.text import Text
 
 PURPOSE = "verify_link"
@@ -39,7 +40,8 @@ class VerifyLinkPage:
         token, tx = request.query_params.get("token", ""), request.query_params.get("tx") or None
         email = await self._registration.address_of(token)
         if email is None:
-            return self._dead() if await self._registration.find_verified_by(token) is None else self._done()
+            user = await self._registration.find_verified_by(token)
+            return self._dead() if user is None else await self._done(user)
         browser = desk.cookies.browser_or_new(request)
         response = desk.renderer.page(
             "mail_link.html",
@@ -65,17 +67,18 @@ class VerifyLinkPage:
         except (FlowError, Throttled) as error:
             return desk.errors.for_error(request, error)
         token = form.get("token", "")
-        user = await self._registration.verify_by_token(token)
+        visit = await self._own_visit(request, form.get("tx"))
+        registered = visit.transaction.registered if visit is not None else None
+        user = await self._registration.verify_by_token(token, registered)
         user = user or await self._registration.find_verified_by(token)
         if user is None:
             return self._dead()
-        visit = await self._own_visit(request, form.get("tx"))
         if visit is not None and (
-            visit.transaction.registered_user == user.id
+            (registered is not None and registered.user_id == user.id)
             or (visit.session is not None and visit.session.user_id == user.id)
         ):
             return await go_on(desk, request, visit.transaction, user)
-        return self._done()
+        return await self._done(user)
 
     async def _own_visit(self, request: Request, transaction_id: str | None) -> Visit | None:
         """Return the transaction that the mail is about, if it is under way in this very browser."""
@@ -84,13 +87,27 @@ class VerifyLinkPage:
         except FlowError:
             return None
 
-    def _done(self) -> Response:
+    async def _done(self, user: User) -> Response:
+        if await self._registration.lacks_way_in(user):
+            return self._contested()
         return self._desk.renderer.page(
             "mail_link.html",
             title=Text("Your email is confirmed"),
             sentence=Text("Go on in the browser in which you began, or sign in here."),
             next_url=self._desk.path("/account"),
             next_label=Text("Sign in here"),
+        )
+
+    def _contested(self) -> Response:
+        return self._desk.renderer.page(
+            "mail_link.html",
+            title=Text("Your email is confirmed"),
+            sentence=Text(
+                "It was registered more than once, and not all of that may have been you, so no password that "
+                "was chosen then is good. Choose one now."
+            ),
+            next_url=self._desk.path("/recover"),
+            next_label=Text("Choose a password"),
         )
 
     def _dead(self) -> Response:

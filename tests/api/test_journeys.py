@@ -39,6 +39,26 @@ async def test_verify_by_the_link_more_than_once_is_harmless(api: Api) -> None:
     await api.log_in(NEW)
 
 
+@pytest.mark.parametrize("by", ["code", "link"])
+async def test_an_address_that_was_registered_more_than_once_needs_a_password_chosen_by_its_owner(
+    api: Api, by: str
+) -> None:
+    await api.register(NEW, password="the password of an attacker")
+    api.provider.clock.advance(60)
+    mail = await api.register(NEW)
+    proof = {"email": NEW, "code": mail.code} if by == "code" else {"token": token_of(mail)}
+    verified = await api.post("/auth/verify-email", proof)
+    assert verified.json() == {"status": "verified", "password_needed": True}
+    for password in ("the password of an attacker", PASSWORD):
+        refused = await api.post("/auth/login", {"email": NEW, "password": password})
+        assert code_of(refused) == (401, "invalid_credentials")
+    api.provider.clock.advance(1)
+    await api.post("/auth/forgot-password", {"email": NEW})
+    token = token_of(await api.provider.mails.latest(NEW))
+    await api.post("/auth/reset-password", {"token": token, "password": OTHER_PASSWORD})
+    await api.log_in(NEW, password=OTHER_PASSWORD)
+
+
 async def test_a_forgotten_password_is_replaced_by_the_link_and_everything_else_ends(alice: Api) -> None:
     assert (await alice.post("/auth/forgot-password", {"email": "alice@example.com"})).status_code == 202
     token = token_of(await alice.provider.mails.latest("alice@example.com"))

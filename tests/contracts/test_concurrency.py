@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.support.provider import MakeProvider, RelyingParty
+from idp.identity.registration import NewAccount
+from idp.storage.models import User
+from tests.support.provider import MakeProvider, RelyingParty, RunningProvider
 from tests.support.servers import RedisServer
 
 AT_ONCE = 50
+NEW = NewAccount("new@example.com", "quiet otters row at noon")
 
 STORAGE = ("sqlite and its table", "postgresql and its table", "sqlite and redis", "postgresql and redis")
 
@@ -85,3 +89,41 @@ async def test_an_alarm_among_refreshes_ends_every_lineage(app: RelyingParty) ->
     responses = await asyncio.gather(*race)
     assert await live(app, responses) == []
     assert (await app.refresh(second)).status_code == 400
+
+
+async def registered(provider: RunningProvider, email: str) -> User:
+    """The account that an address has come to."""
+    async with provider.database.reading() as uow:
+        user = await uow.users.by_email_key(email)
+    assert user is not None
+    return user
+
+
+@pytest.fixture
+async def registering(make_provider: MakeProvider, storage: dict[str, str | None]) -> RunningProvider:
+    """Where mails may follow one another at once."""
+    accounts = {"mail_interval": 0, "mails_per_hour": 1000}
+    return await make_provider(accounts=accounts, database={"timeout": 30}, **storage)
+
+
+async def test_many_registrations_of_an_address_make_one_account_that_none_of_their_passwords_opens(
+    registering: RunningProvider,
+) -> None:
+    register = registering.parts.registration.register
+    outcomes = await asyncio.gather(*(register(NEW) for _ in range(20)))
+    user = await registered(registering, NEW.email)
+    assert {outcome.user_id for outcome in outcomes} == {user.id}
+    assert user.password_hash is None
+
+
+async def test_an_address_that_is_verified_and_registered_again_at_once_is_either_theirs_or_contested(
+    registering: RunningProvider,
+) -> None:
+    registration = registering.parts.registration
+    for number in range(5):
+        new = replace(NEW, email=f"new{number}@example.com")
+        mine = await registration.register(new)
+        code = (await registering.mails.latest(new.email)).code
+        await asyncio.gather(registration.verify_by_code(mine.user_id, code), registration.register(new))
+        user = await registered(registering, new.email)
+        assert user.email_verified == mine.is_of(user)

@@ -18,6 +18,8 @@ from tests.support.provider import (
 )
 from tests.support.registering import NEW, NEW_PASSWORD, link_to, make_account, register, seen, wrong_code
 
+ATTACKERS = "the password of an attacker"
+
 
 async def test_a_person_registers_verifies_by_code_consents_and_is_signed_in_at_the_app(
     provider: RunningProvider, relying_party: RelyingParty, browser: Browser
@@ -179,22 +181,111 @@ async def test_an_account_that_an_administrator_made_is_not_begun_anew_by_a_stra
 # Whoever registers somebody else's address (pre-hijacking) -----------------------------------------------
 
 
-async def test_whoever_registered_an_address_before_its_owner_did_gets_nothing(
+async def test_the_code_in_the_owner_s_browser_makes_the_password_good_that_was_chosen_there(
     provider: RunningProvider, browser: Browser, other_browser: Browser
 ) -> None:
-    waiting = await register(other_browser, password="the password of an attacker")
+    waiting = await register(other_browser, password=ATTACKERS)
     provider.clock.advance(60)
-    page = await make_account(browser)
-    assert page.url.path == "/account"
+    assert (await make_account(browser)).url.path == "/account"
     stolen = await other_browser.submit(waiting, decision="continue")
-    assert stolen.url.path == "/login"
-    assert (await other_browser.log_in(NEW, "the password of an attacker")).status_code == 401
+    assert (stolen.url.path, "registered more than once" in stolen.text) == ("/login", True)
+    assert (await other_browser.log_in(NEW, ATTACKERS)).status_code == 401
+    assert (await (await provider.browser()).log_in(NEW, NEW_PASSWORD)).url.path == "/account"
+
+
+@pytest.mark.parametrize("attacker_first", [True, False])
+async def test_the_owner_s_code_is_good_in_the_owner_s_browser_whoever_registered_first(
+    provider: RunningProvider, browser: Browser, other_browser: Browser, attacker_first: bool
+) -> None:
+    waiting = await register(browser) if not attacker_first else None
+    provider.clock.advance(60)
+    await register(other_browser, password=ATTACKERS)
+    provider.clock.advance(60)
+    waiting = waiting or await register(browser)
+    page = await browser.submit(waiting, code=(await provider.mails.latest(NEW)).code)
+    assert page.url.path == "/account"
+    assert (await other_browser.log_in(NEW, ATTACKERS)).status_code == 401
+
+
+async def test_an_attacker_who_registers_after_the_owner_gets_nothing_when_the_owner_presses_the_link(
+    provider: RunningProvider, browser: Browser, other_browser: Browser
+) -> None:
+    mine = await register(browser)
+    provider.clock.advance(60)
+    theirs = await register(other_browser, password=ATTACKERS)
+    confirmed = await browser.submit(await browser.get((await provider.mails.latest(NEW)).link))
+    assert "Choose a password" in confirmed.text
+    assert link_to(confirmed, "/recover")
+    for who, waiting, password in ((browser, mine, NEW_PASSWORD), (other_browser, theirs, ATTACKERS)):
+        turned_away = await who.submit(waiting, decision="continue")
+        assert (turned_away.url.path, "registered more than once" in turned_away.text) == ("/login", True)
+        assert (await who.log_in(NEW, password)).status_code == 401
+
+
+async def test_the_owner_of_a_contested_address_chooses_a_password_and_goes_on_to_the_app(
+    provider: RunningProvider, relying_party: RelyingParty, browser: Browser, other_browser: Browser
+) -> None:
+    mine = await register(browser, start=relying_party.authorization_url())
+    provider.clock.advance(60)
+    await register(other_browser, password=ATTACKERS)
+    await browser.submit(await browser.get((await provider.mails.latest(NEW)).link))
+    turned_away = await browser.submit(mine, decision="continue")
+    provider.clock.advance(1)
+    await browser.submit(await browser.get(link_to(turned_away, "/recover")), email=NEW)
+    chosen = await browser.submit(
+        await browser.get((await provider.mails.latest(NEW)).link), password=NEW_PASSWORD
+    )
+    signed_in = await browser.submit(
+        await browser.get(link_to(chosen, "/authorize/resume")), email=NEW, password=NEW_PASSWORD
+    )
+    assert ("decision", "allow") in the_form(signed_in).buttons
+
+
+async def test_the_link_of_a_contested_address_in_the_browser_that_asked_for_it_makes_its_password_good(
+    provider: RunningProvider, browser: Browser, other_browser: Browser
+) -> None:
+    await register(other_browser, password=ATTACKERS)
+    provider.clock.advance(60)
+    await register(browser)
+    page = await browser.submit(await browser.get((await provider.mails.latest(NEW)).link))
+    assert page.url.path == "/account"
+    assert (await other_browser.log_in(NEW, ATTACKERS)).status_code == 401
+
+
+async def test_a_contested_account_keeps_no_session_no_password_and_nothing_that_was_filled_in(
+    provider: RunningProvider, browser: Browser, other_browser: Browser
+) -> None:
+    await register(other_browser, password=ATTACKERS, name="Mallory")
+    assert (await other_browser.log_in(NEW, ATTACKERS)).url.path == "/verify-email"
+    provider.clock.advance(60)
+    await register(browser)
+    assert (await other_browser.get("/account")).url.path == "/login"
+    async with provider.database.reading() as uow:
+        user = await uow.users.by_email_key(NEW)
+        assert user is not None
+        assert (user.password_hash, user.profile) == (None, {})
+        assert [event.name for event in await uow.audit.page(None, 1, user_id=user.id)] == [
+            "user.registration_contested"
+        ]
+
+
+async def test_the_mail_to_a_contested_address_says_that_somebody_registered_it_before(
+    provider: RunningProvider, browser: Browser, other_browser: Browser
+) -> None:
+    await register(other_browser)
+    assert "register this address before" not in (await provider.mails.latest(NEW)).text
+    provider.clock.advance(60)
+    page = await register(browser)
+    assert "register this address before" in (await provider.mails.latest(NEW)).text
+    provider.clock.advance(60)
+    await browser.submit(page, decision="again")
+    assert "register this address before" in (await provider.mails.latest(NEW)).text
 
 
 async def test_a_reset_by_the_owner_ends_what_a_stranger_registered(
     provider: RunningProvider, browser: Browser, other_browser: Browser
 ) -> None:
-    waiting = await register(other_browser, password="the password of an attacker")
+    waiting = await register(other_browser, password=ATTACKERS)
     provider.clock.advance(1)
     await browser.submit(await browser.get("/recover"), email=NEW)
     await browser.submit(await browser.get((await provider.mails.latest(NEW)).link), password=NEW_PASSWORD)

@@ -34,6 +34,11 @@ class Users:
         """Return the account with this address, given in its unique form."""
         return await self._session.scalar(select(User).where(User.email_key == key))
 
+    async def locked(self, user_id: str) -> User | None:
+        """Return the account as it is now, and let nobody else change it until the unit of work ends."""
+        statement = select(User).where(User.id == user_id).with_for_update()
+        return await self._session.scalar(statement.execution_options(populate_existing=True))
+
     async def page(self, after: str | None, limit: int) -> Sequence[User]:
         """Return up to `limit` accounts in the order of their id, from the one behind `after`."""
         statement = select(User).order_by(User.id).limit(limit)
