@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from gettext import c2py  # the plural expression of a catalogue as a function
 from pathlib import Path
 from typing import Final
@@ -114,8 +115,9 @@ def load_catalogues(directory: Path, default: str = SOURCE) -> Catalogues:
     return Catalogues({path.stem: read_catalogue(path) for path in sorted(directory.glob("*.po"))}, default)
 
 
+@cache
 def read_catalogue(path: Path) -> Catalogue:
-    """Return what a `.po` file translates; what is marked fuzzy does not count."""
+    """Return what a `.po` file translates; what is marked fuzzy does not count. Read once in a process."""
     try:
         with path.open("rb") as file:
             read = read_po(file, abort_invalid=True)

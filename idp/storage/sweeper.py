@@ -5,7 +5,9 @@ turns. Batches are small and each is a transaction, so nobody waits long for a l
 """
 
 import asyncio
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,9 @@ from idp.storage.repositories._rows import changed, table_of
 
 BATCH = 500
 """Rows deleted in one transaction."""
+
+FIRST_SWEEP_WITHIN = 10.0
+"""Seconds after the start of a worker."""
 
 ENDED_SESSION_RETENTION = DAY
 """Seconds that an ended session is kept, so that a person still sees on the account page that it ended."""
@@ -99,13 +104,12 @@ class Sweeper:
         return deleted
 
     async def run(self, interval: float, stop: asyncio.Event) -> None:
-        """Sweep every `interval` seconds until `stop` is set. What fails is logged and tried again."""
-        while not stop.is_set():
+        """Sweep every `interval` seconds until `stop` is set, and for the first time after a moment: workers
+        start together, and have people waiting then. What fails is logged and tried again."""
+        pause = random.uniform(0, min(interval, FIRST_SWEEP_WITHIN))  # noqa: S311  no secret
+        while not await _is_set_within(pause, stop):
             await self._sweep_and_log()
-            try:
-                await asyncio.wait_for(stop.wait(), interval)
-            except TimeoutError:
-                continue
+            pause = interval
 
     async def _sweep_and_log(self) -> None:
         try:
@@ -141,3 +145,9 @@ class Sweeper:
             batch = select(batch.cte("batch").c.key)
         async with self._database.unit_of_work() as uow:
             return await changed(uow.session, delete(table).where(key.in_(batch)))
+
+
+async def _is_set_within(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -13,7 +13,8 @@ async def test_from_the_first_page_to_signing_out(
     page: Page, newcomer: Newcomer, demo: RunningDemo, complaints: Complaints
 ) -> None:
     await page.goto(demo.app_url)
-    await page.get_by_role("link", name="Sign in").click()
+    await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    await newcomer.start("?prompt=consent")  # as it is the first time, whoever was here before
     await newcomer.give_password("not-the-password")
     await expect(page.get_by_role("alert")).to_contain_text("do not match")
     await expect(page.get_by_label("Email")).to_have_value(demo.email)

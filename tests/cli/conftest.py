@@ -1,35 +1,14 @@
 """The command line, in this process, on an installation of its own."""
 
-import json
-import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
-import structlog
 
-from idp.cli.main import run
 from idp.crypto import MasterKey
-from idp.ops.logging import write_request
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The one JSON object that was printed."""
-        assert self.code == 0, self.err
-        value: dict[str, Any] = json.loads(self.out)
-        return value
+from tests.support.cli import Outcome, run_here
 
 
 class Idp(Protocol):
@@ -50,31 +29,11 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def idp(
-    installation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Idp]:
-    import io
-
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-
-    def command(*arguments: str, stdin: str = "") -> Outcome:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        code = run(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Outcome(code, out, err)
-
-    yield command
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-    write_request.configure(None, wanted=True)
+def idp(installation: Path) -> Idp:
+    return run_here
 
 
 @pytest.fixture
-def migrated(idp: Idp) -> Idp:
-    assert idp("migrate").code == 0
+def migrated(idp: Idp, installation: Path, sqlite_template: Path) -> Idp:
+    shutil.copy(sqlite_template, installation / "idp.db")
     return idp

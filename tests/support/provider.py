@@ -21,6 +21,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import httpx
 import jwt
 import pytest
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from starlette.applications import Starlette
 
 from idp.app import Provider, application, build_provider
@@ -45,6 +47,23 @@ PASSWORD = "correct horse battery staple"
 CALLBACK = "https://app.example/callback"
 SIGNED_OUT = "https://app.example/signed-out"
 STANDARD_SCOPE = "openid profile email"
+
+
+class _CompiledPages(BytecodeCache):
+    """What Jinja2 made of the templates, for all providers of this process: it takes longer than a test."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (code := self._code.get((bucket.key, bucket.checksum))) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED_PAGES = _CompiledPages()
 
 
 # The provider -------------------------------------------------------------------------------------------
@@ -180,6 +199,7 @@ async def make_provider(provider_template: Path, tmp_path: Path) -> AsyncIterato
             }
             clock = settings.pop("clock", None) or ManualClock(START)
             parts = build_provider(load_settings({}, tmp_path / "none.toml", **{**values, **settings}), clock)
+            parts.desk.renderer._environment.bytecode_cache = COMPILED_PAGES
             app = application(parts)
             await closing.enter_async_context(app.router.lifespan_context(app))
             return RunningProvider(parts, app, clock, closing)

@@ -1,6 +1,5 @@
 """The program as people run it: real processes, spoken to over HTTP on loopback, filled through the CLI."""
 
-import json
 import os
 import secrets
 import subprocess
@@ -17,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.cli import run_elsewhere
+from tests.support.databases import migrate_now
 from tests.support.servers import free_port
 
 START_TIMEOUT = 60.0
@@ -111,8 +112,8 @@ class ServedProvider:
 
     def cli(self, *arguments: str) -> dict[str, Any]:
         """Run a command with `--json` and return what it prints."""
-        done = _idp(self.directory, self.environment, *arguments, "--json")
-        return json.loads(done)
+        environment = outside_environment() | dict(self.environment)
+        return run_elsewhere(*arguments, "--json", directory=self.directory, environment=environment).json
 
     def create_user(self, email: str, name: str = "Ada Lovelace") -> Account:
         """Create an account with a verified address."""
@@ -127,21 +128,6 @@ class ServedProvider:
         return self.cli("client", "create", "--name", name, *options)
 
 
-def _idp(directory: Path, environment: Mapping[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "idp", *arguments],
-        check=False,
-        cwd=directory,
-        env=outside_environment() | dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ProcessError(f"idp {' '.join(arguments[:2])} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
 @pytest.fixture(scope="session")
 def running_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProvider]:
     """This worker's `idp serve` on SQLite: make clients and accounts of your own in it."""
@@ -153,7 +139,7 @@ def running_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         "IDP_MASTER_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
     }
     provider = ServedProvider(environment["IDP_ISSUER"], directory, environment)
-    _idp(directory, environment, "migrate")
+    migrate_now(environment["IDP_DATABASE_URL"])
     command = [sys.executable, "-m", "idp", "serve", "--port", str(port)]
     with running(command, f"http://127.0.0.1:{port}/readyz", directory, environment):
         yield provider
