@@ -179,7 +179,7 @@ class Tokens(BaseModel):
     expires_in: int = Field(description="Seconds.")
     refresh_token: str | None = None
     id_token: str | None = None
-    scope: str
+    scope: str = ""
 
 
 class RegisteredUnverified(BaseModel):

@@ -61,10 +61,9 @@ class TokenDesk:
         return body
 
     async def prove_factor(
-        self, mfa_token: str, kind: str, code: str, choice: ClientChoice, address: str
+        self, parameters: Mapping[str, str], choice: ClientChoice, address: str
     ) -> dict[str, Any]:
-        """Go on after `mfa_required` with what the person typed."""
-        parameters = {"mfa_token": mfa_token, "mfa_kind": kind, "mfa_code": code}
+        """Go on after `mfa_required` with a proof, in the parameters of the password grant."""
         body = await self._ask("password", parameters, choice, address, refused="invalid_credentials")
         self._metrics.sign_in("succeeded")
         return body

@@ -1,6 +1,7 @@
 """People, as the protocol core asks about them: joins `identity` to `oauth`, which do not know each other."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from idp.clock import Clock
 from idp.config import Settings
@@ -14,9 +15,6 @@ from idp.oauth.errors import StepRequiredError
 from idp.oauth.subject import Authenticated, Subject
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
-
-TYPED = ("totp", "recovery_code")
-"""Factors that can be given without a page: what a person types."""
 
 
 class People:
@@ -81,7 +79,7 @@ class People:
         given = Answer(
             code=answer.get("code", "")[:64],
             assertion=answer.get("assertion", ""),
-            ceremony=answer.get("ceremony", "")[:200],
+            ceremony=token,
         )
         kind = answer.get("kind", "totp")
         # A code by mail is none here: the grant says that two factors were proven.
@@ -97,19 +95,23 @@ class People:
         if self._factors.policy == "off":
             return
         if await self._second_factors.is_enrolled(user.id):
-            kinds = [kind for kind in await self._second_factors.options(user) if kind in TYPED]
-            continuation = Continuation(user.id, client_id, now, ("pwd",), fingerprint(user.password_hash))
-            token = await self._continuations.begin(continuation)
-            raise StepRequiredError(
-                "mfa_required",
-                "A second factor is required",
-                {"mfa_token": token, "factors": kinds},
-            )
+            raise await self._continues(user, client_id, now)
         roles = set(self._factors.required_for_roles)
         if required or self._factors.policy == "required" or not roles.isdisjoint(user.roles):
             raise StepRequiredError(
                 "mfa_enrolment_required", "A second factor is required and must be set up on the account page"
             )
+
+    async def _continues(self, user: User, client_id: str, now: float) -> StepRequiredError:
+        """Begin a continuation and return the answer that offers it: the factors, and for a passkey what the
+        authenticator is to sign."""
+        continuation = Continuation(user.id, client_id, now, ("pwd",), fingerprint(user.password_hash))
+        token = await self._continuations.begin(continuation)
+        kinds = await self._second_factors.options(user, strong=True)
+        members: dict[str, Any] = {"mfa_token": token, "factors": kinds}
+        if "webauthn" in kinds:
+            members["webauthn"] = await self._second_factors.passkey_options(user, token)
+        return StepRequiredError("mfa_required", "A second factor is required", members)
 
     def _authenticated(self, user: User, auth_time: float, acr: str, amr: tuple[str, ...]) -> Authenticated:
         """Raise `StepRequiredError` for an address that has to be verified first; else say who it is."""

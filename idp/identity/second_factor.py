@@ -5,6 +5,7 @@ over all factors and channels, for the person and for the address.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.mail import Mailer
 from idp.identity.throttle import SignInThrottle
+from idp.identity.ways_in import Offered, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
@@ -59,6 +61,7 @@ class SecondFactors:
         store: EphemeralStore,
         mailer: Mailer,
         resets: FactorResets,
+        offered: Offered,
         settings: SecondFactorSettings,
         clock: Clock,
     ) -> None:
@@ -68,6 +71,7 @@ class SecondFactors:
         self._store = store
         self._mailer = mailer
         self._resets = resets
+        self._offered = offered
         self._settings = settings
         self._clock = clock
 
@@ -108,6 +112,13 @@ class SecondFactors:
             await self._resets.object(user)
         return Proven(kind, amr, ACR_SINGLE if factor.weak else ACR_MULTI)
 
+    async def passkey_options(self, user: User, ceremony: str) -> dict[str, Any]:
+        """Return the WebAuthn request options of a challenge that is bound to `ceremony`, for a second factor
+        that is asked for without a page."""
+        begun = await self._registry.passkeys.begin_check(user, ceremony)
+        options: dict[str, Any] = json.loads(begun.options)
+        return options
+
     async def sign_in_with_passkey(self, ceremony: str, assertion: str) -> "PasskeySignIn":
         """Return who signed in with nothing but a passkey; raise `InvalidValue`."""
         signed_in = await self._registry.passkeys.sign_in(ceremony, assertion)
@@ -147,9 +158,13 @@ class SecondFactors:
 
     async def remove(self, user: User, kind: str, credential_id: str) -> None:
         """Remove an authenticator or passkey and tell the owner by mail. The trusted browsers are forgotten,
-        and with the last one the recovery codes go too: they stand in for it."""
+        and with the last one the recovery codes go too: they stand in for it. Raise `InvalidValue` if it is
+        the last way in that works."""
         stored = _STORED.get(kind)
+        offered = await self._offered()
         async with self._database.unit_of_work() as uow:
+            await uow.users.locked(user.id)
+            await check_way_in_remains(uow, user, offered, without=credential_id)
             if stored is None or not await uow.factors.delete(stored, credential_id, user.id):
                 raise NotFound("There is no such factor.")
             await uow.factors.delete_trusted_devices(user.id)

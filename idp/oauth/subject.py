@@ -62,6 +62,6 @@ class Subjects(Protocol):
     ) -> Authenticated | None:
         """Go on with the `mfa_token` of a `StepRequiredError`; None when the answer is wrong.
 
-        `answer` has `kind`, and `code`, or `assertion` and `ceremony`. Raises as `authenticate` does.
+        `answer` has `kind`, and `code`, or the `assertion` of a passkey. Raises as `authenticate` does.
         """
         ...

@@ -45,6 +45,8 @@ class Passkey:
     origin: str = "http://localhost:8000"
     rp_id: str = "localhost"
     algorithm: int = ES256
+    notices_user: bool = True
+    """Whether somebody has to touch it."""
     verifies_user: bool = True
     backup: int = 0
     """BACKUP_ELIGIBLE, BACKED_UP or both."""
@@ -101,7 +103,8 @@ class Passkey:
     def _authenticator_data(self, flags: int) -> bytes:
         if self.counts:
             self.sign_count += 1
-        flags |= USER_PRESENT | self.backup | (USER_VERIFIED if self.verifies_user else 0)
+        flags |= self.backup | (USER_PRESENT if self.notices_user else 0)
+        flags |= USER_VERIFIED if self.verifies_user else 0
         return (
             hashlib.sha256(self.rp_id.encode()).digest() + bytes([flags]) + self.sign_count.to_bytes(4, "big")
         )

@@ -37,9 +37,9 @@ async def give_app(provider: RunningProvider, user: User) -> Pocket:
     return Pocket(provider, user, draft.secret, await factors.recovery_codes.make(user.id))
 
 
-async def give_passkey(provider: RunningProvider, user: User) -> Passkey:
+async def give_passkey(provider: RunningProvider, user: User, passkey: Passkey | None = None) -> Passkey:
     """Register a passkey for somebody."""
-    passkeys, passkey = provider.parts.factors.passkeys, Passkey()
+    passkeys, passkey = provider.parts.factors.passkeys, passkey or Passkey()
     ceremony = await passkeys.begin_registration(user)
     await passkeys.register(user, ceremony.id, passkey.create(ceremony.options), "Laptop")
     return passkey

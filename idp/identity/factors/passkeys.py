@@ -150,14 +150,17 @@ class Passkeys:
 
     # As a second factor ------------------------------------------------------------------------
 
-    async def begin_check(self, user: User) -> Ceremony:
-        """Return the options for `navigator.credentials.get` with this person's passkeys."""
+    async def begin_check(self, user: User, ceremony: str | None = None) -> Ceremony:
+        """Return the options for `navigator.credentials.get` with this person's passkeys. `ceremony` is what
+        the challenge is bound to, if that has an id already."""
         options = generate_authentication_options(
             rp_id=self._rp_id,
             allow_credentials=[_descriptor(each) for each in await self.of(user.id)],
             user_verification=UserVerificationRequirement.PREFERRED,
         )
-        return await self._begin(SECOND_FACTOR, user.id, options.challenge, options_to_json(options))
+        return await self._begin(
+            SECOND_FACTOR, user.id, options.challenge, options_to_json(options), ceremony
+        )
 
     async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
         """Take the assertion if one of the person's passkeys made it for this challenge."""
@@ -228,8 +231,10 @@ class Passkeys:
         if (handle or required) and handle != _encode(passkey.user_id.encode()):
             raise _refused("the user handle is missing or another person's")
 
-    async def _begin(self, purpose: str, user_id: str, challenge: bytes, options: str) -> Ceremony:
-        ceremony = random_token()
+    async def _begin(
+        self, purpose: str, user_id: str, challenge: bytes, options: str, ceremony: str | None = None
+    ) -> Ceremony:
+        ceremony = ceremony or random_token()
         await self._store.put(self._key(purpose, user_id, ceremony), challenge, CEREMONY_TTL)
         return Ceremony(ceremony, options)
 

@@ -45,7 +45,7 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
     def _second_factor(self) -> Authenticated:
         """The second call, after `mfa_required`: the token that came with it, and the factor."""
         form = self.request.form
-        answer = {name: form.get(f"mfa_{name}", "") for name in ("kind", "code", "assertion", "ceremony")}
+        answer = {name: form.get(f"mfa_{name}", "") for name in ("kind", "code", "assertion")}
         answer["kind"] = answer["kind"] or "totp"
         authenticated = wait(
             self.server.subjects.prove_factor(

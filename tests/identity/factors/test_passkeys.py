@@ -82,6 +82,7 @@ MISBEHAVIOURS: dict[str, dict[str, Any]] = {
     "a frame of another origin": {"client_data": {"crossOrigin": True}},
     "a frame below another origin": {"client_data": {"topOrigin": "https://evil.example"}},
     "the other ceremony": {"client_data": {"type": "webauthn.something"}},
+    "nobody present": {"notices_user": False},
     "backed up without being eligible": {"backup": BACKED_UP},
 }
 
