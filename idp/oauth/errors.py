@@ -54,6 +54,13 @@ class InvalidClientError(AuthlibInvalidClientError):
 
     status_code = 401
 
+    def get_headers(self) -> list[tuple[str, str]]:
+        """Return the headers with a challenge that names a realm (RFC 7617 §2), which Authlib's lacks."""
+        return [
+            *OAuth2Error.get_headers(self),
+            ("WWW-Authenticate", 'Basic realm="clients", charset="UTF-8"'),
+        ]
+
 
 class StepRequiredError(InvalidGrantError):
     """The password is right, but a step of the sign-in is due that the grant cannot take.

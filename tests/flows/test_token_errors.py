@@ -50,7 +50,7 @@ def assert_error(response: httpx.Response, *errors: str) -> None:
     assert "Traceback" not in response.text
     assert body.keys() <= {"error", "error_description", "error_uri", "error_id"}
     if response.status_code == 401:
-        assert response.headers["www-authenticate"].startswith("Basic")
+        assert response.headers["www-authenticate"].startswith("Basic realm=")  # RFC 7617 §2
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
