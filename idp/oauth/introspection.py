@@ -60,7 +60,7 @@ class Introspection:
             return INACTIVE
         return {
             "active": True,
-            "scope": found.grant.scope,
+            **({"scope": found.grant.scope} if found.grant.scope else {}),
             "client_id": found.grant.client_id,
             "sub": found.grant.user_id,
             "iss": self._mint.issuer,

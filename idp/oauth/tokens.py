@@ -94,8 +94,9 @@ class TokenMint:
             "iat": now,
             "exp": now + self.settings.access_token_ttl,
             "jti": random_token(16),
-            "scope": scope,
         }
+        if scope:  # RFC 6749 §3.3: never an empty one
+            claims["scope"] = scope
         if grant_id is not None:
             claims["gid"] = grant_id
         if authentication is not None:

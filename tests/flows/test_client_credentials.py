@@ -36,6 +36,20 @@ async def test_without_a_scope_it_gets_its_own_and_none_about_people(service: Re
     assert (await ask(service, scope=""))["scope"] == "read write"
 
 
+async def test_without_any_scope_there_is_no_scope_rather_than_an_empty_one(
+    provider: RunningProvider,
+) -> None:
+    """RFC 6749 §3.3: at least one token."""
+    service = await provider.relying_party(grant_types=("client_credentials",), scopes=("openid",))
+    body = await ask(service)
+    assert body.keys() == {"status", "access_token", "token_type", "expires_in"}
+    token = str(body["access_token"])
+    assert "scope" not in await service.verify(token, audience=provider.issuer)
+    about = (await service.post("/introspect", {"token": token})).json()
+    assert about["active"] is True
+    assert "scope" not in about
+
+
 @pytest.mark.parametrize(
     "scope", ["admin", "read admin", "openid", "read openid", "READ", 'r"ead', "a" * 3000]
 )

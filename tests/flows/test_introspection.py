@@ -90,6 +90,18 @@ async def test_a_refresh_token_is_active_until_it_is_used_or_expires(
     assert await introspect(app, second) == INACTIVE
 
 
+async def test_a_grant_without_scopes_has_no_empty_scope(provider: RunningProvider, browser: Browser) -> None:
+    """RFC 6749 §3.3."""
+    await provider.create_user()
+    app = await provider.relying_party(scopes=("openid",))
+    tokens = await app.tokens(browser, scope=None)
+    for name in ("access_token", "refresh_token"):
+        body = await introspect(app, tokens[name])
+        assert body["active"] is True
+        assert "scope" not in body
+    assert "scope" not in tokens
+
+
 async def test_an_expired_access_token_is_inactive(
     provider: RunningProvider, app: RelyingParty, browser: Browser
 ) -> None:

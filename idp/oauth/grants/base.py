@@ -112,13 +112,15 @@ class TokenGrant:
         return self.answer(body)
 
     def bearer(self, access_token: str, scopes: Iterable[str]) -> dict[str, Any]:
-        """Return the part of the body that every grant has."""
-        return {
+        """Return the part of the body that every grant has. Without any scope there is no `scope`, which
+        may not be empty (RFC 6749 §3.3)."""
+        body: dict[str, Any] = {
             "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": self.server.settings.access_token_ttl,
-            "scope": " ".join(scopes),
         }
+        scope = " ".join(scopes)
+        return body | {"scope": scope} if scope else body
 
     def answer(self, body: Mapping[str, Any]) -> TokenResponse:
         """Answer with `body`, not to be stored by anyone on the way (RFC 6749 §5.1)."""
