@@ -1,4 +1,4 @@
-"""Passkeys: what all implementations agree on, test vectors of WebAuthn level 3 (§16.2 and §16.11)."""
+"""Passkeys: what all implementations agree on, test vectors of WebAuthn level 3 (§16.2, §16.10 and §16.11)."""
 
 import json
 from pathlib import Path
