@@ -144,6 +144,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, to_clients))
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
+    providers = Providers(settings.federation, database, master_key, clock)
     second_factors = SecondFactors(
         database,
         factors,
@@ -151,6 +152,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         store,
         mailer,
         factor_resets,
+        providers.offered,
         settings.second_factor,
         clock,
     )
@@ -213,8 +215,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         second_factors=second_factors,
         factor_resets=factor_resets,
         federation=FederatedSignIn(
-            Providers(settings.federation, database, master_key, clock),
-            Connections(database, mailer, master_key, clock),
+            providers,
+            Connections(database, mailer, master_key, providers.offered, clock),
             database,
             store,
             mailer,

@@ -92,7 +92,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
         VerifyLinkPage(desk, provider.registration, admission),
         RecoverPages(desk, provider.recovery, provider.policy, admission),
         PasswordStrength(desk, provider.policy, admission),
-        ConsentPage(desk),
+        ConsentPage(desk, provider.federation.providers),
         AccountPages(
             desk,
             provider.self_service,

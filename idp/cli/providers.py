@@ -148,7 +148,7 @@ def try_(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Remove a provider. Links to it stay, for the day when it comes back under its name."""
+    """Remove a provider. Links to it stay, for the day when it comes back under its name and issuer."""
     settings = read_settings()
     if name in settings.federation.providers:
         raise InvalidValue(f"The provider {name} is in the configuration; remove it there.", field="name")
@@ -156,16 +156,24 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         f"Remove the provider {name}? People who sign in with nothing else cannot until it is back.", yes=yes
     )
 
-    async def work() -> bool:
+    async def work() -> int | None:
         async with open_database(settings) as database, database.unit_of_work() as uow:
-            return await uow.upstreams.delete(name)
+            removed = await uow.upstreams.delete(name)
+            return await uow.identities.count_at(name) if removed else None
 
-    if not run(work()):
+    links = run(work())
+    if links is None:
         raise NotFound(f"There is no provider {ascii(name[:60])[1:-1]}; idp provider list shows them.")
     if as_json:
-        print_json({"name": name, "removed": True})
-    else:
-        typer.echo(f"The provider {name} is removed.")
+        print_json({"name": name, "removed": True, "links_kept": links})
+        return
+    typer.echo(f"The provider {name} is removed.")
+    if links:
+        typer.echo(
+            f"Accounts that are linked to it: {links}. The links are kept and work again when it is back under "
+            "its name and issuer; their owners see them under Connections and can unlink them. Who has no "
+            "other way in can set a password by mail, under Forgot your password."
+        )
 
 
 async def _all(settings: "Settings") -> dict[str, "tuple[Upstream, str]"]:

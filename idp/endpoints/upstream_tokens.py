@@ -10,14 +10,12 @@ from starlette.routing import Route
 
 from idp.endpoints.edge import bearer_tokens
 from idp.errors import IdpError, InvalidValue, NotFound
-from idp.federation.upstream import UpstreamDown
+from idp.federation.upstream import SCOPE_PREFIX, UpstreamDown
 from idp.flow.federated import FederatedSignIn
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
 from idp.oauth.tokens import TokenMint
 from idp.storage.hot_path import HotPath
-
-SCOPE_PREFIX = "upstream:"
 
 
 class UpstreamTokensEndpoint:

@@ -98,6 +98,14 @@ class Providers:
         found = {**{name: upstream for name, (_, upstream) in self._stored.items()}, **self._configured}
         return sorted(found.values(), key=lambda upstream: (upstream.settings.order, upstream.name))
 
+    async def offered(self) -> frozenset[tuple[str, str]]:
+        """Return name and issuer of every provider, hidden or not: links to others lead nowhere."""
+        return frozenset((upstream.name, upstream.issuer) for upstream in await self.all())
+
+    async def labels(self) -> dict[str, str]:
+        """Return what people call each provider, by name."""
+        return {upstream.name: upstream.label for upstream in await self.all()}
+
     async def get(self, name: str) -> Upstream:
         """Return a provider; raise `NotFound`."""
         if name in self._configured:

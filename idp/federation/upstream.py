@@ -9,6 +9,9 @@ from idp.errors import IdpError
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.text import Text
 
+SCOPE_PREFIX = "upstream:"
+"""With a provider's name, the scope under which a client gets people's tokens there."""
+
 
 class UpstreamError(IdpError):
     """A sign-in elsewhere came to nothing. The sentence is for the person, the detail for the log."""
@@ -111,6 +114,7 @@ class Upstream(Protocol):
 
     name: str
     """Under which it is configured; part of its callback."""
+    issuer: str
     label: str
     """What people read on its button."""
     settings: UpstreamSettings

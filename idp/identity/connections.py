@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import update
-
 from idp.clock import Clock
 from idp.crypto import MasterKey
 from idp.errors import Conflict, InvalidValue, NotFound
@@ -24,6 +22,7 @@ from idp.events.catalogue import (
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.mail import Mailer
+from idp.identity.ways_in import Offered, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import FederatedIdentity, User, WebAuthnCredential, new_id
 
@@ -47,10 +46,13 @@ class Elsewhere:
 class Connections:
     """Links people's accounts to accounts elsewhere, and makes accounts for who has none."""
 
-    def __init__(self, database: Database, mailer: Mailer, master_key: MasterKey, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, mailer: Mailer, master_key: MasterKey, offered: Offered, clock: Clock
+    ) -> None:
         self._database = database
         self._mailer = mailer
         self._master_key = master_key
+        self._offered = offered
         self._clock = clock
 
     async def find(self, provider: str, issuer: str, subject: str) -> User | None:
@@ -126,7 +128,7 @@ class Connections:
         Raise `Conflict` if the account is verified by now, or its address another."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            await _lock(uow, user_id)
+            await uow.users.locked(user_id)
             user = await _existing(uow, user_id)
             if user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
                 raise Conflict("This address has been verified or changed meanwhile.")
@@ -146,19 +148,17 @@ class Connections:
             return user
 
     async def unlink(self, user_id: str, identity_id: str, label: str, *, address: str = "") -> None:
-        """Take a link away, with the tokens that hang from it; raise `InvalidValue` if it is the last way in."""
+        """Take a link away, with the tokens that hang from it; raise `InvalidValue` if it is the last way in
+        that works."""
+        offered = await self._offered()
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            await _lock(uow, user_id)  # two at once must not each leave the other's
+            await check_way_in_remains(uow, user_id, offered, without=identity_id)
             user = await _existing(uow, user_id)
             found = {link.id: link for link in await uow.identities.of_user(user_id)}
             link = found.get(identity_id)
             if link is None:
                 raise NotFound("There is no such connection.")
-            if len(found) == 1 and not await has_own_way_in(uow, user):
-                raise InvalidValue(
-                    "This is the only way to sign in to your account. Set a password first, or add a passkey."
-                )
             await uow.identities.delete(identity_id, user_id)
             await record(uow, IdentityUnlinked(user_id=user_id, provider=link.provider, address=address), now)
             await self._mailer.queue(
@@ -230,11 +230,6 @@ async def has_own_way_in(uow: UnitOfWork, user: User) -> bool:
     if user.password_hash is not None:
         return True
     return any(key.discoverable for key in await uow.factors.of_user(WebAuthnCredential, user.id))
-
-
-async def _lock(uow: UnitOfWork, user_id: str) -> None:
-    """Hold the account's row until the end of the transaction."""
-    await uow.session.execute(update(User).where(User.id == user_id).values(tier=User.tier))
 
 
 async def _existing(uow: UnitOfWork, user_id: str) -> User:

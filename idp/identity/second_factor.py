@@ -163,8 +163,7 @@ class SecondFactors:
         stored = _STORED.get(kind)
         offered = await self._offered()
         async with self._database.unit_of_work() as uow:
-            await uow.users.locked(user.id)
-            await check_way_in_remains(uow, user, offered, without=credential_id)
+            await check_way_in_remains(uow, user.id, offered, without=credential_id)
             if stored is None or not await uow.factors.delete(stored, credential_id, user.id):
                 raise NotFound("There is no such factor.")
             await uow.factors.delete_trusted_devices(user.id)

@@ -1,7 +1,6 @@
 """/consent: the person allows an app to see what it asks for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -11,44 +10,25 @@ from starlette.routing import Route
 from idp.errors import FlowError
 from idp.events.audit import record
 from idp.events.catalogue import ConsentDenied, ConsentGiven
+from idp.federation.registry import Providers
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Consent
 from idp.flow.transaction import Proof
 from idp.identity.sessions import CurrentSession
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.clients import Client
-from idp.oauth.scopes import SCOPE_CLAIMS, claims_of
 from idp.pages.desk import Desk, Visit, client_view, form_targets
-from idp.text import Text
+from idp.pages.scopes import scope_views
 
 PURPOSE = "consent"
-
-SCOPE_TEXTS: Mapping[str, tuple[str, str]] = {
-    "openid": (Text("Recognise you"), Text("An identifier that stays the same when you come back")),
-    "profile": (Text("See your profile"), Text("Name, picture, language and other details you have entered")),
-    "email": (Text("See your email address"), Text("And whether it has been verified")),
-    "address": (Text("See your postal address"), Text("The one in your profile")),
-    "phone": (Text("See your phone number"), Text("And whether it has been verified")),
-    "tier": (Text("See what you have subscribed to"), Text("The tier of your account here")),
-    "account": (Text("Manage your account here"), Text("Your profile, password, sessions and apps")),
-    "offline_access": (Text("Keep access while you are away"), Text("Until you take it back")),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeView:
-    """A line of the list of what is asked for."""
-
-    name: str
-    title: str
-    detail: str
 
 
 class ConsentPage:
     """The consent page."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, providers: Providers) -> None:
         self._desk = desk
+        self._providers = providers
 
     @property
     def routes(self) -> list[Route]:
@@ -76,7 +56,7 @@ class ConsentPage:
             tx=visit.transaction.id,
             form_action=form_targets(visit.transaction),
             account=session,
-            scopes=scope_views(authorization),
+            scopes=scope_views(authorization, await self._providers.labels()),
             redirect_host=urlsplit(authorization.redirect_uri).netloc or None,
         )
 
@@ -139,17 +119,3 @@ def _asked(visit: Visit) -> tuple[AuthorizationRequest, Client, CurrentSession] 
     if authorization is None or visit.client is None or visit.session is None:
         return None
     return authorization, visit.client, visit.session
-
-
-def scope_views(authorization: AuthorizationRequest) -> list[ScopeView]:
-    """Return the lines of the list: scopes, then single claims that no scope covers."""
-    views = [
-        ScopeView(name, *SCOPE_TEXTS.get(name, (name, Text("A permission that this app defines"))))
-        for name in authorization.scopes
-    ]
-    covered = claims_of(authorization.scopes)
-    for name in sorted(authorization.claims.names - covered):
-        scope = next((s for s, names in SCOPE_CLAIMS.items() if name in names), None)
-        if scope is not None and all(view.name != scope for view in views):
-            views.append(ScopeView(scope, *SCOPE_TEXTS[scope]))
-    return views

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import connect
 from threading import Thread
 
 import pytest
@@ -53,9 +54,22 @@ def test_a_provider_is_added_listed_and_removed(migrated: Idp, installation: Pat
     assert "a-secret-of-ours" not in listed.out
     assert b"a-secret-of-ours" not in (installation / "idp.db").read_bytes()
     assert migrated("provider", "add", "corp", *OIDC, "--issuer", "https://other.example").code == 1
-    assert migrated("provider", "remove", "corp", "--yes", "--json").json["removed"] is True
+    removed = migrated("provider", "remove", "corp", "--yes", "--json").json
+    assert removed == {"name": "corp", "removed": True, "links_kept": 0}
     assert migrated("provider", "list", "--json").json["providers"] == []
     assert migrated("provider", "remove", "corp", "--yes").code == 1
+
+
+def test_removing_a_provider_says_how_many_links_stay(migrated: Idp, installation: Path) -> None:
+    migrated("provider", "add", "corp", *OIDC, "--issuer", "https://id.corp.example")
+    migrated("user", "create", "--email", "vera@example.com", "--password", "correct horse battery")
+    with connect(installation / "idp.db") as database:
+        database.execute(
+            "INSERT INTO federated_identities (id, user_id, provider, issuer, subject, linked_at, last_used_at) "
+            "SELECT 'link', id, 'corp', 'https://id.corp.example', '1', 0, 0 FROM users"
+        )
+    removed = migrated("provider", "remove", "corp", "--yes")
+    assert "Accounts that are linked to it: 1." in removed.out
 
 
 @pytest.mark.parametrize(

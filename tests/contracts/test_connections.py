@@ -24,12 +24,17 @@ def account(number: int, provider: str = "google") -> Elsewhere:
     )
 
 
+async def offered() -> set[tuple[str, str]]:
+    """Return the providers that there are."""
+    return {(name, "https://g.example") for name in ("google", "github")}
+
+
 @pytest.fixture
 def connections(each_database: Database) -> Connections:
     """On either database."""
     clock = ManualClock()
     mailer = Mailer(load_settings({}), PROJECT_ROOT / "templates", clock)
-    return Connections(each_database, mailer, MasterKey.parse(MASTER_KEY), clock)
+    return Connections(each_database, mailer, MasterKey.parse(MASTER_KEY), offered, clock)
 
 
 @pytest.fixture

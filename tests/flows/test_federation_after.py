@@ -159,6 +159,19 @@ async def test_an_app_with_the_scope_gets_the_persons_token_there(
     assert again == first
 
 
+async def test_consent_to_the_persons_token_there_is_asked_for_in_words(
+    keeping: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    rp = await keeping.relying_party(scopes=("openid", "upstream:google"))
+    browser = await keeping.browser()
+    page = await elsewhere(browser, "google", "vera", rp.authorization_url(scope="openid upstream:google"))
+    assert "Use your Google account in your name" in page.text
+    assert "upstream:google" not in page.text
+    await browser.submit(page, decision="allow")
+    page = await browser.get("/account/apps")
+    assert "Use your Google account in your name" in page.text
+
+
 async def test_an_expired_token_is_refreshed_and_kept(
     make_federated: MakeFederated, upstreams: Upstreams, elsewhere: SignInElsewhere
 ) -> None:

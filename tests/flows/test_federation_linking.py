@@ -9,8 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from idp.errors import InvalidValue
 from idp.events.catalogue import AccountReclaimed, IdentityLinked, IdentityUnlinked
-from idp.storage.models import OutboxMail
+from idp.storage.models import OutboxMail, WebAuthnCredential
 from tests.support.provider import Browser, RunningProvider, forms
 from tests.support.upstreams import MakeFederated, SignInElsewhere, Upstreams, link_to, path_of, text_of
 
@@ -386,6 +387,67 @@ async def test_of_two_links_only_one_can_go(
     page = await press(browser, page, "unlink")
     assert "the only way to sign in" in page.text
     assert len(await identities(federated, VERA)) == 1
+
+
+async def take_away(provider: RunningProvider, name: str) -> None:
+    """Remove a provider, as the operator does in the configuration."""
+    del provider.parts.federation.providers._configured[name]
+
+
+async def test_a_link_to_a_provider_that_is_gone_is_no_way_in_but_can_be_removed(
+    federated: RunningProvider, elsewhere: SignInElsewhere, upstreams: Upstreams
+) -> None:
+    browser = await federated.browser()
+    await elsewhere(browser, "google", "vera")
+    left = await press(browser, await connections_page(browser), "link")
+    await browser.get(await upstreams.choose(left, "vera"))
+    await take_away(federated, "google")
+    page = await connections_page(browser)
+    assert "You cannot sign in with it at the moment" in page.text
+    (gone, works) = [form for form in forms(page) if ("decision", "unlink") in form.buttons]
+    page = await browser.post("/account/connections", {**works.fields, "decision": "unlink"})
+    assert "the only way to sign in" in page.text
+    page = await browser.post("/account/connections", {**gone.fields, "decision": "unlink"})
+    assert await identities(federated, VERA) == [("github", "1001")]
+
+
+async def test_a_link_to_the_former_issuer_of_a_provider_is_no_way_in(
+    make_federated: MakeFederated, elsewhere: SignInElsewhere
+) -> None:
+    provider = await make_federated()
+    browser = await provider.browser()
+    await elsewhere(browser, "google", "vera")
+    await provider.parts.federation.providers.get("google")
+    provider.parts.federation.providers._configured["google"].issuer = "https://new.example"
+    page = await connections_page(browser)
+    assert "You cannot sign in with it at the moment" in page.text
+    assert "Link Google" in page.text
+
+
+async def test_the_last_passkey_cannot_be_removed_when_nothing_else_works(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    await elsewhere(browser, "google", "vera")
+    user = await federated.parts.accounts.find(VERA)
+    assert user is not None
+    passkey = WebAuthnCredential(
+        id="passkey",
+        user_id=user.id,
+        credential_id="1",
+        public_key=b"",
+        sign_count=0,
+        name="Laptop",
+        discoverable=True,
+        created_at=federated.clock.now(),
+    )
+    async with federated.database.unit_of_work() as uow:
+        await uow.factors.add(passkey)
+    await take_away(federated, "google")
+    with pytest.raises(InvalidValue, match="the only way to sign in"):
+        await federated.parts.second_factors.remove(user, "webauthn", "passkey")
+    await federated.parts.accounts.set_password(user.id, PASSWORD)
+    await federated.parts.second_factors.remove(user, "webauthn", "passkey")
 
 
 async def test_an_account_elsewhere_is_linked_to_one_account_only(

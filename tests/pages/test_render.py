@@ -227,7 +227,10 @@ FULL |= {
     },
     "account/connections.html": {
         **FAULTY,
-        "links": [{"id": "1", "label": "Google", "email": "ada@example.com", "linked_at": 0.0}],
+        "links": [
+            {"id": "1", "label": "Google", "email": "ada@example.com", "linked_at": 0.0, "works": True},
+            {"id": "2", "label": "old-corp", "email": None, "linked_at": 0.0, "works": False},
+        ],
         "others": [{"id": "github", "label": "GitHub"}],
     },
     "account/data.html": FAULTY,

@@ -47,7 +47,7 @@ class AccountPages:
             PasswordPage(*common, policy),
             SessionsPage(*common, sign_out),
             ConnectionsPage(*common, federation),
-            AppsPage(*common),
+            AppsPage(*common, federation.providers),
             DataPage(*common),
             DeletePage(*common),
             RestorePage(*common),

@@ -45,14 +45,17 @@ class ConnectionsPage(ConsolePage):
     ) -> Mapping[str, Any]:
         """Show what is linked, and which providers could be."""
         del request, form
-        upstreams = {upstream.name: upstream for upstream in await self._federation.providers.all()}
+        upstreams = await self._federation.providers.all()
+        labels = await self._federation.providers.labels()
+        offered = await self._federation.providers.offered()
         links = await self._federation.connections.of_user(session.user_id)
-        linked = {link.provider for link in links}
+        linked = {(link.provider, link.issuer) for link in links}
         return {
             "links": [
                 {
                     "id": link.id,
-                    "label": upstreams[link.provider].label if link.provider in upstreams else link.provider,
+                    "label": labels.get(link.provider, link.provider),
+                    "works": (link.provider, link.issuer) in offered,
                     "email": link.email,
                     "linked_at": link.linked_at,
                     "last_used_at": link.last_used_at,
@@ -61,8 +64,8 @@ class ConnectionsPage(ConsolePage):
             ],
             "others": [
                 {"id": upstream.name, "label": upstream.label}
-                for upstream in upstreams.values()
-                if upstream.name not in linked and not upstream.settings.hidden
+                for upstream in upstreams
+                if (upstream.name, upstream.issuer) not in linked and not upstream.settings.hidden
             ],
         }
 
@@ -77,7 +80,7 @@ class ConnectionsPage(ConsolePage):
         links = await self._federation.connections.of_user(session.user_id)
         chosen = next((link for link in links if link.id == form.get("id")), None)
         name = chosen.provider if chosen else ""
-        labels = {each.name: each.label for each in await self._federation.providers.all()}
+        labels = await self._federation.providers.labels()
         await self._federation.connections.unlink(
             session.user_id, form.get("id", ""), labels.get(name, name), address=request.state.address
         )

@@ -50,6 +50,11 @@ class FederatedIdentities:
         statement = select(func.count()).where(FederatedIdentity.user_id == user_id)
         return await self._session.scalar(statement) or 0
 
+    async def count_at(self, provider: str) -> int:
+        """Return how many links lead to a provider."""
+        statement = select(func.count()).where(FederatedIdentity.provider == provider)
+        return await self._session.scalar(statement) or 0
+
     async def note_use(
         self, identity_id: str, now: float, *, email: str | None, sealed_tokens: str | None
     ) -> None:
