@@ -61,7 +61,7 @@ def _refuse_mismatch(situation: Situation, session: SignedIn) -> Refuse | None:
     consent = situation.transaction.proof(Consent.name, session.session_id)
     if consent is not None and consent.decision == "deny":
         return Refuse(AccessDeniedError("The person refused"))
-    if request.subject_hint not in {None, session.user_id}:  # OIDC Core §3.1.2.1
+    if not request.expects(session.user_id):  # OIDC Core §3.1.2.1
         return Refuse(LoginRequiredError("Another person signed in than was asked for"))
     wanted = request.claims.essential_acr
     if wanted and not any(satisfies(session.acr, acr) for acr in wanted):  # §5.5.1.1

@@ -112,13 +112,13 @@ class Login:
             return None
         if situation.transaction.reauthenticate:
             return Reason("what the person wants to do asks for a recent sign-in", LoginRequiredError)
-        if situation.prompted("login"):
-            return Reason("the client asked for a new sign-in", LoginRequiredError)
         if request is None:
             return None
+        if situation.prompted("login") or request.max_age == 0:
+            return Reason("the client asked for a new sign-in", LoginRequiredError)
         if request.max_age is not None and situation.now - session.auth_time > request.max_age:
             return Reason("the last sign-in is older than max_age", LoginRequiredError)
-        if request.subject_hint not in {None, session.user_id}:
+        if not request.expects(session.user_id):
             return Reason("somebody else is signed in than the client expects", LoginRequiredError)
         return None
 

@@ -57,14 +57,18 @@ class AuthorizationRequest:
     prompts: tuple[str, ...] = ()
     max_age: int | None = None
     login_hint: str | None = None
-    subject_hint: str | None = None
-    """The subject that must be the one signed in, from `id_token_hint` or the `claims` parameter."""
+    subjects: tuple[str, ...] = ()
+    """Of whom one must be signed in, from `id_token_hint` or the `claims` parameter; none means anybody."""
     acr_values: tuple[str, ...] = ()
     claims: ClaimsRequest = field(default_factory=ClaimsRequest)
     ui_locales: str | None = None
     idp_hint: str | None = None
     """Ours: the provider that the app wants the person to sign in with."""
     display: str = "page"
+
+    def expects(self, subject: str) -> bool:
+        """Tell whether this person may be the one who signs in."""
+        return not self.subjects or subject in self.subjects
 
     def to_document(self) -> dict[str, Any]:
         """Return the request as JSON-able data."""
@@ -73,7 +77,7 @@ class AuthorizationRequest:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "AuthorizationRequest":
         """Read what `to_document` wrote."""
-        tuples = {name: tuple(document[name]) for name in ("scopes", "prompts", "acr_values")}
+        tuples = {name: tuple(document[name]) for name in ("scopes", "prompts", "subjects", "acr_values")}
         claims = ClaimsRequest.from_document(document["claims"])
         return cls(**{**document, **tuples, "claims": claims})
 
@@ -278,7 +282,7 @@ class AuthorizationRequests:
         except ValueError as error:
             raise InvalidRequestError("The parameter claims is malformed") from error
         draft.found["claims"] = claims
-        draft.found["subject_hint"] = claims.subject
+        draft.found["subjects"] = claims.subjects
         draft.found["acr_values"] = tuple(draft.parameters.get("acr_values", "").split()[:20])
 
     def id_token_hint_is_ours(self, draft: Draft) -> None:
@@ -290,9 +294,10 @@ class AuthorizationRequests:
             subject = self._keyring.verify(hint, typ=None, algorithms=ID_TOKEN_ALGORITHMS).get("sub")
         except InvalidToken as error:
             raise InvalidRequestError("The id_token_hint is not an ID token of this issuer") from error
-        if draft.found["subject_hint"] not in {None, subject} or not isinstance(subject, str):
+        asked = draft.found["subjects"]
+        if not isinstance(subject, str) or (asked and subject not in asked):
             raise InvalidRequestError("The id_token_hint and the claims parameter name different subjects")
-        draft.found["subject_hint"] = subject
+        draft.found["subjects"] = (subject,)
 
     @staticmethod
     def carried_values_are_not_huge(draft: Draft) -> None:

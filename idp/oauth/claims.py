@@ -65,20 +65,21 @@ class ClaimsRequest:
         return {name for name in (*self.userinfo, *self.id_token) if name in STANDARD_CLAIMS} - {"sub"}
 
     @property
-    def subject(self) -> str | None:
-        """The `sub` that the ID token must have, if one is asked for (§5.5.1)."""
-        request = self.id_token.get("sub")
-        value = request.get("value") if request else None
-        return value if isinstance(value, str) else None
+    def subjects(self) -> tuple[str, ...]:
+        """The values of `sub` of which the ID token must have one (§5.5.1); empty when any will do."""
+        return _values(self.id_token.get("sub"))
 
     @property
     def essential_acr(self) -> tuple[str, ...]:
         """The acr values of which one must be reached (§5.5.1.1); empty when none is essential."""
         request = self.id_token.get("acr")
-        if not request or not request.get("essential"):
-            return ()
-        values = request.get("values", [request.get("value")])
-        return tuple(v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
+        return _values(request) if request and request.get("essential") else ()
+
+
+def _values(request: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return the strings of which a claim is to have one: its `value` or its `values` (§5.5.1)."""
+    values = request.get("values", [request.get("value")]) if request else []
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 
 def _finite(text: str) -> float:

@@ -1,6 +1,7 @@
 """The decision, as a table: what was asked and what is proven on one side, what happens next on the other."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,13 +118,18 @@ CASES = {
     ),
     "max_age held": (decide(asked(max_age=100)), "issue"),
     "max_age past": (decide(asked(max_age=99)), "go to login"),
+    "max_age=0 however short ago": (
+        decide(asked(max_age=0), session=replace(ALICE, auth_time=NOW)),
+        "go to login",
+    ),
     "max_age past, signed in again": (decide(asked(max_age=0), proof("login")), "issue"),
-    "another person expected": (decide(asked(subject_hint="bob")), "go to login"),
+    "another person expected": (decide(asked(subjects=("bob",))), "go to login"),
     "another person expected than signed in": (
-        decide(asked(subject_hint="bob"), proof("login")),
+        decide(asked(subjects=("bob",)), proof("login")),
         "refuse login_required",
     ),
-    "the person expected": (decide(asked(subject_hint="alice")), "issue"),
+    "one of the persons expected": (decide(asked(subjects=("bob", "alice"))), "issue"),
+    "the person expected": (decide(asked(subjects=("alice",))), "issue"),
     "essential acr out of reach": (
         decide(asked(claims=ClaimsRequest(id_token={"acr": {"essential": True, "values": ["gold"]}}))),
         "refuse unmet_authentication_requirements",
@@ -136,7 +142,7 @@ CASES = {
     "none, all proven": (decide(asked(prompts=("none",))), "issue"),
     "none, nobody signed in": (decide(asked(prompts=("none",)), session=None), "refuse login_required"),
     "none, max_age past": (decide(asked(prompts=("none",), max_age=1)), "refuse login_required"),
-    "none, another person": (decide(asked(prompts=("none",), subject_hint="bob")), "refuse login_required"),
+    "none, another person": (decide(asked(prompts=("none",), subjects=("bob",))), "refuse login_required"),
     "none, consent missing": (
         decide(asked(prompts=("none",)), consented=frozenset()),
         "refuse consent_required",

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from idp.storage.models import User
 from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, RunningProvider, callback_of, forms
 
 
@@ -229,5 +230,18 @@ async def test_an_essential_acr_within_reach_is_met(
 async def test_a_subject_asked_for_by_claim_is_like_a_hint(
     relying_party: RelyingParty, browser: Browser, signed_in: object
 ) -> None:
-    claims = json.dumps({"id_token": {"sub": {"value": "somebody-else"}}})
-    assert await ask(relying_party, browser, claims=claims, prompt="none") == "login_required"
+    for wanted in ({"value": "somebody-else"}, {"values": ["somebody-else", "yet-another"]}):
+        claims = json.dumps({"id_token": {"sub": wanted}})
+        assert await ask(relying_party, browser, claims=claims, prompt="none") == "login_required"
+
+
+async def test_one_of_several_subjects_will_do_and_a_hint_must_be_among_them(
+    relying_party: RelyingParty, browser: Browser, signed_in: dict[str, str], person: User
+) -> None:
+    """OIDC Core §5.5.1."""
+    among = json.dumps({"id_token": {"sub": {"values": ["somebody-else", person.id]}}})
+    assert await ask(relying_party, browser, claims=among, prompt="none") == "code"
+    hint = signed_in["id_token"]
+    assert await ask(relying_party, browser, claims=among, id_token_hint=hint) == "code"
+    others = json.dumps({"id_token": {"sub": {"values": ["somebody-else"]}}})
+    assert await ask(relying_party, browser, claims=others, id_token_hint=hint) == "invalid_request"

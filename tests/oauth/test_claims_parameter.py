@@ -36,7 +36,7 @@ def test_the_subject_and_the_essential_acr_are_found() -> None:
     claims = ClaimsRequest.parse(
         '{"id_token": {"sub": {"value": "alice"}, "acr": {"essential": true, "values": ["a", "b"]}}}'
     )
-    assert claims.subject == "alice"
+    assert claims.subjects == ("alice",)
     assert claims.essential_acr == ("a", "b")
 
 
