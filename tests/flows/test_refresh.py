@@ -219,3 +219,13 @@ async def test_sign_out_ends_grants_without_offline_access(
 async def test_a_malformed_token_is_an_invalid_grant(relying_party: RelyingParty) -> None:
     for token in ("x", "x" * 9000, "\x00", "ä", "a.b.c"):
         assert await refused(relying_party, token) == "invalid_grant"
+
+
+async def test_a_client_that_gets_no_refresh_token_is_not_told_that_it_has_offline_access(
+    provider: RunningProvider, browser: Browser, person: User
+) -> None:
+    """OIDC Core §11."""
+    app = await provider.relying_party(grant_types=("authorization_code",))
+    tokens = await app.tokens(browser, scope="openid offline_access")
+    assert tokens["scope"] == "openid"
+    assert "refresh_token" not in tokens
