@@ -28,9 +28,14 @@ def query_pairs(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
+def has_form(request: Request) -> bool:
+    """Tell whether the body is a form; a media type is the same in any case (RFC 9110 §8.3.1)."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+
+
 async def form_pairs(request: Request) -> tuple[tuple[str, str], ...]:
     """Return the parameters of the form, as they came; raise `InvalidRequestError` for another body."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if not has_form(request):
         raise InvalidRequestError("The content type must be application/x-www-form-urlencoded")
     try:
         return tuple(parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict"))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.endpoints.edge import FORM, bearer_tokens, form_pairs
+from idp.endpoints.edge import bearer_tokens, form_pairs, has_form
 from idp.errors import InvalidValue
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
 from idp.oauth.http import NO_STORE
@@ -25,7 +25,7 @@ class UserInfoEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with the claims."""
         try:
-            form = await form_pairs(request) if _has_form(request) else ()
+            form = await form_pairs(request) if request.method == "POST" and has_form(request) else ()
             tokens = bearer_tokens(request, form)
         except (OAuth2Error, InvalidValue):
             return _challenge(400, "invalid_request", "The request is malformed")
@@ -38,10 +38,6 @@ class UserInfoEndpoint:
         except OAuth2Error as error:
             return _challenge(error.status_code, error.error, error.description)
         return JSONResponse(dict(claims), headers=NO_STORE)
-
-
-def _has_form(request: Request) -> bool:
-    return request.method == "POST" and request.headers.get("content-type", "").startswith(FORM)
 
 
 def _challenge(status: int, error: str | None = None, description: str = "") -> Response:

@@ -124,7 +124,9 @@ class BodyLimit:
             body = await self._deadline.keep(self._read(receive))
         except TimeoutError:
             raise _Refusal(408, Text("The body did not arrive in time.")) from None
-        if headers.get(b"content-type", b"").startswith(_FORM) and _has_too_many_parameters(body):
+        if headers.get(b"content-type", b"").strip().lower().startswith(_FORM) and _has_too_many_parameters(
+            body
+        ):
             raise _Refusal(400, Text("The form has more than %(number)d parameters.", number=MOST_PARAMETERS))
         return body
 

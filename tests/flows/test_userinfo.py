@@ -9,6 +9,7 @@ from idp.storage.models import User
 from tests.support.provider import Browser, RelyingParty, RunningProvider
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+SHOUTED = {"content-type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"}
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -24,14 +25,15 @@ async def token(relying_party: RelyingParty, browser: Browser) -> str:
 async def test_a_token_may_come_in_the_header_or_in_a_form(
     provider: RunningProvider, person: User, token: str
 ) -> None:
-    """RFC 6750 §2.1, §2.2; the scheme in any case, RFC 9110 §11.1."""
+    """RFC 6750 §2.1, §2.2; scheme and media type in any case, RFC 9110 §11.1, §8.3.1."""
     answers = [
         await provider.http("GET", "/userinfo", headers=bearer(token)),
         await provider.http("GET", "/userinfo", headers={"Authorization": f"bEARER  {token}"}),
         await provider.http("POST", "/userinfo", headers=bearer(token)),
         await provider.http("POST", "/userinfo", data={"access_token": token}),
+        await provider.http("POST", "/userinfo", headers=SHOUTED, content=f"access_token={token}"),
     ]
-    assert [answer.json()["sub"] for answer in answers] == [person.id] * 4
+    assert [answer.json()["sub"] for answer in answers] == [person.id] * 5
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 

@@ -267,7 +267,9 @@ async def test_a_long_query_and_many_parameters_are_refused(client: httpx.AsyncC
     assert (await client.get("/token?scope=" + "x" * 17_000)).status_code == 414
     assert (await client.get("/token?" + "a=1&" * 100)).status_code == 400
     form = {"Content-Type": "application/x-www-form-urlencoded"}
+    shouted = {"Content-Type": "Application/X-WWW-Form-Urlencoded"}
     assert (await client.post("/token", content="a=1&" * 100, headers=form)).status_code == 400
+    assert (await client.post("/token", content="a=1&" * 100, headers=shouted)).status_code == 400
     assert (await client.post("/token", content="a=1&" * 99, headers=form)).status_code == 200
 
 
