@@ -29,7 +29,6 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with AsyncExitStack() as closing:
         closing.push_async_callback(provider.database.close)
-        closing.push_async_callback(provider.core.hot_path.close)
         closing.push_async_callback(provider.store.close)
         closing.push_async_callback(provider.http.aclose)
         closing.push_async_callback(provider.to_clients.aclose)

@@ -157,7 +157,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         clock,
     )
     core = Core(
-        hot_path=HotPath(database, settings.database),
+        hot_path=HotPath(database),
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
-import asyncpg
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -21,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from idp.config import Database as DatabaseSettings
 from idp.errors import ConfigurationError, Unavailable
+from idp.storage.direct import Direct
+from idp.storage.outages import BROKEN_CONNECTION, is_passing
 from idp.storage.repositories.audit import AuditEvents
 from idp.storage.repositories.clients import Clients
 from idp.storage.repositories.consents import Consents
@@ -160,6 +161,8 @@ class Database:
         settings = settings or DatabaseSettings()
         self.url = parse_database_url(url)
         self.engine = _create_engine(self.url, settings)
+        self.direct = None if self.is_sqlite else Direct(self.url, settings)
+        """A way past the sessions, for single statements that run all the time."""
         self._reading_engine = self.engine.execution_options(
             **({"sqlite_begin": "DEFERRED"} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
         )
@@ -201,7 +204,7 @@ class Database:
         except (*BROKEN_CONNECTION, OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated or _is_passing(error):
+            if error.connection_invalidated or is_passing(error.orig):
                 raise Unavailable("The database went away.", detail=repr(error)) from error
             raise
         finally:
@@ -216,21 +219,9 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self.direct is not None:
+            await self.direct.close()
         await self.engine.dispose()
-
-
-BROKEN_CONNECTION = (OSError, asyncpg.InternalClientError)
-"""What comes from below SQLAlchemy while a connection breaks: asyncpg loses count of a connection's state when
-the server closes it between two messages."""
-
-PASSING_STATES = ("08", "40", "53", "57P", "55P03")
-"""SQLSTATEs that say "not now" (PostgreSQL's appendix A): no connection, lost to another transaction, no
-resources, starting up or shutting down, locked."""
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return isinstance(state, str) and state.startswith(PASSING_STATES)
 
 
 def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:

@@ -5,14 +5,26 @@ to be called by a task that holds a transaction: on SQLite it would wait for tha
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Double, Executable, LargeBinary, Row, String, bindparam, case, delete, select
+from sqlalchemy import (
+    ClauseElement,
+    CursorResult,
+    Double,
+    Executable,
+    LargeBinary,
+    String,
+    bindparam,
+    case,
+    delete,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from idp.clock import Clock
 from idp.storage.database import Database, in_transaction
+from idp.storage.direct import Statement
 from idp.storage.models import EphemeralEntry
 from idp.storage.repositories._rows import table_of, upsert_into
 
@@ -46,16 +58,23 @@ def _increment(dialect: str) -> ReturningInsert[Any]:
     ).returning(old.count)
 
 
-_DIALECTS = ("sqlite", "postgresql")
-_PUT = {dialect: _put(dialect) for dialect in _DIALECTS}
-_INCREMENT = {dialect: _increment(dialect) for dialect in _DIALECTS}
-_GET = select(_entries.c.value, _entries.c.count, _entries.c.expires_at).where(_entries.c.key == _key)
-_TAKE = (
-    delete(_entries)
-    .where(_entries.c.key == _key)
-    .returning(_entries.c.value, _entries.c.count, _entries.c.expires_at)
-)
-_DELETE = delete(_entries).where(_entries.c.key == _key)
+class _Operation:
+    """One statement, for a session on SQLite and for the direct way to PostgreSQL."""
+
+    def __init__(self, sqlite: Executable, postgresql: ClauseElement) -> None:
+        self.sqlite = sqlite
+        self.postgresql = Statement(postgresql)
+
+
+_SELECT = select(_entries.c.value, _entries.c.count, _entries.c.expires_at).where(_entries.c.key == _key)
+_REMOVE = delete(_entries).where(_entries.c.key == _key)
+_POP = _REMOVE.returning(_entries.c.value, _entries.c.count, _entries.c.expires_at)
+
+_PUT = _Operation(_put("sqlite"), _put("postgresql"))
+_INCREMENT = _Operation(_increment("sqlite"), _increment("postgresql"))
+_GET = _Operation(_SELECT, _SELECT)
+_DELETE = _Operation(_REMOVE, _REMOVE)
+_TAKE = _Operation(_POP, _POP)
 
 
 class TableStore:
@@ -66,59 +85,61 @@ class TableStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._dialect = "sqlite" if database.is_sqlite else "postgresql"
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
         """Set `key`, replacing what was there."""
         ends_at = self._clock.now() + ttl
-        await self._execute(
-            _PUT[self._dialect], {"the_key": key, "the_value": value, "ends_at": ends_at}, rows=False
-        )
+        await self._write(_PUT, {"the_key": key, "the_value": value, "ends_at": ends_at})
 
     async def get(self, key: str) -> bytes | None:
         """Return the value, or None when it is absent or expired."""
         refuse_in_transaction()
+        if (direct := self._database.direct) is not None:
+            return self._live_value(await direct.row(_GET.postgresql, {"the_key": key}))
         async with self._database.reading() as uow:
-            row = (await uow.session.execute(_GET, {"the_key": key})).one_or_none()
-        return self._live_value(row)
+            return self._live_value((await uow.session.execute(_GET.sqlite, {"the_key": key})).one_or_none())
 
     async def take(self, key: str) -> bytes | None:
         """Return the value and delete it, atomically."""
-        return self._live_value(await self._execute(_TAKE, {"the_key": key}))
+        return self._live_value(await self._write(_TAKE, {"the_key": key}))
 
     async def delete(self, key: str) -> None:
         """Delete `key` if it is there."""
-        await self._execute(_DELETE, {"the_key": key}, rows=False)
+        await self._write(_DELETE, {"the_key": key})
 
     async def delete_all(self, keys: Sequence[str]) -> None:
         """Delete every key of `keys` that is there."""
+        refuse_in_transaction()
         if keys:
-            await self._execute(delete(_entries).where(_entries.c.key.in_(keys)), {}, rows=False)
+            async with self._database.autocommit() as uow:
+                await uow.session.execute(delete(_entries).where(_entries.c.key.in_(keys)))
 
     async def increment(self, key: str, ttl: float) -> int:
         """Add one to a counter and return it; a counter that has expired starts again."""
         now = self._clock.now()
-        row = await self._execute(
-            _INCREMENT[self._dialect], {"the_key": key, "now": now, "ends_at": now + ttl}
-        )
+        row = await self._write(_INCREMENT, {"the_key": key, "now": now, "ends_at": now + ttl})
         return int(row[0]) if row is not None else 1
 
     async def close(self) -> None:
         """Do nothing: the database is closed by who opened it."""
 
-    async def _execute(
-        self, statement: Executable, parameters: Mapping[str, object], *, rows: bool = True
-    ) -> Row[*tuple[Any, ...]] | None:
+    async def _write(self, operation: _Operation, values: Mapping[str, object]) -> Sequence[Any] | None:
+        """Run a statement that changes something; return the row that it returns, if it returns any."""
         refuse_in_transaction()
+        if (direct := self._database.direct) is not None:
+            return await direct.row(operation.postgresql, values)
         async with self._database.autocommit() as uow:
-            result = await uow.session.execute(statement, parameters)
-            return result.one_or_none() if rows else None
+            result = cast("CursorResult[Any]", await uow.session.execute(operation.sqlite, values))
+            return result.one_or_none() if result.returns_rows else None
 
-    def _live_value(self, row: Row[*tuple[Any, ...]] | None) -> bytes | None:
-        if row is None or row.expires_at <= self._clock.now():
+    def _live_value(self, row: Sequence[Any] | None) -> bytes | None:
+        if row is None:
+            return None
+        value, count, expires_at = row
+        if expires_at <= self._clock.now():
             return None
         # A counter reads as its digits, as it does in Redis.
-        return str(row[1]).encode() if row[1] else bytes(row[0])
+        return str(count).encode() if count else bytes(value)
 
 
 def refuse_in_transaction() -> None:
