@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import federated, machine, servers
+from benchmarks import enumeration, federated, machine, servers
+from benchmarks.enumeration import Comparison
 from benchmarks.federated import Costs
 from benchmarks.load import get, measure
 from benchmarks.passwords import SignIns, sign_ins
@@ -101,6 +102,8 @@ async def _run(environment: dict[str, str], postgres: DurablePostgres, *, quick:
                 _print_sign_ins(await sign_ins(served, stock, seconds=2.0 if quick else 10.0))
         if only in federated.NAME:
             _print_costs(federated.costs(environment, cpus=ALL, sign_ins=20 if quick else 100))
+        if only in enumeration.NAME:
+            _print_comparisons(enumeration.comparisons(environment, cpus=ALL, rounds=50 if quick else 200))
     finally:
         await stock.close()
 
@@ -182,6 +185,14 @@ def _print_costs(found: Costs) -> None:
         f"\n{federated.NAME}: {found.federated:.1f} ms CPU here, "
         f"password sign-in: {found.password:.1f} ms CPU ({_argon2_setting()}); mean of {found.sign_ins} each"
     )
+
+
+def _print_comparisons(found: list[Comparison]) -> None:
+    print(
+        f"\nDoes the time of an answer tell who has an account? {len(found[0].seconds)} of each kind, in turn.\n"
+    )
+    print(table(enumeration.HEADINGS, [each.columns for each in found]))
+    print("\nAUC: how likely an answer about such an address takes longer than one about an unknown address.")
 
 
 def _print_sign_ins(found: SignIns) -> None:

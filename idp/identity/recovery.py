@@ -5,6 +5,7 @@ from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, PasswordChanged
 from idp.identity.addresses import email_key
+from idp.identity.even import evenly
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
@@ -44,7 +45,7 @@ class Recovery:
         """
         key = email_key(email)
         await self._throttle.check(RESET_PASSWORD, key)
-        async with self._database.unit_of_work() as uow:
+        async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.by_email_key(key)
             if user is None or user.disabled_at is not None:
                 return

@@ -1,7 +1,7 @@
 """Making an account, and showing that its address is one's own.
 
 Whether an address has an account already is nobody's business: where verification comes before sign-in,
-both cases answer the same, do the same work, and differ only in the mail that the owner gets.
+both cases answer the same, in the same time, and differ only in the mail that the owner gets.
 
 Whoever registers an address need not be who reads its mail (pre-hijacking). Registered a second time before it
 is verified, an account is contested: it has no password until a browser in which one was chosen also shows
@@ -20,14 +20,14 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
-from idp.identity.connections import has_own_way_in
+from idp.identity.even import evenly
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, MailThrottle, Tickets
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import Invitation, MailTicket, User, new_id
+from idp.storage.models import Invitation, MailTicket, User, WebAuthnCredential, new_id
 
 NOBODY = "nobody"
 """Stands for the id of a person who does not exist."""
@@ -111,11 +111,11 @@ class Registration:
         await self._throttle.check(VERIFY_EMAIL, key)
         hashed = await self._hasher.hash(new.password)
         chosen = Registered(new.email.strip(), password_hash=hashed, profile=profile)
-        async with self._database.unit_of_work() as uow:
+        async with evenly(), self._database.unit_of_work() as uow:
             await self._use_invitation(uow, new.invitation, key)
             user = await self._create(uow, chosen, key, address) or await self._meet_known(uow, key, address)
             if user is None:
-                return Registered(chosen.email)
+                return chosen
             await self._send_verification(uow, user, link_query)
         return replace(chosen, user_id=user.id)
 
@@ -123,7 +123,7 @@ class Registration:
         """Send the verification mail again, if the address has an account that needs one."""
         key = email_key(email)
         await self._throttle.check(VERIFY_EMAIL, key)
-        async with self._database.unit_of_work() as uow:
+        async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.by_email_key(key)
             if user is not None and not user.email_verified and user.disabled_at is None:
                 await self._send_verification(uow, user, link_query)
@@ -153,8 +153,11 @@ class Registration:
 
     async def lacks_way_in(self, user: User) -> bool:
         """Whether there is nothing to sign in with yet: contested, and verified where nothing was chosen."""
+        if user.password_hash is not None:
+            return False
         async with self._database.reading() as uow:
-            return not await has_own_way_in(uow, user) and not await uow.identities.of_user(user.id)
+            passkeys = await uow.factors.of_user(WebAuthnCredential, user.id)
+            return not passkeys and not await uow.identities.of_user(user.id)
 
     async def address_of(self, token: str) -> str | None:
         """Return the address that a link would verify, if it still does; nothing is used up."""

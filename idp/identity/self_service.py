@@ -22,6 +22,7 @@ from idp.events.catalogue import (
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
+from idp.identity.even import evenly
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
@@ -104,7 +105,7 @@ class SelfService:
         key = email_key(email)
         await self._mail_throttle.check(CHANGE_EMAIL, user_id)
         await self._mail_throttle.check(CHANGE_EMAIL, key)
-        async with self._database.unit_of_work() as uow:
+        async with evenly(), self._database.unit_of_work() as uow:
             user = await _own(uow, user_id)
             if key == user.email_key:
                 raise InvalidValue("This is your address already.", field="email")
