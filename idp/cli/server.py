@@ -23,6 +23,8 @@ GRACE = 20
 """Seconds that requests in flight have to end at shutdown."""
 KEEP_ALIVE = 65
 """Seconds that an idle connection stays open: longer than load balancers keep theirs (60)."""
+WORKER_PATIENCE = 30
+"""Seconds that a worker may be silent before it is replaced. One that starts on a busy machine may need a few."""
 BACKLOG = 2048
 
 
@@ -242,6 +244,7 @@ def _serve(
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=WORKER_PATIENCE,
         **options,
     )
     if workers == 1:
