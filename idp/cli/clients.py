@@ -135,6 +135,7 @@ def create(
     )
     now = time.time()
     record, secret = build_client(new, now)
+    _check_signable(id_token_alg)
 
     async def add() -> None:
         async with open_database(read_settings()) as database, database.unit_of_work() as uow:
@@ -238,6 +239,7 @@ def update(
         async with open_database(read_settings()) as database, database.unit_of_work() as uow:
             record = await _existing(uow, client_id)
             secret = change_client(record, replace(metadata_of(record), **changes), now)
+            _check_signable(id_token_alg)
             if enabled is not None:
                 record.disabled_at = None if enabled else now
             await uow.clients.save(record)
@@ -310,6 +312,17 @@ def _given(**options: Any) -> dict[str, Any]:
 def _split(values: Iterable[str] | None) -> list[str] | None:
     """Take `--scope "a b"` as it is often written for `--scope a --scope b`."""
     return None if values is None else [part for value in values for part in (value.split() or [""])]
+
+
+def _check_signable(alg: str | None) -> None:
+    """Raise `InvalidValue` for an algorithm that has no keys here, so that discovery does not name it."""
+    algorithms = read_settings().keys.algorithms
+    if alg is not None and alg not in algorithms:
+        raise InvalidValue(
+            f"This installation signs with {', '.join(algorithms)}; IDP_KEYS__ALGORITHMS would have to name "
+            f"{alg} too.",
+            field="id_token_alg",
+        )
 
 
 def _read_jwks(path: Path | None) -> Any:

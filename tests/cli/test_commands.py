@@ -178,6 +178,19 @@ def test_a_wrong_value_is_refused_with_the_reason(
     assert migrated("client", "list", "--json").json == {"clients": []}
 
 
+def test_an_algorithm_that_has_no_keys_here_is_refused(
+    migrated: Idp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client would get an error for every code, and discovery does not name it."""
+    monkeypatch.setenv("IDP_KEYS__ALGORITHMS", "RS256,ES256")
+    migrated(*APP, "--client-id", "app", "--id-token-alg", "ES256")
+    for command in (APP, ("client", "update", "app")):
+        outcome = migrated(*command, "--id-token-alg", "EdDSA", "--json")
+        assert outcome.code == 1
+        assert "signs with RS256, ES256;" in outcome.err
+    assert migrated("client", "show", "app", "--json").json["id_token_signed_response_alg"] == "ES256"
+
+
 @pytest.mark.parametrize("content", ["nonsense", "[]"])
 def test_a_jwks_file_that_is_none_is_refused(migrated: Idp, installation: Path, content: str) -> None:
     (installation / "jwks.json").write_text(content)
