@@ -31,6 +31,7 @@ from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import SignInThrottle, factor_throttle
 from idp.identity.tickets import MailThrottle, Tickets
+from idp.identity.ways_in import WaysIn
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
 from idp.oauth.client_auth.key_sets import LIMITS as KEY_SET_LIMITS
@@ -145,6 +146,10 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
     providers = Providers(settings.federation, database, master_key, clock)
+
+    async def ways_in() -> WaysIn:
+        return WaysIn(await providers.offered(), passkeys=settings.second_factor.policy != "off")
+
     second_factors = SecondFactors(
         database,
         factors,
@@ -152,7 +157,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         store,
         mailer,
         factor_resets,
-        providers.offered,
+        ways_in,
         settings.second_factor,
         clock,
     )
@@ -216,7 +221,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         factor_resets=factor_resets,
         federation=FederatedSignIn(
             providers,
-            Connections(database, mailer, master_key, providers.offered, clock),
+            Connections(database, mailer, master_key, ways_in, clock),
             database,
             store,
             mailer,

@@ -22,7 +22,7 @@ from idp.events.catalogue import (
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.mail import Mailer
-from idp.identity.ways_in import Offered, check_way_in_remains
+from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import FederatedIdentity, User, WebAuthnCredential, new_id
 
@@ -47,12 +47,12 @@ class Connections:
     """Links people's accounts to accounts elsewhere, and makes accounts for who has none."""
 
     def __init__(
-        self, database: Database, mailer: Mailer, master_key: MasterKey, offered: Offered, clock: Clock
+        self, database: Database, mailer: Mailer, master_key: MasterKey, look_up: LookUp, clock: Clock
     ) -> None:
         self._database = database
         self._mailer = mailer
         self._master_key = master_key
-        self._offered = offered
+        self._look_up = look_up
         self._clock = clock
 
     async def find(self, provider: str, issuer: str, subject: str) -> User | None:
@@ -150,10 +150,10 @@ class Connections:
     async def unlink(self, user_id: str, identity_id: str, label: str, *, address: str = "") -> None:
         """Take a link away, with the tokens that hang from it; raise `InvalidValue` if it is the last way in
         that works."""
-        offered = await self._offered()
+        ways_in = await self._look_up()
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            await check_way_in_remains(uow, user_id, offered, without=identity_id)
+            await check_way_in_remains(uow, user_id, ways_in, without=identity_id)
             user = await _existing(uow, user_id)
             found = {link.id: link for link in await uow.identities.of_user(user_id)}
             link = found.get(identity_id)

@@ -23,7 +23,7 @@ from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.mail import Mailer
 from idp.identity.throttle import SignInThrottle
-from idp.identity.ways_in import Offered, check_way_in_remains
+from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
@@ -61,7 +61,7 @@ class SecondFactors:
         store: EphemeralStore,
         mailer: Mailer,
         resets: FactorResets,
-        offered: Offered,
+        look_up: LookUp,
         settings: SecondFactorSettings,
         clock: Clock,
     ) -> None:
@@ -71,7 +71,7 @@ class SecondFactors:
         self._store = store
         self._mailer = mailer
         self._resets = resets
-        self._offered = offered
+        self._look_up = look_up
         self._settings = settings
         self._clock = clock
 
@@ -161,9 +161,9 @@ class SecondFactors:
         and with the last one the recovery codes go too: they stand in for it. Raise `InvalidValue` if it is
         the last way in that works."""
         stored = _STORED.get(kind)
-        offered = await self._offered()
+        ways_in = await self._look_up()
         async with self._database.unit_of_work() as uow:
-            await check_way_in_remains(uow, user.id, offered, without=credential_id)
+            await check_way_in_remains(uow, user.id, ways_in, without=credential_id)
             if stored is None or not await uow.factors.delete(stored, credential_id, user.id):
                 raise NotFound("There is no such factor.")
             await uow.factors.delete_trusted_devices(user.id)

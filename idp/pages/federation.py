@@ -1,6 +1,6 @@
 """/federation: going to another provider, coming back, and what may have to be asked in between."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -58,12 +58,12 @@ class Offers:
 
     def buttons(self, visit: Visit) -> list[dict[str, Any]]:
         """Return the buttons of a page: those that the client wants in its order, or all that show."""
-        by_name = {upstream.name: upstream for upstream in self._upstreams}
-        wanted = visit.client.metadata.get("providers") if visit.client else None
-        if isinstance(wanted, list | tuple):
-            shown = [by_name[name] for name in wanted if name in by_name]
-        else:
+        wanted = _wanted(visit)
+        if wanted is None:
             shown = [upstream for upstream in self._upstreams if not upstream.settings.hidden]
+        else:
+            by_name = {upstream.name: upstream for upstream in self._upstreams}
+            shown = [by_name[name] for name in wanted if name in by_name]
         return [
             {
                 "id": upstream.name,
@@ -75,9 +75,12 @@ class Offers:
         ]
 
     def straight_to(self, visit: Visit) -> str | None:
-        """Return the provider that the app asks for with `idp_hint`, the first time that it can be."""
-        request = visit.transaction.request
+        """Return the provider that the app asks for with `idp_hint`, the first time that it can be: a hidden one
+        too, but none that the client does not want, as anybody can write a hint."""
+        request, wanted = visit.transaction.request, _wanted(visit)
         if request is None or request.idp_hint is None or visit.transaction.hint_used:
+            return None
+        if wanted is not None and request.idp_hint not in wanted:
             return None
         return request.idp_hint if any(u.name == request.idp_hint for u in self._upstreams) else None
 
@@ -431,6 +434,12 @@ class FederationPages:
             name=form.get("name", arrival.identity.name or ""),
             **outcome(refusal),
         )
+
+
+def _wanted(visit: Visit) -> Sequence[str] | None:
+    """Return the names of the providers that a client wants, in its order; None when it did not choose."""
+    wanted = visit.client.metadata.get("providers") if visit.client else None
+    return wanted if isinstance(wanted, list | tuple) else None
 
 
 def callback_path(name: str) -> str:

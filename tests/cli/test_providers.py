@@ -60,6 +60,18 @@ def test_a_provider_is_added_listed_and_removed(migrated: Idp, installation: Pat
     assert migrated("provider", "remove", "corp", "--yes").code == 1
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_provider_in_our_own_network_is_not_reached_unless_that_is_allowed(
+    migrated: Idp, stand_ins: str, host: str
+) -> None:
+    """A name is judged by where it leads."""
+    port = stand_ins.rpartition(":")[2]
+    migrated("provider", "add", "corp", *OIDC, "--issuer", f"https://{host}:{port}{GOOGLE_PATH}")
+    tried = migrated("provider", "test", "corp")
+    assert tried.code == 1
+    assert "is not public; IDP_FEDERATION__ALLOW_PRIVATE_ADDRESSES would allow it" in tried.out
+
+
 def test_removing_a_provider_says_how_many_links_stay(migrated: Idp, installation: Path) -> None:
     migrated("provider", "add", "corp", *OIDC, "--issuer", "https://id.corp.example")
     migrated("user", "create", "--email", "vera@example.com", "--password", "correct horse battery")

@@ -10,6 +10,7 @@ from idp.crypto import MasterKey
 from idp.errors import Conflict, IdpError, InvalidValue
 from idp.identity.connections import Connections, Elsewhere
 from idp.identity.mail import Mailer
+from idp.identity.ways_in import WaysIn
 from idp.storage.database import Database
 from idp.storage.models import User
 from tests.support.provider import MASTER_KEY
@@ -24,9 +25,9 @@ def account(number: int, provider: str = "google") -> Elsewhere:
     )
 
 
-async def offered() -> set[tuple[str, str]]:
-    """Return the providers that there are."""
-    return {(name, "https://g.example") for name in ("google", "github")}
+async def ways_in() -> WaysIn:
+    """Return what there is to sign in with."""
+    return WaysIn({(name, "https://g.example") for name in ("google", "github")})
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def connections(each_database: Database) -> Connections:
     """On either database."""
     clock = ManualClock()
     mailer = Mailer(load_settings({}), PROJECT_ROOT / "templates", clock)
-    return Connections(each_database, mailer, MasterKey.parse(MASTER_KEY), offered, clock)
+    return Connections(each_database, mailer, MasterKey.parse(MASTER_KEY), ways_in, clock)
 
 
 @pytest.fixture

@@ -389,6 +389,62 @@ async def test_of_two_links_only_one_can_go(
     assert len(await identities(federated, VERA)) == 1
 
 
+async def begin_linking(federated: RunningProvider, email: str) -> tuple[Browser, httpx.Response]:
+    """Sign in, and go as far as the provider to link an account there."""
+    await federated.create_user(email, PASSWORD)
+    browser = await federated.browser()
+    await browser.log_in(email, PASSWORD)
+    return browser, await press(browser, await connections_page(browser), "link")
+
+
+async def test_the_callback_of_a_link_in_another_persons_browser_links_nothing(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    """Else whoever sent it could sign in to the other person's account from then on (RFC 6749 §10.12)."""
+    mallory, left = await begin_linking(federated, "mallory@example.com")
+    callback = await upstreams.choose(left, "noel")
+    victim, _ = await begin_linking(federated, "victim@example.com")
+    page = await victim.get(callback)
+    assert page.status_code == 400
+    assert await identities(federated, "victim@example.com") == []
+    assert await identities(federated, "mallory@example.com") == []
+    assert "account is linked" in (await mallory.get(callback)).text
+
+
+async def test_a_link_that_was_asked_for_by_who_was_signed_in_before_links_nothing(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    browser, left = await begin_linking(federated, "mallory@example.com")
+    callback = await upstreams.choose(left, "noel")
+    await federated.create_user("victim@example.com", PASSWORD)
+    browser.client.cookies.delete(SESSION)
+    await browser.log_in("victim@example.com", PASSWORD)
+    page = await browser.get(callback)
+    assert "not signed in any more as who asked for this" in page.text
+    assert await identities(federated, "victim@example.com") == []
+    assert await identities(federated, "mallory@example.com") == []
+
+
+async def test_the_callback_of_a_link_counts_once(federated: RunningProvider, upstreams: Upstreams) -> None:
+    browser, left = await begin_linking(federated, "alice@example.com")
+    callback = await upstreams.choose(left, "noel")
+    page = await browser.get(callback)
+    await press(browser, page, "unlink")
+    assert (await browser.get(callback)).status_code == 400
+    assert await identities(federated, "alice@example.com") == []
+
+
+async def test_the_callback_of_a_link_signs_nobody_in(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    browser, left = await begin_linking(federated, "alice@example.com")
+    callback = await upstreams.choose(left, "noel")
+    browser.client.cookies.delete(SESSION)
+    await browser.get(callback)
+    assert SESSION not in browser.cookies
+    assert await identities(federated, "alice@example.com") == []
+
+
 async def take_away(provider: RunningProvider, name: str) -> None:
     """Remove a provider, as the operator does in the configuration."""
     del provider.parts.federation.providers._configured[name]
@@ -399,6 +455,7 @@ async def test_a_link_to_a_provider_that_is_gone_is_no_way_in_but_can_be_removed
 ) -> None:
     browser = await federated.browser()
     await elsewhere(browser, "google", "vera")
+    federated.clock.advance(1)  # what is linked later is listed later
     left = await press(browser, await connections_page(browser), "link")
     await browser.get(await upstreams.choose(left, "vera"))
     await take_away(federated, "google")

@@ -103,8 +103,28 @@ async def test_an_app_sends_people_straight_to_a_provider_and_they_can_come_back
     page = await browser.get(await upstreams.choose(left, ""))
     assert path_of(page) == "/login"
     assert "You cancelled" in page.text
-    page = await browser.get(rp.authorization_url(idp_hint="nobody"))
-    assert path_of(page) == "/login"
+
+
+@pytest.mark.parametrize("hint", ["nobody", "", "GitHub", "../github", "github/start?x=", "%00", "x" * 5000])
+async def test_a_hint_at_no_provider_leads_nowhere_else_than_the_sign_in_page(
+    federated: RunningProvider, hint: str
+) -> None:
+    rp = await federated.relying_party()
+    browser = await federated.browser()
+    assert path_of(await browser.get(rp.authorization_url(idp_hint=hint))) == "/login"
+
+
+async def test_a_hint_reaches_a_hidden_provider_but_none_that_the_client_does_not_want(
+    make_federated: MakeFederated,
+) -> None:
+    provider = await make_federated(github={"hidden": True})
+    plain = await provider.relying_party()
+    left = await (await provider.browser()).get(plain.authorization_url(idp_hint="github"))
+    assert "location" in left.headers
+    for wanted in (("google",), ("none",)):
+        choosy = await provider.relying_party(providers=wanted)
+        page = await (await provider.browser()).get(choosy.authorization_url(idp_hint="github"))
+        assert path_of(page) == "/login"
 
 
 async def test_people_of_a_domain_are_sent_to_their_provider_after_the_address(
