@@ -113,7 +113,7 @@ def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]
     """Return the pages of the second factors."""
     desk, factors, accounts = provider.desk, provider.factors, provider.self_service
     second_factors = provider.second_factors
-    enrolment = Enrolment(factors, second_factors)
+    enrolment = Enrolment(factors, second_factors, desk.renderer.say)
     return [
         ChallengePage(desk, accounts, factors, admission, provider.metrics),
         EnrolPage(desk, accounts, enrolment, admission),

@@ -360,6 +360,18 @@ async def test_an_old_session_signs_in_again_before_it_sets_up_a_factor(
     assert page.url.path == "/mfa/enrol"
 
 
+async def test_a_name_survives_a_wrong_code_and_may_be_left_out(
+    provider: RunningProvider, browser: Browser, person: User
+) -> None:
+    browser.client.headers["Accept-Language"] = "de"
+    await browser.log_in()
+    page = await send(browser, await browser.get("/account/security/totp"), code="000000", name="Diensthandy")
+    assert forms(page)[0].fields["name"] == "Diensthandy"
+    await enrol_app(browser, await browser.get("/account/security/totp"), provider.clock.now())
+    enrolled = await provider.parts.second_factors.enrolled(person.id)
+    assert [each.name for each in enrolled] == ["Authenticator-App"]
+
+
 async def test_adding_a_factor_asks_for_one_that_is_there(
     provider: RunningProvider, browser: Browser, person: User
 ) -> None:

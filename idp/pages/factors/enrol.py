@@ -126,6 +126,7 @@ class EnrolPage:
             may_put_off=_may_put_off(asked),
             others=others,
             back_url=None,
+            name=asked.form.get("name", ""),
             **context,
             **outcome(refusal),
         )

@@ -1,5 +1,6 @@
 """Enrolling a factor: what the pages in the flow and those of the account share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from idp.identity.factors.passkeys import amr_of
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.second_factor import Proven, SecondFactors
 from idp.storage.models import User
+from idp.text import Text
 
 QR_SCALE = 5
 
@@ -29,7 +31,11 @@ class Enrolment:
 
     KINDS = ("totp", "webauthn")
 
-    def __init__(self, factors: FactorRegistry, second_factors: SecondFactors) -> None:
+    def __init__(
+        self, factors: FactorRegistry, second_factors: SecondFactors, say: Callable[[str], str]
+    ) -> None:
+        """`say` puts a sentence into the language of the request at hand."""
+        self._say = say
         self._factors = factors
         self._second_factors = second_factors
 
@@ -54,6 +60,7 @@ class Enrolment:
         """Take a form; raise `InvalidValue` with the reason when it proves nothing."""
         kind, name = form.get("kind", ""), form.get("name", "")[:100]
         if kind == "totp":
+            name = name.strip() or self._say(Text("Authenticator app"))
             await self._factors.totp.enrol(user, form.get("draft", ""), form.get("code", "")[:64], name)
             proven = Proven(kind, self._factors.totp.amr)
         elif kind == "webauthn":

@@ -1,5 +1,8 @@
 """/account/security: a person's second factors, and setting up, renaming and removing them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +25,7 @@ PURPOSE = "security"
 SETUP = "security_setup"
 KINDS = {"totp": "totp", "passkeys": "webauthn"}
 """The last part of the URL, and the kind of factor that is set up there."""
+NOTHING_SENT: Mapping[str, str] = MappingProxyType({})
 
 
 class SecurityPages:
@@ -143,7 +147,7 @@ class SecurityPages:
             enrolled = await self._enrolment.finish(user, form)
         except IdpError as error:
             refusal = Refusal.of(error, ("code", "name"))
-            return await self._page(request, user, kind, refusal=refusal, draft=form.get("draft"))
+            return await self._page(request, user, kind, refusal=refusal, form=form)
         if enrolled.recovery_codes is None:
             response = desk.redirect(PATH)
         else:
@@ -163,12 +167,12 @@ class SecurityPages:
         kind: str,
         *,
         refusal: Refusal | None = None,
-        draft: str | None = None,
+        form: Mapping[str, str] = NOTHING_SENT,
     ) -> Response:
         desk = self._desk
         browser = desk.cookies.browser_or_new(request)
         try:
-            context = await self._enrolment.context(user, kind, draft=draft)
+            context = await self._enrolment.context(user, kind, draft=form.get("draft"))
         except IdpError:
             context = await self._enrolment.context(user, kind)
         page = next(page for page, each in KINDS.items() if each == kind)
@@ -180,6 +184,7 @@ class SecurityPages:
             may_put_off=False,
             others=[],
             back_url=desk.path(PATH),
+            name=form.get("name", ""),
             **context,
             **outcome(refusal),
         )
