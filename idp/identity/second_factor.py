@@ -161,6 +161,7 @@ class SecondFactors:
         and with the last one the recovery codes go too: they stand in for it. Raise `InvalidValue` if it is
         the last way in that works."""
         stored = _STORED.get(kind)
+        await self._resets.object(user)
         ways_in = await self._look_up()
         async with self._database.unit_of_work() as uow:
             await check_way_in_remains(uow, user.id, ways_in, without=credential_id)
@@ -171,7 +172,6 @@ class SecondFactors:
                 await uow.factors.delete_all(user.id)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), self._clock.now())
             await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
-        await self._resets.object(user)
 
     async def added(self, user: User) -> None:
         """Tell the owner by mail that a factor was added."""
