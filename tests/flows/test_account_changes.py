@@ -2,6 +2,7 @@
 
 import pytest
 
+from idp.oauth.scopes import SCOPE_CLAIMS
 from idp.storage.models import User
 from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, RunningProvider
 from tests.support.registering import NEW, NEW_PASSWORD, wrong_code
@@ -42,6 +43,34 @@ async def test_what_is_entered_reaches_the_apps_that_may_see_it(
     assert (claims["phone_number"], claims["phone_number_verified"]) == ("+491701234567", False)
     assert claims["address"] == {"locality": "Wien"}
     assert claims["name"] == "Alice Example"  # sent as it was
+
+
+async def test_every_claim_of_the_scope_profile_can_be_entered(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    """OIDC Core §5.4."""
+    entered = {
+        "name": "Alice B. Example",
+        "given_name": "Alice",
+        "middle_name": "Berta",
+        "family_name": "Example",
+        "nickname": "Ali",
+        "preferred_username": "alice.e",
+        "profile": "https://alice.example/about",
+        "picture": "https://alice.example/face.png",
+        "website": "https://alice.example",
+        "gender": "female",
+        "birthdate": "1990-12-31",
+        "zoneinfo": "Europe/Vienna",
+        "locale": "de-AT",
+    }
+    await browser.log_in()
+    await browser.submit(await browser.get("/account/profile"), **entered)
+    tokens = await relying_party.tokens(browser, scope="openid profile")
+    claims = (await relying_party.userinfo(tokens["access_token"])).json()
+    assert entered.items() <= claims.items()
+    assert isinstance(claims["updated_at"], int)
+    assert claims.keys() == {"sub", *SCOPE_CLAIMS["profile"]}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Field:
 CLAIMS = (
     Field("name", Text("Name"), "name"),
     Field("given_name", Text("Given name"), "given-name"),
+    Field("middle_name", Text("Middle name"), "additional-name"),
     Field("family_name", Text("Family name"), "family-name"),
     Field("nickname", Text("Nickname"), "nickname"),
     Field("preferred_username", Text("Username"), "off"),
@@ -37,6 +38,8 @@ CLAIMS = (
     ),
     Field("picture", Text("Picture"), "photo", "url", Text("The web address of an image, https://…")),
     Field("website", Text("Website"), "url", "url"),
+    Field("profile", Text("Profile page"), "off", "url", Text("A page about you, https://…")),
+    Field("gender", Text("Gender"), "sex"),
     Field("birthdate", Text("Birthdate"), "bday", hint=Text("As year-month-day: 1990-12-31")),
     Field("locale", Text("Language"), "language", hint=Text("A language tag such as en or de-AT")),
 )
