@@ -8,19 +8,24 @@ from idp.clock import Clock
 from idp.config import Upstream as UpstreamSettings
 from idp.crypto import random_token
 from idp.errors import ConfigurationError
+from idp.federation.claims import text_of, tokens_of
 from idp.federation.http import ProviderHttp
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
-from idp.federation.oidc import CANCELLATIONS, Preset, challenge, label_of, text_of, tokens_of, with_query
 from idp.federation.upstream import (
+    CANCELLATIONS,
     Ask,
     AuthorizationRedirect,
     Cancelled,
     Memory,
+    Preset,
     Report,
     UpstreamDown,
     UpstreamError,
     UpstreamRefused,
+    challenge,
+    label_of,
     parameters,
+    with_query,
 )
 from idp.outgoing import Answer
 from idp.text import Text

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from idp.federation.oidc import OpenIdUpstream, Preset
+from idp.federation.oidc import OpenIdUpstream
+from idp.federation.upstream import Preset
 from idp.text import Text
 
 

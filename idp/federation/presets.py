@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
+from idp.federation.claims import text_of
+from idp.federation.credentials import AppleCredentials, Credentials
 from idp.federation.identity import UpstreamIdentity
-from idp.federation.oidc import OpenIdUpstream, Preset, text_of
-from idp.federation.upstream import Memory
+from idp.federation.oidc import OpenIdUpstream
+from idp.federation.upstream import Memory, Preset
 
 
 class EntraUpstream(OpenIdUpstream):
@@ -37,13 +39,7 @@ class AppleUpstream(OpenIdUpstream):
         auth_method="client_secret_post",
         asks_again=False,
     )
-
-    def client_secret(self) -> str | None:
-        """Sign the secret with the key that Apple gave."""
-        if self.settings.private_key is None or not self.settings.team_id:
-            return super().client_secret()
-        claims = {"iss": self.settings.team_id, "sub": self.settings.client_id, "aud": self.issuer}
-        return self.sign(claims)
+    credentials_type: ClassVar[type[Credentials]] = AppleCredentials
 
     async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
         """Take the name from beside the code: Apple tells it there, once, and not in the ID token."""

@@ -19,7 +19,7 @@ from idp.errors import ConfigurationError, NotFound
 from idp.federation.github import GitHubUpstream
 from idp.federation.google import GoogleUpstream
 from idp.federation.http import ProviderHttp
-from idp.federation.oidc import OpenIdUpstream, label_of
+from idp.federation.oidc import OpenIdUpstream
 from idp.federation.presets import (
     AppleUpstream,
     Auth0Upstream,
@@ -28,7 +28,7 @@ from idp.federation.presets import (
     KeycloakUpstream,
     OktaUpstream,
 )
-from idp.federation.upstream import Upstream
+from idp.federation.upstream import Upstream, label_of
 from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider

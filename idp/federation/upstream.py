@@ -1,8 +1,11 @@
 """What every provider is to the rest of us, and how it can fail."""
 
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from idp.config import Upstream as UpstreamSettings
 from idp.errors import IdpError
@@ -11,6 +14,10 @@ from idp.text import Text
 
 SCOPE_PREFIX = "upstream:"
 """With a provider's name, the scope under which a client gets people's tokens there."""
+CANCELLATIONS = frozenset(
+    {"access_denied", "user_cancelled_authorize", "user_cancelled_login", "consent_required"}
+)
+"""Errors that mean that the person changed their mind."""
 
 
 class UpstreamError(IdpError):
@@ -109,6 +116,22 @@ class Report:
     faults: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What is known of a well-known provider, so that nobody has to configure it."""
+
+    label: str
+    issuer: str | None = None
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    prompt: str | None = None
+    """What to ask for when nothing else is asked for."""
+    response_mode: str | None = None
+    auth_method: str | None = None
+    asks_again: bool = True
+    """Whether prompt=login means something there."""
+    issuer_form: str = "https://id.example.com"
+
+
 class Upstream(Protocol):
     """A provider that people may sign in with."""
 
@@ -140,6 +163,21 @@ class Upstream(Protocol):
         ...
 
 
+def label_of(name: str, settings: UpstreamSettings, preset: str) -> str:
+    """Return what people read on the button."""
+    return settings.label or preset or name.replace("_", " ").replace("-", " ").title()
+
+
+def challenge(verifier: str) -> str:
+    """Return the S256 code challenge (RFC 7636 §4.2)."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 def parameters(pairs: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters of a request, without those that are None."""
     return {name: str(value) for name, value in pairs.items() if value is not None}
+
+
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """Return the URL with more parameters (RFC 6749 §3.1: it may have some)."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"

@@ -1,0 +1,83 @@
+"""What a provider says about a person, read with care: most of it was written by that person."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from idp.config import Upstream as UpstreamSettings
+from idp.federation.identity import UpstreamIdentity, UpstreamTokens
+
+LONGEST_VALUE: Final = 400
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
+PLAIN_CLAIMS: Final = (
+    "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "locale", "zoneinfo"
+)  # fmt: skip
+CLAIMS: Final = (*PLAIN_CLAIMS, "email", "email_verified")
+MULTI_FACTOR_AMR: Final = "mfa"  # RFC 8176 §2
+
+
+def identity_of(
+    provider: str,
+    issuer: str,
+    settings: UpstreamSettings,
+    id_claims: Mapping[str, Any],
+    claims: Mapping[str, Any],
+    tokens: UpstreamTokens,
+) -> UpstreamIdentity:
+    """Return who came back: `id_claims` are those of the ID token, `claims` all that is known."""
+    mapped = {name: claims.get(settings.claims.get(name, name)) for name in CLAIMS}
+    email = text_of(mapped["email"])
+    if email is not None and not _EMAIL.fullmatch(email):
+        email = None
+    # Apple writes it as text.
+    verified = mapped["email_verified"] in {True, "true"} or settings.assume_email_verified
+    plain = {name: text for name in PLAIN_CLAIMS if (text := text_of(mapped[name])) is not None}
+    amr = id_claims.get("amr")
+    return UpstreamIdentity(
+        provider=provider,
+        issuer=issuer,
+        subject=str(id_claims["sub"]),
+        email=email,
+        email_verified=email is not None and verified,
+        name=plain.pop("name", None),
+        claims=plain,
+        auth_time=auth_time(id_claims),
+        multi_factor=(isinstance(amr, list) and MULTI_FACTOR_AMR in amr)
+        or id_claims.get("acr") in settings.trusted_acr,
+        tokens=tokens,
+    )
+
+
+def auth_time(claims: Mapping[str, Any]) -> float | None:
+    """Return when the person last proved who they are there, in seconds since the epoch."""
+    value = claims.get("auth_time")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text_of(value: object) -> str | None:
+    """Return a claim that is a short text, cleaned of what could deceive; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    text = " ".join("".join(c if c.isprintable() else " " for c in value[: 2 * LONGEST_VALUE]).split())
+    return text[:LONGEST_VALUE] or None
+
+
+def tokens_of(response: Mapping[str, Any], now: float) -> UpstreamTokens:
+    """Return the tokens of a token response."""
+    lifetime = response.get("expires_in")
+    try:
+        expires_at = now + float(lifetime) if lifetime is not None else None
+    except (TypeError, ValueError):
+        expires_at = None
+    return UpstreamTokens(
+        access_token=str(response["access_token"]),
+        token_type=str(response.get("token_type", "Bearer"))[:40],
+        refresh_token=_optional(response.get("refresh_token")),
+        expires_at=expires_at,
+        scope=_optional(response.get("scope")),
+        id_token=_optional(response.get("id_token")),
+    )
+
+
+def _optional(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
