@@ -62,6 +62,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
     introspection_admission = ClientAdmission(provider.limiter, "introspect", limits.introspection_per_client)
     authorization_requests = AuthorizationRequests(provider.clients, provider.keyring)
     end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
+    offers = Offers(desk, provider.federation)
     parts: list[_Served] = [
         AuthorizeEndpoint(desk, authorization_requests, provider.codes, provider.metrics),
         TokenEndpoint(settings, database, core, provider.limiter, provider.metrics),
@@ -84,10 +85,10 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             provider.login,
             admission,
             provider.metrics,
-            Offers(desk, provider.federation),
+            offers,
         ),
         FederationPages(desk, provider.federation, admission, provider.metrics),
-        RegisterPage(desk, provider.registration, provider.policy, admission),
+        RegisterPage(desk, provider.registration, provider.policy, admission, offers),
         VerifyEmailPage(desk, provider.registration, admission),
         VerifyLinkPage(desk, provider.registration, admission),
         RecoverPages(desk, provider.recovery, provider.policy, admission),

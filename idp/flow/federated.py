@@ -42,6 +42,7 @@ from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, AMR_FEDERATED, AMR_MULTI
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.connections import Connections, Elsewhere
+from idp.identity.invitations import is_invited
 from idp.identity.mail import Mailer
 from idp.identity.tickets import MailThrottle
 from idp.storage.database import Database
@@ -232,7 +233,7 @@ class FederatedSignIn:
         self,
         upstream: Upstream,
         identity: UpstreamIdentity,
-        transaction_id: str,
+        transaction: Transaction,
         *,
         address: str = "",
         proven_here: bool = False,
@@ -241,7 +242,7 @@ class FederatedSignIn:
         """Decide whose account somebody gets, and do it."""
         for last in (False, True):
             try:
-                return await self._settle(upstream, identity, transaction_id, address, proven_here, confirmed)
+                return await self._settle(upstream, identity, transaction, address, proven_here, confirmed)
             except Conflict:  # the address or the identity was taken at the same moment: look again
                 if last:
                     raise
@@ -251,22 +252,25 @@ class FederatedSignIn:
         self,
         upstream: Upstream,
         identity: UpstreamIdentity,
-        transaction_id: str,
+        transaction: Transaction,
         address: str,
         proven_here: bool,
         confirmed: bool,
     ) -> Outcome:
         connections = self.connections
         elsewhere = _elsewhere(upstream, identity)
-        decision = await self._decide(upstream.settings, identity, proven_here=proven_here)
+        invitation = transaction.invitation if self._registration.mode == "invitation" else None
+        decision = await self._decide(upstream.settings, identity, invitation, proven_here=proven_here)
         match decision:
             case SignIn(user_id):
                 await connections.note_use(elsewhere)
                 return _entered(upstream, identity, user_id, "succeeded")
             case Create():
                 if upstream.settings.confirm_profile and not confirmed:
-                    return await self._wait(identity, transaction_id, "profile", proven_here=proven_here)
-                user = await connections.create(elsewhere, identity.email or "", address=address)
+                    return await self._wait(identity, transaction.id, "profile", proven_here=proven_here)
+                user = await connections.create(
+                    elsewhere, identity.email or "", invitation=invitation, address=address
+                )
                 return _entered(upstream, identity, user.id, "created")
             case LinkAutomatically(user_id):
                 await connections.link(user_id, elsewhere, "automatic", address=address)
@@ -275,18 +279,23 @@ class FederatedSignIn:
                 await connections.take_over(user_id, elsewhere, address=address)
                 return _entered(upstream, identity, user_id, "taken_over")
             case ProveExisting(user_id):
-                waiting = await self._wait(identity, transaction_id, "link", proven_here=proven_here)
+                waiting = await self._wait(identity, transaction.id, "link", proven_here=proven_here)
                 return replace(waiting, link_user=user_id)
             case ConfirmAddress():
-                waiting = await self._wait(identity, transaction_id, "address")
+                waiting = await self._wait(identity, transaction.id, "address")
                 return Waiting(await self.ask_address(waiting.arrival, identity.email or ""))
             case AskForEmail():
-                return await self._wait(identity, transaction_id, "address")
+                return await self._wait(identity, transaction.id, "address")
             case Refuse(reason):
                 return TurnedAway(REFUSALS[reason], reason)
 
     async def _decide(
-        self, settings: UpstreamSettings, identity: UpstreamIdentity, *, proven_here: bool
+        self,
+        settings: UpstreamSettings,
+        identity: UpstreamIdentity,
+        invitation: str | None,
+        *,
+        proven_here: bool,
     ) -> Decision:
         known = await self.connections.find(*identity.key)
         account, key = None, None
@@ -299,12 +308,18 @@ class FederatedSignIn:
         domains = {domain.casefold() for domain in self._registration.email_domains}
         policy = Policy(
             auto_link=settings.auto_link,
-            registration_open=self._registration.mode == "open",
+            registration_open=self._registration.mode == "open" or await self._is_invited(invitation, key),
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
         )
         return decide(
             identity, _local(known), _local(account, identity.email), policy, proven_here=proven_here
         )
+
+    async def _is_invited(self, invitation: str | None, key: str | None) -> bool:
+        if invitation is None or key is None:
+            return False
+        async with self._database.reading() as uow:
+            return await is_invited(uow, invitation, key, self._clock.now())
 
     # Arrivals ------------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Transaction:
     """The path of ours that a person who came by themselves goes to in the end."""
     registered: Registered | None = None
     """Who registered in this transaction, while their address is to be verified."""
+    invitation: str | None = None
+    """The invitation whose link began it, where people need one to register."""
     arrival: str | None = None
     """Somebody who came back from another provider and is not signed in yet (`idp.flow.federated`)."""
     link_user: str | None = None

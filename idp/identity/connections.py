@@ -21,6 +21,7 @@ from idp.events.catalogue import (
 )
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key, same_mailbox
+from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
@@ -83,8 +84,11 @@ class Connections:
                 link.id, self._clock.now(), email=elsewhere.email, sealed_tokens=sealed
             )
 
-    async def create(self, elsewhere: Elsewhere, email: str, *, address: str = "") -> User:
-        """Make an account with an address that is known to be theirs; raise `Conflict` when it is taken."""
+    async def create(
+        self, elsewhere: Elsewhere, email: str, *, invitation: str | None = None, address: str = ""
+    ) -> User:
+        """Make an account with an address that is known to be theirs, by an invitation where one is needed;
+        raise `Conflict` when the address is taken and `InvalidValue` when the invitation is not good."""
         key, now = email_key(email), self._clock.now()
         user = User(
             id=new_id(),
@@ -101,6 +105,8 @@ class Connections:
             delete_at=None,
         )
         async with self._database.unit_of_work() as uow:
+            if invitation is not None:
+                await use_invitation(uow, invitation, key, now)
             await uow.users.add(user)
             created = UserCreated(user_id=user.id, source=elsewhere.provider, address=address)
             await record(uow, created, now)

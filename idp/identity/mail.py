@@ -35,6 +35,11 @@ class Mailer:
         self._directory = templates_dir / "mail"
         self._environments: dict[tuple[str, bool], Environment] = {}
 
+    @property
+    def language(self) -> str:
+        """The language that the request at hand is answered in."""
+        return self._catalogues.for_request()
+
     async def queue(
         self,
         uow: UnitOfWork,

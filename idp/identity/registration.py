@@ -41,6 +41,7 @@ class NewAccount:
     password: str
     name: str = ""
     locale: str | None = None
+    """None takes the language that the request is answered in."""
     invitation: str | None = None
 
 
@@ -105,7 +106,7 @@ class Registration:
         `InvalidValue`, `Throttled`, and `Conflict` where verification does not come first and the
         address is taken.
         """
-        key, profile = email_key(new.email), _profile(new)
+        key, profile = email_key(new.email), _profile(new, self._mailer.language)
         self._check_allowed(key, new.invitation)
         await self._policy.check(new.password, (new.email, new.name))
         await self._throttle.check(VERIFY_EMAIL, key)
@@ -294,7 +295,7 @@ class Registration:
         return user
 
 
-def _profile(new: NewAccount) -> dict[str, Any]:
+def _profile(new: NewAccount, language: str) -> dict[str, Any]:
     """Return the claims that somebody registers with; raise `InvalidValue` for a name that could deceive."""
-    filled_in = {"name": claim_name(new.name), "locale": new.locale}
-    return {claim: value for claim, value in filled_in.items() if value}
+    name = claim_name(new.name)
+    return {**({"name": name} if name else {}), "locale": new.locale or language}

@@ -197,7 +197,7 @@ class FederationPages:
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
             settled = await self._federation.settle(
-                upstream, identity, transaction.id, address=request.state.address
+                upstream, identity, transaction, address=request.state.address
             )
         except IdpError as error:
             return await self._back(request, transaction, name, error)
@@ -384,7 +384,7 @@ class FederationPages:
             settled = await federation.settle(
                 upstream,
                 identity,
-                visit.transaction.id,
+                visit.transaction,
                 address=address,
                 proven_here=arrival.proven_here,
                 confirmed=True,
@@ -396,7 +396,7 @@ class FederationPages:
                 raise InvalidValue("Enter the code from the mail.", field="code")
             identity = await federation.confirm_address(arrival, code)
             settled = await federation.settle(
-                upstream, identity, visit.transaction.id, address=address, proven_here=True
+                upstream, identity, visit.transaction, address=address, proven_here=True
             )
             return await self._go_on(request, visit, upstream, settled)
         email = form.get("email", "").strip() or (arrival.email if decision == "again" else "") or ""

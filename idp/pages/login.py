@@ -212,7 +212,7 @@ class LoginPage:
             form_error=form_error,
             register_url=(
                 desk.path("/register", tx=transaction.id)
-                if desk.settings.registration.mode == "open"
+                if desk.settings.registration.mode == "open" or transaction.invitation
                 else None
             ),
             recover_url=desk.path("/recover", tx=transaction.id),

@@ -18,20 +18,29 @@ from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import NewAccount, Registration
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
+from idp.pages.federation import Offers
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.strength import strength_view
 
 PURPOSE = "register"
 FIELDS = ("email", "name", "password")
+LONGEST_INVITATION = 200
+"""Characters; ours are far shorter."""
 
 
 class RegisterPage:
     """The registration page."""
 
     def __init__(
-        self, desk: Desk, registration: Registration, policy: PasswordPolicy, admission: FormAdmission
+        self,
+        desk: Desk,
+        registration: Registration,
+        policy: PasswordPolicy,
+        admission: FormAdmission,
+        offers: Offers,
     ) -> None:
         self._desk = desk
+        self._offers = offers
         self._registration = registration
         self._policy = policy
         self._admission = admission
@@ -53,7 +62,12 @@ class RegisterPage:
             return desk.errors.for_error(request, error)
         if not _may_register(visit):
             return desk.resume(visit.transaction)
-        response = await self._page(visit, {"invitation": request.query_params.get("invitation", "")})
+        invitation = request.query_params.get("invitation")
+        if invitation:
+            transaction = replace(visit.transaction, invitation=invitation[:LONGEST_INVITATION])
+            await desk.transactions.save(transaction)
+            visit = replace(visit, transaction=transaction)
+        response = await self._page(visit, {})
         desk.cookies.keep_browser(request, response, visit.browser)
         return response
 
@@ -85,7 +99,7 @@ class RegisterPage:
             email=form.get("email", ""),
             password=form.get("password", ""),
             name=form.get("name", ""),
-            invitation=form.get("invitation") or None,
+            invitation=transaction.invitation,
         )
         done = await self._registration.register(
             new, address=request.state.address, link_query=f"&tx={transaction.id}"
@@ -97,13 +111,13 @@ class RegisterPage:
 
     async def _page(self, visit: Visit, form: Mapping[str, str], refusal: Refusal | None = None) -> Response:
         desk, transaction = self._desk, visit.transaction
-        invitation = form.get("invitation", "")
         closed = None
         try:
-            self._registration.check_possible(invitation)
+            self._registration.check_possible(transaction.invitation)
         except InvalidValue as error:
             closed = error.sentence
             refusal = Refusal(403)
+        await self._offers.refresh()
         about = (form.get("email", ""), form.get("name", ""))
         return desk.renderer.page(
             "register.html",
@@ -113,12 +127,12 @@ class RegisterPage:
             form_action=form_targets(transaction),
             connects=True,
             closed=closed,
-            invitation=invitation,
             values={"email": form.get("email", ""), "name": form.get("name", "")},
             rule=self._policy.rule,
             strength=await strength_view(
                 self._desk, self._policy, visit.browser, form.get("password", ""), about
             ),
+            providers=self._offers.buttons(visit),
             login_url=desk.path("/login", tx=transaction.id),
             **outcome(refusal),
         )

@@ -17,7 +17,8 @@ from idp.i18n import (
     read_catalogue,
 )
 from idp.text import Text
-from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RunningProvider
+from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RunningProvider, callback_of
+from tests.support.registering import make_account
 
 GERMAN = {"Accept-Language": "de-CH,de;q=0.9,en;q=0.1"}
 
@@ -58,6 +59,29 @@ async def test_the_language_of_the_account_goes_before_the_browser(
     user = await provider.create_user()
     await provider.parts.self_service.update_profile(user.id, {"locale": "de-AT"})
     assert '<html lang="de">' in (await browser.log_in()).text
+
+
+async def test_an_account_takes_the_language_of_the_page_on_which_it_was_made(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    app = await provider.relying_party(first_party=True)
+    answer = await make_account(browser, start=app.authorization_url(ui_locales="de"))
+    tokens = (await app.redeem(callback_of(answer)["code"])).json()
+    assert (await app.userinfo(tokens["access_token"])).json()["locale"] == "de"
+
+
+async def test_an_account_made_by_the_api_takes_the_language_that_it_says_or_else_that_of_the_request(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    for email, said in (("a@example.com", {}), ("b@example.com", {"locale": "fr"})):
+        body = {"email": email, "password": PASSWORD} | said
+        await browser.client.post(provider.url("/api/v1/auth/register"), json=body, headers=GERMAN)
+    async with provider.database.reading() as uow:
+        made = await uow.users.page(None, 2)
+    assert {user.email: user.profile["locale"] for user in made} == {
+        "a@example.com": "de",
+        "b@example.com": "fr",
+    }
 
 
 async def test_an_error_page_is_in_the_language_of_whoever_sees_it(browser: Browser) -> None:

@@ -164,7 +164,7 @@ FULL: dict[str, dict[str, Any]] = {
         "login_url": "/login",
         "form_error": "Too many tries.",
         "errors": {"password": "Use at least 10 characters.", "email": "No address.", "name": "No name."},
-        "invitation": "token",
+        "providers": [Provider(), Provider(icon=None)],
     },
     "verify_email.html": {
         **MINIMAL["verify_email.html"],
