@@ -138,6 +138,7 @@ STATES: Mapping[str, State] = {
     "app, reset by an administrator": State(
         FREE | {"prompt=none": "login_required", "refresh": "invalid_grant"}, factors_reset
     ),
+    "app, reset by an administrator waits": State(ASKED, factors_reset, {"reset_delay": 86_400}),
     "app, factors switched off": State(FREE, app_set_up, {"policy": "off"}),
     "app, browser trusted": State(TRUSTED, browser_trusted, {"trusted_device_ttl": 3600}),
     "app, browser trusted, not allowed any more": State(ASKED, browser_trusted),

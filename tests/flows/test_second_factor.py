@@ -393,6 +393,19 @@ async def test_sensitive_changes_ask_for_the_factor_of_who_has_one(
     assert (await browser.get(path)).url.path == "/mfa"
 
 
+async def test_removing_a_factor_asks_for_a_recent_proof_of_one(
+    provider: RunningProvider, browser: Browser, pocket: Pocket, person: User
+) -> None:
+    await with_code(browser, await browser.log_in(), pocket.code())
+    page = await browser.get("/account/security")
+    form = next(form for form in forms(page) if ("decision", "remove") in form.buttons)
+    provider.clock.advance(provider.settings.accounts.recent_sign_in + 1)
+    again = await browser.post("/account/security", form.fields | {"decision": "remove"})
+    assert again.url.path == "/login"
+    assert (await password(browser, again)).url.path == "/mfa"
+    assert len(await provider.parts.second_factors.enrolled(person.id)) == 1
+
+
 async def test_removing_the_last_factor_takes_codes_and_trust_along_and_is_mailed(
     provider: RunningProvider, pocket: Pocket, person: User
 ) -> None:
