@@ -275,12 +275,16 @@ def rotate_secret(client_id: ClientId, as_json: AsJson = False) -> None:
 @app.command()
 def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a client with its grants and consents."""
+    from idp.events.audit import record as record_event
+    from idp.events.catalogue import ClientDeleted
+
     confirm(f"Delete the client {client_id} with everything that people allowed it?", yes=yes)
 
     async def remove() -> None:
         async with open_database(read_settings()) as database, database.unit_of_work() as uow:
             if not await uow.clients.delete(client_id):
                 raise _unknown(client_id)
+            await record_event(uow, ClientDeleted(client_id=client_id), time.time())
 
     run(remove())
     if as_json:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -26,7 +25,6 @@ from idp.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
     from idp.identity.accounts import Accounts
-    from idp.storage.database import Database
     from idp.storage.models import User
 
 ADMIN = "admin"
@@ -59,10 +57,32 @@ def create(
     roles = (ADMIN,) if admin else ()
 
     async def make() -> "User":
-        async with _open() as (accounts, _):
+        async with _open() as accounts:
             return await accounts.create(email, chosen, name, verified, roles, source="cli")
 
     _show(run(make()), as_json=as_json)
+
+
+@app.command()
+def invite(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whom to invite.")], as_json: AsJson = False
+) -> None:
+    """Invite somebody to make an account, by mail, where registration is by invitation."""
+    from idp.app import build_provider
+
+    settings = read_settings()
+    if settings.registration.mode != "invitation":
+        raise InvalidValue("Invitations count only with IDP_REGISTRATION__MODE=invitation.", field="mode")
+
+    async def make() -> str:
+        provider = build_provider(settings)
+        try:
+            return await provider.registration.invite(email)
+        finally:
+            await provider.database.close()
+
+    invited = {"email": email.strip(), "url": settings.url(f"/register?invitation={run(make())}")}
+    (print_json if as_json else print_fields)(invited)
 
 
 @app.command("list")
@@ -88,7 +108,7 @@ def show(account: Account, as_json: AsJson = False) -> None:
     """Show an account."""
 
     async def read() -> "User":
-        async with _open() as (accounts, _):
+        async with _open() as accounts:
             return await _existing(accounts, account)
 
     _show(run(read()), as_json=as_json)
@@ -104,8 +124,8 @@ def set_password(
     """Change an account's password and end its sessions."""
     chosen = _password(password, from_stdin=password_stdin)
 
-    async def change(accounts: "Accounts", _database: "Database", user: "User") -> None:
-        await accounts.set_password(user.id, chosen)
+    async def change(accounts: "Accounts", user: "User") -> None:
+        await accounts.set_password(user.id, chosen, source="cli")
 
     _change(account, change, as_json=as_json)
 
@@ -125,16 +145,8 @@ def roles(
                 field="role",
             )
 
-    async def change(_accounts: "Accounts", database: "Database", user: "User") -> None:
-        wanted = [role for role in dict.fromkeys((*user.roles, *(add or ()))) if role not in (remove or ())]
-        if wanted == user.roles:
-            return
-        async with database.unit_of_work() as uow:
-            current = await uow.users.get(user.id)
-            if current is not None:
-                current.roles = wanted
-                current.updated_at = time.time()
-                await uow.users.save(current)
+    async def change(accounts: "Accounts", user: "User") -> None:
+        await accounts.change_roles(user.id, add or (), remove or ())
 
     _change(account, change, as_json=as_json)
 
@@ -143,7 +155,7 @@ def roles(
 def disable(account: Account, as_json: AsJson = False) -> None:
     """Switch an account off and end its sessions."""
 
-    async def change(accounts: "Accounts", _database: "Database", user: "User") -> None:
+    async def change(accounts: "Accounts", user: "User") -> None:
         await accounts.disable(user.id)
 
     _change(account, change, as_json=as_json)
@@ -153,12 +165,8 @@ def disable(account: Account, as_json: AsJson = False) -> None:
 def enable(account: Account, as_json: AsJson = False) -> None:
     """Switch an account on again."""
 
-    async def change(_accounts: "Accounts", database: "Database", user: "User") -> None:
-        async with database.unit_of_work() as uow:
-            current = await uow.users.get(user.id)
-            if current is not None:
-                current.disabled_at = None
-                await uow.users.save(current)
+    async def change(accounts: "Accounts", user: "User") -> None:
+        await accounts.enable(user.id)
 
     _change(account, change, as_json=as_json)
 
@@ -181,7 +189,7 @@ def reset_factors(
         confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
     told: list[str] = []
 
-    async def reset(_accounts: "Accounts", _database: "Database", user: "User") -> None:
+    async def reset(_accounts: "Accounts", user: "User") -> None:
         provider = build_provider(read_settings())
         try:
             if cancel:
@@ -209,10 +217,9 @@ def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
     confirm(f"Delete the account {account} with its sessions, grants and consents?", yes=yes)
 
     async def remove() -> "User":
-        async with _open() as (accounts, database):
+        async with _open() as accounts:
             user = await _existing(accounts, account)
-            async with database.unit_of_work() as uow:
-                await uow.users.delete(user.id)
+            await accounts.remove(user.id)
             return user
 
     user = run(remove())
@@ -223,14 +230,14 @@ def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
 
 
 @asynccontextmanager
-async def _open() -> AsyncIterator[tuple["Accounts", "Database"]]:
+async def _open() -> AsyncIterator["Accounts"]:
     from idp.clock import SystemClock
     from idp.identity.accounts import Accounts
     from idp.identity.passwords import PasswordHasher
 
     settings = read_settings()
     async with open_database(settings) as database:
-        yield Accounts(database, PasswordHasher(settings.passwords), SystemClock()), database
+        yield Accounts(database, PasswordHasher(settings.passwords), SystemClock())
 
 
 async def _existing(accounts: "Accounts", account: str) -> "User":
@@ -240,13 +247,11 @@ async def _existing(accounts: "Accounts", account: str) -> "User":
     return user
 
 
-def _change(
-    account: str, change: Callable[["Accounts", "Database", "User"], Awaitable[None]], *, as_json: bool
-) -> None:
+def _change(account: str, change: Callable[["Accounts", "User"], Awaitable[None]], *, as_json: bool) -> None:
     async def work() -> "User":
-        async with _open() as (accounts, database):
+        async with _open() as accounts:
             user = await _existing(accounts, account)
-            await change(accounts, database, user)
+            await change(accounts, user)
             return await _existing(accounts, user.id)
 
     _show(run(work()), as_json=as_json)

@@ -30,7 +30,7 @@ _COMMON = frozenset(field.name for field in fields(Event))
 
 @dataclass(frozen=True, kw_only=True)
 class UserCreated(Event):
-    """An account was made; `source` says by what: register, admin, the id of an upstream provider."""
+    """An account was made; `source` says by what: register, cli, the id of an upstream provider."""
 
     name = "user.created"
     source: str | None = None
@@ -44,11 +44,36 @@ class UserDisabled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserEnabled(Event):
+    """An account was switched on again."""
+
+    name = "user.enabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRemoved(Event):
+    """An administrator removed an account with all that hung from it."""
+
+    name = "user.removed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolesChanged(Event):
+    """An administrator gave roles to a person or took them away."""
+
+    name = "user.roles_changed"
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PasswordChanged(Event):
     """An account got a new password, or lost the one it had (`removed`)."""
 
     name = "user.password_changed"
     removed: bool = False
+    source: str | None = None
+    """What set it, if not the person: cli."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +155,13 @@ class ClientChanged(Event):
 
     name = "client.changed"
     what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientDeleted(Event):
+    """A client was deleted with its grants and consents."""
+
+    name = "client.deleted"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,18 @@
-"""Accounts: making them, changing their password, switching them off."""
+"""Accounts, as an administrator deals with them: each change is in the audit trail."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from idp.clock import Clock
 from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record
-from idp.events.catalogue import PasswordChanged, UserCreated, UserDisabled
+from idp.events.catalogue import (
+    PasswordChanged,
+    RolesChanged,
+    UserCreated,
+    UserDisabled,
+    UserEnabled,
+    UserRemoved,
+)
 from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.storage.database import Database, UnitOfWork
@@ -67,7 +74,13 @@ class Accounts:
             return await uow.users.by_email_key(key)
 
     async def set_password(
-        self, user_id: str, password: str | None, *, keep_session: str | None = None, address: str = ""
+        self,
+        user_id: str,
+        password: str | None,
+        *,
+        keep_session: str | None = None,
+        source: str | None = None,
+        address: str = "",
     ) -> None:
         """Change the password, or remove it (None), and end the person's sessions except `keep_session`, and
         every grant: who had the old password may have tokens too."""
@@ -81,7 +94,9 @@ class Accounts:
             await uow.tickets.end_all_for_user(user_id, now)
             await uow.grants.revoke_for_user(user_id, now)
             await uow.factors.delete_trusted_devices(user_id)
-            changed = PasswordChanged(user_id=user_id, removed=password is None, address=address)
+            changed = PasswordChanged(
+                user_id=user_id, removed=password is None, source=source, address=address
+            )
             await record(uow, changed, now)
 
     async def disable(self, user_id: str) -> None:
@@ -95,6 +110,37 @@ class Accounts:
                 await uow.sessions.end_all_for_user(user_id, now)
                 await uow.grants.revoke_for_user(user_id, now)
                 await record(uow, UserDisabled(user_id=user_id), now)
+
+    async def enable(self, user_id: str) -> None:
+        """Switch an account on again, also one that its owner has deleted and that is still there."""
+        async with self._database.unit_of_work() as uow:
+            user = await _existing(uow, user_id)
+            if user.disabled_at is not None:
+                user.disabled_at = user.delete_at = None
+                await uow.users.save(user)
+                await record(uow, UserEnabled(user_id=user_id), self._clock.now())
+
+    async def change_roles(self, user_id: str, add: Collection[str], remove: Collection[str]) -> None:
+        """Give roles and take roles away; what is in both goes."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _existing(uow, user_id)
+            before = user.roles
+            user.roles = [role for role in dict.fromkeys((*before, *add)) if role not in remove]
+            if user.roles == before:
+                return
+            user.updated_at = now
+            await uow.users.save(user)
+            added = tuple(role for role in user.roles if role not in before)
+            removed = tuple(role for role in before if role not in user.roles)
+            await record(uow, RolesChanged(user_id=user_id, added=added, removed=removed), now)
+
+    async def remove(self, user_id: str) -> None:
+        """Delete an account with all that hangs from it, at once. Its audit trail stays."""
+        async with self._database.unit_of_work() as uow:
+            user = await _existing(uow, user_id)
+            await uow.users.delete(user.id)
+            await record(uow, UserRemoved(user_id=user_id), self._clock.now())
 
     async def _hash(self, password: str | None) -> str | None:
         if password is None:

@@ -85,11 +85,32 @@ async def test_disabled_account_has_no_sessions_and_gets_none(
     assert (await audit_names(database)).count("user.disabled") == 1
 
 
+async def test_an_account_that_its_owner_deleted_is_kept_when_it_is_switched_on_again(
+    accounts: Accounts, database: Database, clock: ManualClock
+) -> None:
+    ada = await accounts.create("ada@example.com", PASSWORD)
+    await accounts.disable(ada.id)
+    async with database.unit_of_work() as uow:
+        deleted = await uow.users.get(ada.id)
+        assert deleted is not None
+        deleted.delete_at = clock.now() + 60
+        await uow.users.save(deleted)
+    await accounts.enable(ada.id)
+    kept = await accounts.get(ada.id)
+    assert kept is not None
+    assert (kept.disabled_at, kept.delete_at) == (None, None)
+
+
 async def test_changing_an_account_that_is_not_there_says_so(accounts: Accounts) -> None:
-    with pytest.raises(NotFound):
-        await accounts.set_password("no-such-id", PASSWORD)
-    with pytest.raises(NotFound):
-        await accounts.disable("no-such-id")
+    for change in (
+        accounts.set_password("no-such-id", PASSWORD),
+        accounts.disable("no-such-id"),
+        accounts.enable("no-such-id"),
+        accounts.change_roles("no-such-id", ["admin"], []),
+        accounts.remove("no-such-id"),
+    ):
+        with pytest.raises(NotFound):
+            await change
 
 
 def test_claims_tell_what_is_known_and_no_more() -> None:
