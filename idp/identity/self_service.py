@@ -352,7 +352,7 @@ def _clean_address(value: object) -> dict[str, str] | None:
         if not text.replace("\n", "").replace("\r", "").isprintable():  # lines are fine (Core §5.1.1)
             raise InvalidValue("An address has no control characters.", field="address")
         if text.strip():
-            members[member] = text.strip()
+            members[member] = text.strip().replace("\r\n", "\n")  # as a browser sends its lines
     return members or None
 
 

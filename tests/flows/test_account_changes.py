@@ -73,6 +73,19 @@ async def test_every_claim_of_the_scope_profile_can_be_entered(
     assert claims.keys() == {"sub", *SCOPE_CLAIMS["profile"]}
 
 
+async def test_the_lines_of_a_street_address_stay_apart(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    """OIDC Core §5.1.1."""
+    await browser.log_in()
+    entered = {"address.street_address": "1 Long Road\r\nBack house"}
+    await browser.submit(await browser.get("/account/profile"), **entered)
+    assert ">\n1 Long Road\nBack house</textarea>" in (await browser.get("/account/profile")).text
+    tokens = await relying_party.tokens(browser, scope="openid address")
+    claims = (await relying_party.userinfo(tokens["access_token"])).json()
+    assert claims["address"] == {"street_address": "1 Long Road\nBack house"}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -23,6 +23,7 @@ class Field:
     label: str
     autocomplete: str
     type: str = "text"
+    """That of the input element; `lines` for a text of several lines."""
     hint: str | None = None
 
 
@@ -44,7 +45,7 @@ CLAIMS = (
     Field("locale", Text("Language"), "language", hint=Text("A language tag such as en or de-AT")),
 )
 ADDRESS = (
-    Field("street_address", Text("Street"), "address-line1"),
+    Field("street_address", Text("Street"), "street-address", "lines"),
     Field("locality", Text("Town"), "address-level2"),
     Field("region", Text("Region"), "address-level1"),
     Field("postal_code", Text("Postal code"), "postal-code"),
