@@ -9,7 +9,9 @@ from idp.config import PROJECT_ROOT, Settings
 from idp.endpoints.token import ClientAdmission
 from idp.federation.registry import Providers
 from idp.flow.continuations import Continuations
-from idp.flow.federated import FederatedSignIn
+from idp.flow.federated.arrivals import Arrivals
+from idp.flow.federated.departures import Departures
+from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
@@ -161,6 +163,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         settings.second_factor,
         clock,
     )
+    connections = Connections(database, mailer, master_key, ways_in, clock)
     core = Core(
         hot_path=HotPath(database),
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
@@ -221,12 +224,10 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         factor_resets=factor_resets,
         federation=FederatedSignIn(
             providers,
-            Connections(database, mailer, master_key, ways_in, clock),
+            connections,
+            Departures(providers, store, master_key),
+            Arrivals(connections, database, store, mailer, mail_throttle, master_key),
             database,
-            store,
-            mailer,
-            mail_throttle,
-            master_key,
             settings.registration,
             clock,
         ),

@@ -36,7 +36,8 @@ from idp.pages.factors.enrolment import Enrolment
 from idp.pages.factors.passkey_sign_in import PasskeyChallenge
 from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPages
-from idp.pages.federation import FederationPages, Offers
+from idp.pages.federation import FederationPages
+from idp.pages.federation.offers import Offers
 from idp.pages.login import LoginPage
 from idp.pages.recover import RecoverPages
 from idp.pages.register import RegisterPage

@@ -10,14 +10,14 @@ from starlette.routing import Route
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
 from idp.errors import FlowError
-from idp.flow.federated import FederatedSignIn
+from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.sessions import CurrentSession
 from idp.oauth.end_session import EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import single_valued
 from idp.pages.desk import Desk, client_view
-from idp.pages.federation import signed_out_path
+from idp.pages.federation.paths import signed_out_path
 from idp.storage.ephemeral import EphemeralStore
 from idp.text import Text
 
@@ -135,7 +135,7 @@ class EndSessionEndpoint:
         desk = self._desk
         if ended is not None and ended.upstream is not None:
             back_to = desk.settings.url(signed_out_path(ended.upstream))
-            there = await self._federation.sign_out_there(ended.upstream, redirect_to, back_to)
+            there = await self._federation.departures.sign_out_there(ended.upstream, redirect_to, back_to)
             redirect_to = there or redirect_to
         if redirect_to is not None:
             response: Response = RedirectResponse(redirect_to, status_code=303)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from idp.endpoints.edge import bearer_tokens
 from idp.errors import IdpError, InvalidValue, NotFound
 from idp.federation.upstream import SCOPE_PREFIX, UpstreamDown
-from idp.flow.federated import FederatedSignIn
+from idp.flow.federated.sign_in import FederatedSignIn
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
 from idp.oauth.tokens import TokenMint

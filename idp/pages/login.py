@@ -17,7 +17,8 @@ from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
-from idp.pages.federation import Offers, message_of
+from idp.pages.federation.offers import Offers
+from idp.pages.notices import message_of
 from idp.text import Text
 
 WRONG = Text("That email and password do not match. Check both and try again.")

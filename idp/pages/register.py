@@ -18,7 +18,7 @@ from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import NewAccount, Registration
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit, client_view, form_targets
-from idp.pages.federation import Offers
+from idp.pages.federation.offers import Offers
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.strength import strength_view
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from idp.errors import FlowError, IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
-from idp.flow.federated import notice
+from idp.flow.notices import notice
 from idp.flow.steps import VerifyEmail
 from idp.flow.transaction import Transaction
 from idp.identity.registration import Registration

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from idp.flow.federated import FederatedSignIn
+from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration

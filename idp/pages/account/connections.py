@@ -8,13 +8,15 @@ from starlette.responses import Response
 
 from idp.errors import FlowError, InvalidValue
 from idp.federation.upstream import Ask
-from idp.flow.federated import FederatedSignIn
+from idp.flow.federated.sign_in import FederatedSignIn
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import ConsolePage
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk
-from idp.pages.federation import CONNECTIONS, callback_path, leave, message_of, targets
+from idp.pages.federation.offers import targets
+from idp.pages.federation.paths import CONNECTIONS, callback_path, leave
+from idp.pages.notices import message_of
 from idp.pages.refusal import Refusal
 from idp.pages.render import Message
 
@@ -111,7 +113,7 @@ class ConnectionsPage(ConsolePage):
         browser = desk.cookies.browser_or_new(request)
         transaction = await desk.transactions.begin(None, browser, destination=self.path)
         ask = Ask(desk.settings.url(callback_path(name)), "", select_account=True)
-        url = await self._federation.begin(
+        url = await self._federation.departures.begin(
             upstream, transaction, ask, purpose="link", user_id=session.user_id
         )
         return leave(url)

@@ -1,0 +1,141 @@
+"""People who came back from a provider and have something to show or to say before they are signed in."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import asdict, dataclass, replace
+from typing import Final, Literal
+
+from idp.crypto import MasterKey, digest, equal, random_token
+from idp.errors import FlowError, InvalidValue
+from idp.federation.identity import UpstreamIdentity
+from idp.flow.federated.departures import EXPIRED
+from idp.flow.federated.sealed import SealedDocuments
+from idp.flow.transaction import Transaction
+from idp.identity.addresses import email_key
+from idp.identity.connections import Connections
+from idp.identity.mail import Mailer
+from idp.identity.tickets import MailThrottle
+from idp.storage.database import Database
+from idp.storage.ephemeral import EphemeralStore
+
+Stage = Literal["address", "code", "profile", "link"]
+
+ARRIVAL_TTL: Final = 1800.0
+"""Seconds."""
+MOST_WRONG_CODES: Final = 5
+CODE_DIGITS: Final = 6
+CONFIRM_ADDRESS: Final = "confirm_address"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who came back from a provider and is not signed in yet."""
+
+    id: str
+    transaction_id: str
+    provider: str
+    stage: Stage
+    identity: UpstreamIdentity
+    email: str | None = None
+    """The address that they gave, or that the provider verified."""
+    mailed_to: str | None = None
+    """Where the code went: the address as the account spells it, if one has it."""
+    proven_here: bool = False
+    code_digest: str | None = None
+
+
+class Arrivals:
+    """Who waits."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        database: Database,
+        store: EphemeralStore,
+        mailer: Mailer,
+        mail_throttle: MailThrottle,
+        master_key: MasterKey,
+    ) -> None:
+        self._connections = connections
+        self._database = database
+        self._store = store
+        self._mailer = mailer
+        self._mail_throttle = mail_throttle
+        self._kept = SealedDocuments("fed-arrival", ARRIVAL_TTL, store, master_key)
+        self._code_key = master_key.derive("federation-codes")
+
+    async def of(self, transaction: Transaction) -> Arrival | None:
+        """Return who waits in a transaction."""
+        if transaction.arrival is None:
+            return None
+        document = await self._kept.get(transaction.arrival)
+        if document is None or document["transaction_id"] != transaction.id:
+            return None
+        return Arrival(**{**document, "identity": UpstreamIdentity.from_document(document["identity"])})
+
+    async def wait(
+        self, identity: UpstreamIdentity, transaction: Transaction, stage: Stage, *, proven_here: bool = False
+    ) -> Arrival:
+        """Let somebody wait at a stage."""
+        arrival = Arrival(
+            random_token(),
+            transaction.id,
+            identity.provider,
+            stage,
+            identity,
+            email=identity.email,
+            proven_here=proven_here,
+        )
+        await self._keep(arrival)
+        return arrival
+
+    async def ask_address(self, arrival: Arrival, email: str) -> Arrival:
+        """Send a code to the address that somebody gave, as its account spells it if it has one; raise
+        `InvalidValue` or `Throttled`.
+
+        Whether it has an account shows only after the code: nothing is made before, and nobody is told.
+        """
+        key = email_key(email)
+        await self._mail_throttle.check(CONFIRM_ADDRESS, key)
+        account = await self._connections.account_of(email)
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        waiting = replace(
+            arrival,
+            id=random_token(),  # a new one, so that the tries at the old code are over
+            stage="code",
+            email=email.strip(),
+            mailed_to=email.strip() if account is None else account.email,
+            code_digest=None,
+        )
+        waiting = replace(waiting, code_digest=self._code_digest(waiting.id, code))
+        async with self._database.unit_of_work() as uow:
+            await self._mailer.queue(uow, "confirm_address", waiting.mailed_to or "", path="/", code=code)
+        await self._kept.delete(arrival.id)
+        await self._keep(waiting)
+        return waiting
+
+    async def confirm_address(self, arrival: Arrival, code: str) -> UpstreamIdentity:
+        """Return the identity with its address, once the code of the mail is given; raise `InvalidValue`."""
+        wrong = InvalidValue(
+            "This code is wrong or no longer good. Look for the latest mail, or send a new one.", field="code"
+        )
+        tries = await self._store.increment(f"fed-code:{digest(arrival.id)}", ARRIVAL_TTL)
+        typed = "".join(character for character in code if character.isdigit())
+        if tries > MOST_WRONG_CODES or arrival.code_digest is None or arrival.mailed_to is None:
+            raise wrong
+        if not equal(self._code_digest(arrival.id, typed), arrival.code_digest):
+            raise wrong
+        await self.forget(arrival)
+        return replace(arrival.identity, email=arrival.mailed_to, email_verified=False)
+
+    async def forget(self, arrival: Arrival) -> None:
+        """Use an arrival up; raise `FlowError` for all but one of several who try."""
+        if await self._kept.take(arrival.id) is None:
+            raise FlowError(EXPIRED, detail="the arrival was used by another request")
+
+    async def _keep(self, arrival: Arrival) -> None:
+        await self._kept.put(arrival.id, {**asdict(arrival), "identity": arrival.identity.to_document()})
+
+    def _code_digest(self, arrival_id: str, code: str) -> str:
+        return hmac.new(self._code_key, f"{arrival_id}:{code}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,118 @@
+"""Going to a provider and coming back, to sign in or to sign out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Final, Literal
+
+from idp.crypto import MasterKey, digest, equal, random_token
+from idp.errors import FlowError, NotFound
+from idp.federation.registry import Providers
+from idp.federation.upstream import Ask, Memory, Upstream
+from idp.flow.federated.sealed import SealedDocuments
+from idp.flow.transaction import Transaction
+from idp.storage.ephemeral import EphemeralStore
+from idp.text import Text
+
+Purpose = Literal["sign_in", "link"]
+
+STATE_TTL: Final = 900.0
+POSTED_TTL: Final = 120.0
+"""Seconds."""
+EXPIRED: Final = Text("This sign-in has expired or was finished already. Start again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A sign-in elsewhere under way."""
+
+    transaction_id: str
+    provider: str
+    purpose: Purpose
+    user_id: str | None
+    """Whose account is to be linked, with the purpose link."""
+    browser: str
+    """Digest of the browser cookie."""
+    memory: Memory
+
+
+class Departures:
+    """Who is on the way."""
+
+    def __init__(self, providers: Providers, store: EphemeralStore, master_key: MasterKey) -> None:
+        self._providers = providers
+        self._states = SealedDocuments("fed-state", STATE_TTL, store, master_key)
+        self._posted = SealedDocuments("fed-posted", POSTED_TTL, store, master_key)
+        self._sign_outs = SealedDocuments("fed-logout", POSTED_TTL, store, master_key)
+
+    async def begin(
+        self,
+        upstream: Upstream,
+        transaction: Transaction,
+        ask: Ask,
+        *,
+        purpose: Purpose = "sign_in",
+        user_id: str | None = None,
+    ) -> str:
+        """Remember a sign-in and return where to send the person; raise `UpstreamError`."""
+        state = random_token()
+        redirect = await upstream.begin(replace(ask, state=state))
+        started = Started(
+            transaction.id, upstream.name, purpose, user_id, transaction.browser, redirect.memory
+        )
+        await self._states.put(state, asdict(started))
+        return redirect.url
+
+    async def come_back(self, provider: str, state: str | None, browser: str | None) -> Started:
+        """Return the sign-in of a `state`, once, to the browser and for the provider that it began with;
+        raise `FlowError`."""
+        document = await self._states.get(state or "")
+        if document is None:
+            raise FlowError(EXPIRED, detail="no such state: used, expired, or made up")
+        started = Started(**{**document, "memory": Memory(**document["memory"])})
+        if browser is None or not equal(started.browser, digest(browser)):
+            raise FlowError(
+                "This sign-in was begun in another browser. Start again in this one.",
+                detail="the browser cookie is missing or not the one that the state is bound to",
+            )
+        if started.provider != provider:
+            raise FlowError(EXPIRED, detail=f"the state is of {started.provider}, not {provider}: mix-up")
+        if await self._states.take(state or "") is None:  # of several at once, one goes on
+            raise FlowError(EXPIRED, detail="the state was used by another request")
+        return started
+
+    async def keep_posted(self, state: str | None, answer: Mapping[str, str]) -> str:
+        """Keep an answer that came as a cross-site post, for the GET that follows; raise `FlowError` unless
+        its state is known."""
+        if await self._states.get(state or "") is None:
+            raise FlowError(EXPIRED, detail="no such state: used, expired, or made up")
+        posted = random_token()
+        await self._posted.put(posted, answer)
+        return posted
+
+    async def take_posted(self, posted: str) -> dict[str, str]:
+        """Return what `keep_posted` kept, once."""
+        answer = await self._posted.take(posted)
+        if answer is None:
+            raise FlowError(EXPIRED, detail="no such posted answer")
+        return answer
+
+    async def sign_out_there(self, name: str | None, onward: str | None, back_to: str) -> str | None:
+        """Return where a session that began at a provider ends there too, if the operator wants it and the
+        provider can; it leads back to `back_to`, with a state for `signed_out_there`."""
+        if name is None:
+            return None
+        try:
+            upstream = await self._providers.get(name)
+        except NotFound:
+            return None
+        url = await upstream.sign_out_url(back_to)
+        if url is None:
+            return None
+        state = random_token()
+        await self._sign_outs.put(state, {"onward": onward})
+        return f"{url}&state={state}"
+
+    async def signed_out_there(self, state: str | None) -> str | None:
+        """Return where to go after a sign-out there."""
+        kept = await self._sign_outs.take(state or "")
+        return None if kept is None else kept["onward"]

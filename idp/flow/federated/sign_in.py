@@ -1,0 +1,279 @@
+"""Whose account somebody gets who came back from a provider, and what hangs from the link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from idp.clock import Clock
+from idp.config import Registration as RegistrationSettings
+from idp.config import Upstream as UpstreamSettings
+from idp.errors import Conflict, FlowError, InvalidValue, NotFound
+from idp.events.audit import record
+from idp.events.catalogue import FederationFailed
+from idp.federation.identity import UpstreamIdentity, UpstreamTokens
+from idp.federation.linking import (
+    AskForEmail,
+    ConfirmAddress,
+    Create,
+    Decision,
+    LinkAutomatically,
+    LocalAccount,
+    Policy,
+    ProveExisting,
+    Refuse,
+    SignIn,
+    TakeOverUnverified,
+    decide,
+)
+from idp.federation.registry import Providers
+from idp.federation.upstream import Upstream
+from idp.flow.federated.arrivals import Arrival, Arrivals
+from idp.flow.federated.departures import EXPIRED, Departures
+from idp.flow.transaction import Transaction
+from idp.identity.acr import ACR_MULTI, ACR_SINGLE, AMR_FEDERATED, AMR_MULTI
+from idp.identity.addresses import email_key, same_mailbox
+from idp.identity.connections import Connections, Elsewhere
+from idp.identity.invitations import is_invited
+from idp.storage.database import Database
+from idp.storage.models import User
+from idp.text import Text
+
+FRESH_FOR: Final = 60.0
+"""Upstream tokens that expire within so many seconds are refreshed before they are handed out."""
+
+REFUSALS: Mapping[str, str] = {
+    "disabled": Text("This account is switched off. Ask whoever runs this service."),
+    "registration_closed": Text("You have no account here, and new accounts are not made this way."),
+    "domain_not_allowed": Text("Accounts are made only for addresses of certain domains."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """They are signed in to this account."""
+
+    user_id: str
+    amr: tuple[str, ...]
+    acr: str
+    auth_time: float | None
+    provider: str
+    factor_waived: bool
+    outcome: str
+    """A word for the metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something is to be asked first."""
+
+    arrival: Arrival
+    link_user: str | None = None
+    """The account that they have to sign in to."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """They do not get in."""
+
+    sentence: str
+    reason: str
+
+
+Outcome = Entered | Waiting | TurnedAway
+
+
+class FederatedSignIn:
+    """The service behind the pages of `/federation`."""
+
+    def __init__(
+        self,
+        providers: Providers,
+        connections: Connections,
+        departures: Departures,
+        arrivals: Arrivals,
+        database: Database,
+        registration: RegistrationSettings,
+        clock: Clock,
+    ) -> None:
+        self.providers = providers
+        self.connections = connections
+        self.departures = departures
+        self.arrivals = arrivals
+        self._database = database
+        self._registration = registration
+        self._clock = clock
+
+    async def settle(
+        self,
+        upstream: Upstream,
+        identity: UpstreamIdentity,
+        transaction: Transaction,
+        *,
+        address: str = "",
+        proven_here: bool = False,
+        confirmed: bool = False,
+    ) -> Outcome:
+        """Decide whose account somebody gets, and do it."""
+        for last in (False, True):
+            try:
+                return await self._settle(upstream, identity, transaction, address, proven_here, confirmed)
+            except Conflict:  # the address or the identity was taken at the same moment: look again
+                if last:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    async def _settle(
+        self,
+        upstream: Upstream,
+        identity: UpstreamIdentity,
+        transaction: Transaction,
+        address: str,
+        proven_here: bool,
+        confirmed: bool,
+    ) -> Outcome:
+        connections = self.connections
+        elsewhere = _elsewhere(upstream, identity)
+        invitation = transaction.invitation if self._registration.mode == "invitation" else None
+        decision = await self._decide(upstream.settings, identity, invitation, proven_here=proven_here)
+        match decision:
+            case SignIn(user_id):
+                await connections.note_use(elsewhere)
+                return _entered(upstream, identity, user_id, "succeeded")
+            case Create():
+                if upstream.settings.confirm_profile and not confirmed:
+                    arrival = await self.arrivals.wait(
+                        identity, transaction, "profile", proven_here=proven_here
+                    )
+                    return Waiting(arrival)
+                user = await connections.create(
+                    elsewhere, identity.email or "", invitation=invitation, address=address
+                )
+                return _entered(upstream, identity, user.id, "created")
+            case LinkAutomatically(user_id):
+                await connections.link(user_id, elsewhere, "automatic", address=address)
+                return _entered(upstream, identity, user_id, "linked")
+            case TakeOverUnverified(user_id):
+                await connections.take_over(user_id, elsewhere, address=address)
+                return _entered(upstream, identity, user_id, "taken_over")
+            case ProveExisting(user_id):
+                arrival = await self.arrivals.wait(identity, transaction, "link", proven_here=proven_here)
+                return Waiting(arrival, link_user=user_id)
+            case ConfirmAddress():
+                arrival = await self.arrivals.wait(identity, transaction, "address")
+                return Waiting(await self.arrivals.ask_address(arrival, identity.email or ""))
+            case AskForEmail():
+                return Waiting(await self.arrivals.wait(identity, transaction, "address"))
+            case Refuse(reason):
+                return TurnedAway(REFUSALS[reason], reason)
+
+    async def _decide(
+        self,
+        settings: UpstreamSettings,
+        identity: UpstreamIdentity,
+        invitation: str | None,
+        *,
+        proven_here: bool,
+    ) -> Decision:
+        known = await self.connections.find(*identity.key)
+        account, key = None, None
+        if known is None and identity.email is not None:
+            try:
+                key = email_key(identity.email)
+            except InvalidValue:  # not an address that we could send mail to
+                return AskForEmail(None)
+            account = await self.connections.account_of(identity.email)
+        domains = {domain.casefold() for domain in self._registration.email_domains}
+        policy = Policy(
+            auto_link=settings.auto_link,
+            registration_open=self._registration.mode == "open" or await self._is_invited(invitation, key),
+            domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
+        )
+        return decide(
+            identity, _local(known), _local(account, identity.email), policy, proven_here=proven_here
+        )
+
+    async def _is_invited(self, invitation: str | None, key: str | None) -> bool:
+        if invitation is None or key is None:
+            return False
+        async with self._database.reading() as uow:
+            return await is_invited(uow, invitation, key, self._clock.now())
+
+    async def link_arrival(self, arrival: Arrival, user_id: str, *, address: str = "") -> None:
+        """Link who waits to the account whose owner has just signed in to it, once."""
+        if arrival.stage != "link":
+            raise FlowError(EXPIRED, detail=f"the arrival is at {arrival.stage}, not link")
+        await self.arrivals.forget(arrival)
+        upstream = await self.providers.get(arrival.provider)
+        await self.connections.link(
+            user_id, _elsewhere(upstream, arrival.identity), "proven", address=address
+        )
+
+    async def link_asked(
+        self, upstream: Upstream, identity: UpstreamIdentity, user_id: str, *, address: str = ""
+    ) -> None:
+        """Link an account elsewhere to the account of who asked for it while signed in."""
+        await self.connections.link(user_id, _elsewhere(upstream, identity), "asked", address=address)
+
+    async def tokens(self, user_id: str, provider: str) -> UpstreamTokens:
+        """Return a person's tokens at a provider, good now; raise `NotFound` or `UpstreamError`."""
+        upstream = await self.providers.get(provider)
+        found = await self.connections.tokens(user_id, provider) if upstream.settings.keep_tokens else None
+        if found is None:
+            raise NotFound("There are no tokens of this provider.")
+        link, data = found
+        tokens = UpstreamTokens.from_json(data)
+        if tokens.expires_at is not None and tokens.expires_at - FRESH_FOR <= self._clock.now():
+            tokens = await upstream.refresh(tokens)
+            await self.connections.replace_tokens(link, tokens.to_json())
+        return tokens
+
+    async def note_failure(
+        self, provider: str, reason: str, *, client_id: str | None = None, address: str = ""
+    ) -> None:
+        """Write to the audit trail why a sign-in came to nothing."""
+        async with self._database.unit_of_work() as uow:
+            event = FederationFailed(
+                provider=provider, reason=reason[:500], client_id=client_id, address=address
+            )
+            await record(uow, event, self._clock.now())
+
+
+def _local(user: User | None, email: str | None = None) -> LocalAccount | None:
+    if user is None:
+        return None
+    return LocalAccount(
+        user.id,
+        email_verified=user.email_verified,
+        disabled=user.disabled_at is not None,
+        privileged=bool(user.roles),
+        same_mailbox=email is not None and same_mailbox(user.email, email),
+    )
+
+
+def _elsewhere(upstream: Upstream, identity: UpstreamIdentity) -> Elsewhere:
+    kept = identity.tokens if upstream.settings.keep_tokens else None
+    return Elsewhere(
+        provider=identity.provider,
+        label=upstream.label,
+        issuer=identity.issuer,
+        subject=identity.subject,
+        email=identity.email,
+        name=identity.name,
+        claims=identity.claims,
+        tokens=kept.to_json() if kept else None,
+    )
+
+
+def _entered(upstream: Upstream, identity: UpstreamIdentity, user_id: str, outcome: str) -> Entered:
+    """Say the truth about what happened: a sign-in elsewhere, with two factors only if that is believed."""
+    policy = upstream.settings.second_factor
+    proven = policy == "unless_proven" and identity.multi_factor
+    return Entered(
+        user_id,
+        amr=(AMR_FEDERATED, AMR_MULTI) if proven else (AMR_FEDERATED,),
+        acr=ACR_MULTI if proven else ACR_SINGLE,
+        auth_time=identity.auth_time,
+        provider=upstream.name,
+        factor_waived=policy == "never",
+        outcome=outcome,
+    )
