@@ -86,9 +86,16 @@ class AuthRoutes:
         making = ("registration_closed", "conflict", *signing_in)
         post("/register", self.register, "Create an account", *making, status_code=201)
         post("/signup", self.register, "Create an account (as /auth/register)", *making, status_code=201)
-        post("/login", self.login, "Sign in with a password", *signing_in)
+        due = ("verification_required", "mfa_required", "mfa_enrolment_required")
+        post("/login", self.login, "Sign in with a password", *signing_in, *due)
         post("/mfa", self.mfa, "Go on after mfa_required", "invalid_credentials", "client_not_allowed")
-        post("/access-token", self.access_token, "Sign in with a password (OAuth 2.0 form)", *signing_in)
+        post(
+            "/access-token",
+            self.access_token,
+            "Sign in with a password (OAuth 2.0 form)",
+            *signing_in,
+            *due,
+        )
         post("/refresh", self.refresh, "Exchange a refresh token", "invalid_grant", "client_not_allowed")
         post("/logout", self.logout, "End a grant with its tokens", "invalid_token", status_code=204)
         post("/verify-email", self.verify_email, "Verify an address by the code or the link of the mail")
@@ -113,7 +120,8 @@ class AuthRoutes:
 
     async def login(self, request: Request, body: Login) -> Tokens:
         """A step that is due after the password (`verification_required`, `mfa_required`) is answered 403
-        and never with a token; with a wrong password nothing is told about it."""
+        and never with a token; with a wrong password nothing is told about it. `mfa_required` brings an
+        `mfa_token`, the `factors` that there are, and for a passkey `webauthn`: what to ask it for."""
         who = Credentials(body.email, body.password, request.state.address)
         return Tokens(**await self._tokens.sign_in(who, body))
 

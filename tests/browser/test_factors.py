@@ -21,6 +21,10 @@ from tests.support.running import Account, ServedProvider
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 MULTI, SINGLE = "urn:idp:acr:mfa", "urn:idp:acr:1fa"
+ASK_FOR_PASSKEY = """async (options) => {
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+  return (await navigator.credentials.get({ publicKey })).toJSON();
+}"""
 
 
 @dataclass
@@ -134,6 +138,20 @@ async def with_passkey(person: Person) -> None:
     await person.press("Create a passkey")
     await expect(person.page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
     await person.page.context.clear_cookies()
+
+
+async def test_an_app_with_screens_of_its_own_asks_for_the_passkey_itself(
+    person: Person, authenticator: Authenticator
+) -> None:
+    await with_passkey(person)
+    account = {"email": person.account.email, "password": person.account.password}
+    async with httpx.AsyncClient(base_url=f"{person.provider.issuer}/api/v1", trust_env=False) as api:
+        begun = (await api.post("/auth/login", json=account)).json()
+        assertion = await person.page.evaluate(ASK_FOR_PASSKEY, begun["webauthn"])
+        proof = {"mfa_token": begun["mfa_token"], "kind": "webauthn", "assertion": assertion}
+        tokens = (await api.post("/auth/mfa", json=proof)).json()
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    assert (claims["acr"], claims["amr"]) == (MULTI, ["pwd", "hwk", "mfa"])
 
 
 async def test_an_authenticator_app_is_set_up_and_used_at_an_app(
