@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.provider import MakeProvider, RelyingParty, RunningProvider
+from idp.oauth.scopes import STANDARD_SCOPES
+from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
 
 WELL_KNOWN = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 REQUIRED = {  # OIDC Discovery 1.0 §3
@@ -66,6 +67,32 @@ async def test_each_announced_response_mode_and_prompt_is_accepted(
         for value in document[announced]:
             response = await provider.http("GET", relying_party.authorization_url(**{name: value}))
             assert "invalid_request" not in response.headers.get("location", "")
+
+
+async def test_each_announced_claim_is_issued_and_no_other(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    person = await provider.create_user()
+    web_addresses = dict.fromkeys(("profile", "picture", "website"), "https://alice.example/")
+    names = dict.fromkeys(("given_name", "middle_name", "family_name", "nickname", "gender"), "Alice")
+    await provider.parts.self_service.update_profile(
+        person.id,
+        {
+            **web_addresses,
+            **names,
+            "preferred_username": "alice",
+            "birthdate": "1990-12-31",
+            "zoneinfo": "Europe/Vienna",
+            "locale": "de-AT",
+            "phone_number": "+491701234567",
+            "address": {"locality": "Wien"},
+        },
+    )
+    app = await provider.relying_party(scopes=STANDARD_SCOPES)
+    tokens = await app.tokens(browser, scope="openid profile email address phone tier")
+    userinfo = (await app.userinfo(tokens["access_token"])).json()
+    document = (await provider.http("GET", WELL_KNOWN[0])).json()
+    assert {*userinfo, *await app.id_claims(tokens)} == set(document["claims_supported"])
 
 
 async def test_the_key_set_holds_public_keys_only(provider: RunningProvider) -> None:
