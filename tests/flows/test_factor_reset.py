@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from idp.errors import InvalidValue
+from idp.clock import ManualClock
+from idp.errors import InvalidValue, Unavailable
 from idp.identity.factor_reset import FactorResets
 from idp.storage.models import User
 from tests.support.databases import BOTH
@@ -179,3 +180,34 @@ async def test_of_many_who_carry_it_out_or_call_it_off_at_once_one_does(
     done = [name for name in await audit_names(provider.database) if name in ends]
     assert len(done) == 1
     assert await is_asked(provider) is (done == ["factor.reset_cancelled"])
+
+
+async def test_a_server_carries_out_what_became_due_while_none_ran(
+    provider: RunningProvider,
+    resets: FactorResets,
+    person: User,
+    pocket: Pocket,
+    make_provider: MakeProvider,
+) -> None:
+    at = await resets.request(person)
+    later = await make_provider(database_url=provider.settings.database_url, clock=ManualClock(at))
+    async with asyncio.timeout(20):
+        while (await stored(later, person)).factor_reset_at is not None:  # noqa: ASYNC110  a task does it
+            await asyncio.sleep(0.05)
+    assert not await is_asked(later)
+
+
+async def test_what_cannot_be_carried_out_is_tried_again(
+    resets: FactorResets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, failures = asyncio.Event(), iter([Unavailable("The database is away."), RuntimeError("a defect")])
+
+    async def fail_twice() -> None:
+        for failure in failures:
+            raise failure
+        stop.set()
+
+    monkeypatch.setattr(resets, "carry_out_due", fail_twice)
+    monkeypatch.setattr("idp.identity.factor_reset.LOOK_EVERY", 0)
+    async with asyncio.timeout(20):
+        await resets.run(stop)
