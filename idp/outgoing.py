@@ -213,7 +213,8 @@ class Outgoing:
             raise ValueError(f"{url[:200]!r} is not a URL") from error
         schemes = {"https", "http"} if self.allow_private else {"https"}
         if parsed.scheme not in schemes or not parsed.host or parsed.userinfo:
-            raise ValueError(f"{url[:200]!r} is not an https URL")
+            hint = f"; {self._setting} would allow it" if parsed.scheme == "http" else ""
+            raise ValueError(f"{url[:200]!r} is not an https URL{hint}")
 
 
 def said(error: Exception) -> str:

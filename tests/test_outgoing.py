@@ -122,6 +122,14 @@ async def test_only_https_urls_are_asked(outgoing: Outgoing, url: str) -> None:
     assert "is not an https URL" in (reason := await refused(outgoing, url)) or "not a URL" in reason
 
 
+async def test_the_log_learns_which_setting_stands_in_the_way(
+    outgoing: Outgoing, resolved: dict[str, list[str]]
+) -> None:
+    resolved["keys.corp.example"] = ["10.0.0.7"]
+    for url in ("https://keys.corp.example/jwks", "http://keys.corp.example/jwks"):
+        assert "IDP_A__SETTING would allow it" in await refused(outgoing, url)
+
+
 async def test_loopback_is_reached_where_it_is_allowed(
     open_outgoing: Outgoing, served: Callable[[Answer], Any]
 ) -> None:

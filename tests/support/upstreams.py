@@ -19,7 +19,7 @@ from idp.dev.upstreams import (
     settings_for,
 )
 from idp.dev.upstreams.google import SigningKey
-from tests.support.provider import Browser, MakeProvider, RunningProvider
+from tests.support.provider import Browser, MakeProvider, RunningProvider, forms
 
 UPSTREAMS = "https://upstreams.test"
 
@@ -136,3 +136,22 @@ def path_of(response: httpx.Response) -> str:
 def text_of(page: httpx.Response) -> str:
     """Return a page without the places where an address may break."""
     return page.text.replace("<wbr>", "")
+
+
+async def identities(provider: RunningProvider, email: str) -> list[tuple[str, str]]:
+    """Return what is linked to the account with an address."""
+    user = await provider.parts.accounts.find(email)
+    assert user is not None
+    links = await provider.parts.federation.connections.of_user(user.id)
+    return [(link.provider, link.subject) for link in links]
+
+
+async def connections_page(browser: Browser) -> httpx.Response:
+    """Open the page of the account."""
+    return await browser.get("/account/connections")
+
+
+async def press(browser: Browser, page: httpx.Response, decision: str) -> httpx.Response:
+    """Press the first such button of a page."""
+    form = next(each for each in forms(page) if ("decision", decision) in each.buttons)
+    return await browser.post("/account/connections", {**form.fields, "decision": decision})
