@@ -274,7 +274,7 @@ class Registration:
             user=user,
             path=f"/verify-email/link?token={issued.token}{link_query}",
             code=issued.code,
-            contested=user.password_hash is None,
+            contested=user.verification_due and user.password_hash is None,
         )
 
     async def _verified(

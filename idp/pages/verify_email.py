@@ -30,9 +30,8 @@ from idp.text import Text
 
 PURPOSE = "verify_email"
 WRONG = Text("This code is wrong or no longer good. Look for the latest mail, or send a new one.")
-CONTESTED = Text(
-    "This address is confirmed, but it was registered more than once. Sign in, or choose a new password if "
-    "yours does not fit."
+NOT_THIS_PASSWORD = Text(
+    "This address is confirmed, but the password that was chosen here does not count. Sign in, or choose a new one."
 )
 NOT_YET = Text("This address is not confirmed yet. Open the link in the mail first, or enter its code.")
 
@@ -162,12 +161,13 @@ class VerifyEmailPage:
 
 async def go_on(desk: Desk, request: Request, transaction: Transaction, user: User) -> Response:
     """Go on after the verification. Who registered here is signed in by that if the account has the password
-    that was chosen here: else somebody registered the address too, and only a password tells whose it is."""
+    that was chosen here: else somebody registered the address too, or has set a password since, and only that
+    tells whose it is."""
     registered = transaction.registered
     if registered is not None and registered.is_of(user):
         return await desk.sign_in(request, transaction, user.id)
     if registered is not None:
-        transaction = replace(transaction, registered=None, notice=notice(CONTESTED, "notice"))
+        transaction = replace(transaction, registered=None, notice=notice(NOT_THIS_PASSWORD, "notice"))
         await desk.transactions.save(transaction)
     return desk.resume(transaction)
 
