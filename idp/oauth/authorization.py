@@ -238,9 +238,7 @@ class AuthorizationRequests:
         if not set(scopes) <= set(allowed):
             draft.facts["scopes registered"] = " ".join(allowed)
             raise InvalidScopeError("A requested scope is not registered for this client")
-        if not draft.client.check_grant_type("refresh_token"):  # OIDC Core §11: it asks for a refresh token
-            scopes = tuple(s for s in scopes if s != OFFLINE_ACCESS)
-        draft.found["scopes"] = scopes
+        draft.found["scopes"] = draft.client.usable_scopes(scopes)
         draft.found["nonce"] = draft.parameters.get("nonce")
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Clients as the core sees them, and the registry that keeps the busy ones at hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from idp.clock import Clock
 from idp.crypto import digest, equal
 from idp.oauth.redirect_uris import is_registered, origin_of
+from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.oauth.uris import is_visible_ascii
 from idp.storage.database import Database
 from idp.storage.models import ClientRecord
@@ -79,6 +80,11 @@ class Client(ClientMixin):
     def id_token_alg(self) -> str:
         """`id_token_signed_response_alg` (OIDC Registration §2)."""
         return str(self.metadata.get("id_token_signed_response_alg", "RS256"))
+
+    def usable_scopes(self, scopes: Iterable[str]) -> tuple[str, ...]:
+        """Return the scopes without offline_access if it gets no refresh tokens (OIDC Core §11)."""
+        refreshes = self.check_grant_type("refresh_token")
+        return tuple(scope for scope in scopes if refreshes or scope != OFFLINE_ACCESS)
 
     # What Authlib asks (its ClientMixin) ---------------------------------------------------------
 

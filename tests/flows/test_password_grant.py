@@ -37,6 +37,16 @@ async def test_a_password_gets_tokens_that_say_how(old_app: RelyingParty, person
     assert (await old_app.refresh(body["refresh_token"])).is_success
 
 
+async def test_without_the_refresh_grant_there_is_no_offline_access(
+    provider: RunningProvider, person: User
+) -> None:
+    """OIDC Core §11."""
+    app = await provider.relying_party(grant_types=("password",))
+    body = (await ask(app, scope="openid offline_access")).json()
+    assert body["scope"] == "openid"
+    assert "refresh_token" not in body
+
+
 async def test_a_wrong_password_and_an_unknown_person_get_the_same_answer(old_app: RelyingParty) -> None:
     answers = [
         await ask(old_app, password="wrong"),

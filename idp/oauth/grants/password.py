@@ -19,7 +19,7 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
         """Authenticate the client, check the scope, and only then the password."""
         client = self.authenticate_token_endpoint_client()
         default = tuple(s for s in client.scopes if s not in {OPENID, OFFLINE_ACCESS})
-        self._scopes = self.requested_scopes(client.scopes) or default
+        self._scopes = client.usable_scopes(self.requested_scopes(client.scopes) or default)
         form = self.request.form
         authenticated = self._second_factor() if "mfa_token" in form else self._password()
         self._authenticated = authenticated
