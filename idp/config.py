@@ -363,9 +363,15 @@ class Federation(Section):
 class Clients(Section):
     """Registered apps."""
 
-    allow_private_addresses: bool = Field(
+    allow_private_addresses: bool | None = Field(
+        None,
+        description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there. "
+        "Unless it is set, only an issuer on a loopback address does.",
+    )
+    token_endpoint_as_audience: bool = Field(
         default=False,
-        description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there.",
+        description="Take client assertions whose aud is the token endpoint, as some libraries make them, "
+        "beside those for the issuer.",
     )
 
 
@@ -486,6 +492,13 @@ class Settings(Section):
     def secure(self) -> bool:
         """Whether people reach the provider by https; decides the cookies' names and attributes."""
         return self.issuer.startswith("https://")
+
+    @property
+    def clients_may_be_private(self) -> bool:
+        """Whether a client's jwks_uri may lead to this machine or its network: an issuer that only this machine
+        reaches has its clients here, too."""
+        wanted = self.clients.allow_private_addresses
+        return is_loopback(urlsplit(self.issuer).hostname or "") if wanted is None else wanted
 
     def url(self, path: str) -> str:
         """Return the absolute URL of a path of ours (`/authorize`)."""

@@ -138,9 +138,11 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
 
     codes = AuthorizationCodes(store, clock)
-    audiences = (settings.issuer, settings.url(PATHS["token_endpoint"]))
+    audiences = (settings.issuer,)
+    if settings.clients.token_endpoint_as_audience:
+        audiences += (settings.url(PATHS["token_endpoint"]),)
     to_clients = Outgoing(
-        allow_private=settings.clients.allow_private_addresses,
+        allow_private=settings.clients_may_be_private,
         setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",
         limits=KEY_SET_LIMITS,
     )

@@ -36,7 +36,6 @@ def run(port: int, demo_port: int, host: str = "127.0.0.1") -> None:
         dev=True,
         log={"format": "text", "level": "warning"},
         federation=_stand_ins(f"http://localhost:{demo_port}"),
-        clients={"allow_private_addresses": True},
     )
     configure_logging(settings.log)
     with contextlib.suppress(KeyboardInterrupt):

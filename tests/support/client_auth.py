@@ -62,7 +62,7 @@ async def reception(new_database_url: Callable[[str], str]) -> AsyncIterator[Rec
     database = Database(new_database_url("sqlite"))
     store = TableStore(database, clock)
     outgoing = Outgoing(allow_private=True, setting="A_SETTING", limits=LIMITS)
-    methods = client_auth_methods((ISSUER, TOKEN_URL), store, clock, outgoing)
+    methods = client_auth_methods((ISSUER,), store, clock, outgoing)
     authentication = ClientAuthentication(ClientRegistry(database, clock), methods)
     yield Reception(clock, database, authentication, outgoing)
     await outgoing.aclose()

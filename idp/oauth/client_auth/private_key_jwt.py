@@ -34,7 +34,7 @@ class PrivateKeyJwt:
     def __init__(
         self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
     ) -> None:
-        """Accept assertions for `audiences`: our issuer and our token endpoint, and nobody else's."""
+        """Accept assertions for `audiences`: our issuer first, then other names of ours."""
         self._audiences = audiences
         self._store = store
         self._clock = clock
@@ -77,17 +77,17 @@ class PrivateKeyJwt:
         if claims.get("iss") != client_id or claims.get("sub") != client_id:
             raise InvalidClientError("The client assertion must have the client_id as iss and sub")
         audiences = audience if isinstance(audience, list) else [audience]
-        # One audience, and it is us: an assertion meant for several could be passed on by one of them.
+        # One audience, and it is us: an assertion meant for several could be passed on by one of them, and the
+        # URL of a token endpoint can be a lie that the client was told (CVE-2025-27370, CVE-2025-27371).
         if len(audiences) != 1 or audiences[0] not in self._audiences:
-            raise InvalidClientError("The client assertion is for another audience")
+            raise InvalidClientError(f"The client assertion must have {self._audiences[0]} as its only aud")
         if not isinstance(expires_at, int | float) or isinstance(expires_at, bool):
             raise InvalidClientError("The client assertion has no exp")
         if not now - LEEWAY < expires_at <= now + MAX_LIFETIME + LEEWAY:
             raise InvalidClientError("The client assertion has expired or lives too long")
-        for name in ("nbf", "iat"):
-            value = claims.get(name, now)
+        for name, value in (("iat", claims.get("iat")), ("nbf", claims.get("nbf", now))):
             if not isinstance(value, int | float) or value > now + LEEWAY:
-                raise InvalidClientError("The client assertion is from the future")
+                raise InvalidClientError(f"The client assertion has no {name}, or one in the future")
         if not isinstance(jti, str) or not jti or not jti.isprintable():
             raise InvalidClientError("The client assertion has no jti")
         return float(expires_at)
