@@ -138,15 +138,17 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
 
     codes = AuthorizationCodes(store, clock)
-    audiences = (settings.issuer,)
+    audiences = [settings.issuer]
     if settings.clients.token_endpoint_as_audience:
-        audiences += (settings.url(PATHS["token_endpoint"]),)
+        audiences.append(settings.url(PATHS["token_endpoint"]))
     to_clients = Outgoing(
         allow_private=settings.clients_may_be_private,
         setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",
         limits=KEY_SET_LIMITS,
     )
-    client_auth = ClientAuthentication(clients, client_auth_methods(audiences, store, clock, to_clients))
+    client_auth = ClientAuthentication(
+        clients, client_auth_methods(tuple(audiences), store, clock, to_clients)
+    )
     factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
     providers = Providers(settings.federation, database, master_key, clock)
