@@ -30,8 +30,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     async with AsyncExitStack() as closing:
         closing.push_async_callback(provider.database.close)
         closing.push_async_callback(provider.store.close)
-        closing.push_async_callback(provider.http.aclose)
-        closing.push_async_callback(provider.to_clients.aclose)
+        for outgoing in provider.outgoing:
+            closing.push_async_callback(outgoing.aclose)
         closing.push_async_callback(provider.federation.providers.aclose)
         closing.push_async_callback(provider.limiter.stop)
         closing.callback(provider.metrics.close)

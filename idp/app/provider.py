@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import httpx
-
 from idp.clock import Clock, SystemClock
 from idp.config import PROJECT_ROOT, Settings
 from idp.endpoints.token import ClientAdmission
@@ -24,6 +22,7 @@ from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
 from idp.identity.mail_delivery import MailDelivery
+from idp.identity.password_policy import LIMITS as RANGE_API_LIMITS
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.recovery import Recovery
@@ -91,8 +90,8 @@ class Provider:
     limiter: RateLimiter
     sweeper: Sweeper
     metrics: Metrics
-    http: httpx.AsyncClient
-    to_clients: Outgoing
+    outgoing: tuple[Outgoing, ...]
+    """Ways out, to be closed; federation closes its own."""
     client_auth: ClientAuthentication
     core: Core
     codes: AuthorizationCodes
@@ -108,7 +107,6 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     store = build_ephemeral_store(database, settings.redis_url, clock)
     keyring = Keyring(database, master_key, settings, clock)
     clients = ClientRegistry(database, clock)
-    http = httpx.AsyncClient(trust_env=False)
     metrics = Metrics()
     limiter = RateLimiter(redis=_limiter_redis(settings), clock=clock)
 
@@ -116,7 +114,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     sessions = Sessions(database, settings.sessions, clock)
     sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
     login = PasswordLogin(database, hasher, sign_in_throttle, clock)
-    policy = PasswordPolicy(settings.passwords, http)
+    range_api = Outgoing(allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS)
+    policy = PasswordPolicy(settings.passwords, range_api)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
     mail_throttle = MailThrottle(store, settings.accounts)
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
@@ -239,8 +238,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         limiter=limiter,
         sweeper=Sweeper(database, clock),
         metrics=metrics,
-        http=http,
-        to_clients=to_clients,
+        outgoing=(to_clients, range_api),
         client_auth=client_auth,
         core=core,
         codes=codes,

@@ -5,22 +5,23 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from http import HTTPStatus
 
 import anyio.to_thread
-import httpx
 import structlog
 
 from idp.config import Passwords
 from idp.errors import InvalidValue
 from idp.identity.passwords import LONGEST
+from idp.outgoing import FAILURES, Limits, Outgoing, said
 from idp.text import Text
 
 log = structlog.get_logger("idp.passwords")
 
 SAMPLED = 72
 """Characters that are looked at for strength; more are not weaker, and would only take time."""
-BREACH_TIMEOUT = 2.0
-"""Seconds to wait for the range API; without an answer the password is taken."""
+LIMITS = Limits(connect=2.0, read=2.0, total=3.0)
+"""Of a question to the range API; without an answer the password is taken."""
 
 WORDS = (Text("very weak"), Text("weak"), Text("fair"), Text("good"), Text("strong"))
 _KINDS = {
@@ -43,9 +44,9 @@ class Strength:
 class PasswordPolicy:
     """Judges passwords that people choose."""
 
-    def __init__(self, settings: Passwords, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Passwords, range_api: Outgoing) -> None:
         self._settings = settings
-        self._http = http
+        self._range_api = range_api
 
     @property
     def min_length(self) -> int:
@@ -100,17 +101,19 @@ class PasswordPolicy:
         """Ask the range API (k-anonymity: it learns five hex digits). No answer means no."""
         sha1 = hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
         try:
-            response = await self._http.get(
+            answer = await self._range_api.send(
+                "GET",
                 self._settings.breach_api + sha1[:5],
-                headers={"Add-Padding": "true"},
-                timeout=BREACH_TIMEOUT,
+                headers={"Accept": "text/plain", "Add-Padding": "true"},
             )
-            response.raise_for_status()
-        except httpx.HTTPError as error:
-            log.warning("the range API of leaked passwords did not answer", error=repr(error))
+        except FAILURES as error:
+            log.warning("the range API of leaked passwords did not answer", error=said(error))
+            return False
+        if answer.status != HTTPStatus.OK:
+            log.warning("the range API of leaked passwords did not answer", status=answer.status)
             return False
         wanted = sha1[5:]
-        for line in response.text.splitlines():
+        for line in answer.body.decode("ascii", "replace").splitlines():
             suffix, _, count = line.partition(":")
             if suffix.strip().upper() == wanted and count.strip() not in {"", "0"}:
                 return True
