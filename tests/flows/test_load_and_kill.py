@@ -149,14 +149,16 @@ def served(new_database_url: Callable[[str], str], tmp_path: Path) -> Iterator[S
     with log.open("wb") as output:
         command = [sys.executable, "-m", "idp", "serve", "--port", str(port), "--workers", "2"]
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=output, stderr=output)
-    with httpx.Client(trust_env=False, timeout=10) as browser:
-        provider = Served(process, f"http://localhost:{port}", "app", browser)
-        until(lambda: process.poll() is not None or answers(provider), "the provider serves")
-        assert process.poll() is None, log.read_text()[-3000:]
-        until(lambda: len(provider.workers()) == 2, "two workers")
-        yield provider
-    process.terminate()
-    process.wait(PATIENCE)
+    try:
+        with httpx.Client(trust_env=False, timeout=10) as browser:
+            provider = Served(process, f"http://localhost:{port}", "app", browser)
+            until(lambda: process.poll() is not None or answers(provider), "the provider serves")
+            assert process.poll() is None, log.read_text()[-3000:]
+            until(lambda: len(provider.workers()) == 2, "two workers")
+            yield provider
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 def answers(provider: Served) -> bool:
