@@ -122,6 +122,10 @@ class Client(ClientMixin):
         return grant_type in self.grant_types
 
 
+LOOK_AGAIN = 0.5
+"""Seconds after which an unknown origin is looked for anew: its app may have been registered a moment ago."""
+
+
 class ClientRegistry:
     """Finds clients. What was read is believed for `ttl` seconds, by each worker for itself."""
 
@@ -130,7 +134,8 @@ class ClientRegistry:
         self._clock = clock
         self._ttl = ttl
         self._clients: dict[str, tuple[float, Client]] = {}
-        self._origins: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._origins: set[str] = set()
+        self._origins_read_at = 0.0
 
     def at_hand(self, client_id: str) -> Client | None:
         """Return the client if it was read a moment ago; never waits."""
@@ -151,18 +156,20 @@ class ClientRegistry:
             return None
         client = Client.from_record(record)
         self._clients[client_id] = (self._clock.now() + self._ttl, client)
+        self._origins |= _origins_of(client.redirect_uris, client.metadata)
         return client
 
     async def is_registered_origin(self, origin: str) -> bool:
         """Tell whether a web origin belongs to some client: its redirect URIs' or `allowed_origins`."""
-        if self._origins[0] <= self._clock.now():
+        age = self._clock.now() - self._origins_read_at
+        if age >= self._ttl or (origin not in self._origins and age >= LOOK_AGAIN):
             async with self._database.reading() as uow:
                 rows = await uow.clients.all_redirect_and_origin_metadata()
-            origins = {
-                found
-                for redirect_uris, metadata in rows
-                for found in (*map(origin_of, redirect_uris), *metadata.get("allowed_origins", ()))
-                if found
-            }
-            self._origins = (self._clock.now() + self._ttl, frozenset(origins))
-        return origin in self._origins[1]
+            self._origins = set().union(*(_origins_of(*row) for row in rows))
+            self._origins_read_at = self._clock.now()
+        return origin in self._origins
+
+
+def _origins_of(redirect_uris: Iterable[str], metadata: Mapping[str, Any]) -> set[str]:
+    found = (*map(origin_of, redirect_uris), *metadata.get("allowed_origins", ()))
+    return {origin for origin in found if origin}

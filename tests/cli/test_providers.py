@@ -21,7 +21,8 @@ def serving(port: int) -> Iterator[str]:
     """Serve the stand-ins on loopback."""
     base_url = f"http://127.0.0.1:{port}"
     server = uvicorn.Server(
-        uvicorn.Config(create_app(base_url), port=port, log_level="error", lifespan="off", ws="none")
+        # Without log_config it leaves the logging of this process alone.
+        uvicorn.Config(create_app(base_url), port=port, log_config=None, lifespan="off", ws="none")
     )
     thread = Thread(target=server.run, daemon=True)
     thread.start()

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from idp.oauth.clients import LOOK_AGAIN
 from tests.support.provider import Browser, RelyingParty, RunningProvider
 
 ORIGIN = {"Origin": "https://app.example"}
@@ -87,3 +88,13 @@ async def test_an_app_in_a_browser_reads_its_tokens(public_app: RelyingParty, br
 async def test_an_origin_can_be_registered_beside_the_redirect_uris(provider: RunningProvider) -> None:
     await provider.relying_party(public=True, allowed_origins=("https://other.example",))
     assert (await preflight(provider, "/token", {"Origin": "https://other.example"})).status_code == 204
+
+
+async def test_an_app_that_was_registered_a_moment_ago_is_let_in(provider: RunningProvider) -> None:
+    assert (await preflight(provider, "/token", ORIGIN)).status_code == 403
+    await provider.relying_party(public=True)
+    provider.clock.advance(LOOK_AGAIN)
+    assert (await preflight(provider, "/token", ORIGIN)).status_code == 204
+    other = await provider.relying_party(public=True, redirect_uris=("https://new.example/cb",))
+    await provider.http("GET", other.authorization_url())  # no need to look again for one that begins here
+    assert (await preflight(provider, "/token", {"Origin": "https://new.example"})).status_code == 204

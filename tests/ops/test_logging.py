@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from idp.config import Logging
-from idp.ops.logging import configure_logging, is_telling, request_id, scrub, write_request
+from idp.ops.logging import configure_logging, is_telling, request_id, scrub
+from tests.support.logs import logging_as_before
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -18,15 +19,9 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     stream = io.StringIO()
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    configure_logging(Logging(level="debug"), stream)
-    yield stream
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-    write_request.configure(None, wanted=True)
+    with logging_as_before():
+        configure_logging(Logging(level="debug"), stream)
+        yield stream
 
 
 def last(stream: io.StringIO) -> dict[str, Any]:

@@ -2,20 +2,17 @@
 
 import io
 import json
-import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import structlog
-
 from idp.cli.main import run
-from idp.ops.logging import write_request
+from tests.support.logs import logging_as_before
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ def run_here(*arguments: str, stdin: str = "") -> Outcome:
     """Run a command in this environment and directory."""
     out, err = io.StringIO(), io.StringIO()
     with (
-        _logging_as_before(),
+        logging_as_before(),
         patch("sys.stdin", io.StringIO(stdin)),
         redirect_stdout(out),
         redirect_stderr(err),
@@ -57,18 +54,3 @@ def run_elsewhere(*arguments: str, directory: Path, environment: Mapping[str, st
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(command).result()
-
-
-@contextmanager
-def _logging_as_before() -> Iterator[None]:
-    """Undo what a command does to the logging of its process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.captureWarnings(capture=False)
-        structlog.reset_defaults()
-        write_request.configure(None, wanted=True)
