@@ -46,6 +46,7 @@ def launch_arguments() -> list[str]:
     """What keeps Chromium from calling out by itself and, for root, what lets it start."""
     quiet = [
         "--disable-background-networking",
+        "--disable-gpu",
         "--disable-component-update",
         "--disable-quic",
         "--disable-sync",
