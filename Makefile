@@ -10,8 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # uv installs in seconds what takes pip most of a minute; pip knows a mirror or proxy that was set up for it alone.
-INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --python $(BIN)/python "$$@" 2>/dev/null \
+# Compiled here once, as pip does by itself: else a machine that may not write bytecode compiles it at every start.
+INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --compile-bytecode --python $(BIN)/python "$$@" 2>/dev/null \
 	|| $(PIP) install "$$@"; }; install
+# Every process of a test run would compile the program and the tests for itself.
+unexport PYTHONDONTWRITEBYTECODE
 # Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
 PYTEST ?=
 COVER = --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
@@ -84,6 +87,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing what the provider needs"
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q idp migrations
 	@touch $@
 
 # The test lock holds the runtime at the same versions, so one install serves both targets.
@@ -91,6 +95,7 @@ $(VENV)/.test: requirements-test.lock requirements.lock pyproject.toml $(VENV)/.
 	@echo "Installing what the provider and its tests need"
 	@$(INSTALL) --require-hashes -r requirements-test.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q idp migrations
 	@touch $(VENV)/.runtime $@
 
 NODE_CLIENT := tests/clients/node
