@@ -10,10 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # uv installs in seconds what takes pip most of a minute; pip knows a mirror or proxy that was set up for it alone.
-# Compiled here once, as pip does by itself: else a machine that may not write bytecode compiles it at every start.
-INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --compile-bytecode --python $(BIN)/python "$$@" 2>/dev/null \
+INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --python $(BIN)/python "$$@" 2>/dev/null \
 	|| $(PIP) install "$$@"; }; install
-# Every process of a test run would compile the program and the tests for itself.
+# uv leaves compiling to the first import. Where Python may not write what it compiled, every start would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 # Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
 PYTEST ?=
@@ -87,15 +86,13 @@ $(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing what the provider needs"
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q idp migrations
 	@touch $@
 
 # The test lock holds the runtime at the same versions, so one install serves both targets.
 $(VENV)/.test: requirements-test.lock requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing what the provider and its tests need"
-	@$(INSTALL) --require-hashes -r requirements-test.lock
+	@export UV_COMPILE_BYTECODE=1; $(INSTALL) --require-hashes -r requirements-test.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q idp migrations
 	@touch $(VENV)/.runtime $@
 
 NODE_CLIENT := tests/clients/node
