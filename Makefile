@@ -16,6 +16,8 @@ INSTALL = install() { $(BIN)/uv pip install --quiet --no-config --python $(BIN)/
 unexport PYTHONDONTWRITEBYTECODE
 # Empty, or extra arguments for pytest: make test PYTEST='-k refresh -x'
 PYTEST ?=
+# One more than there are cores: tests wait for servers and browsers much of the time.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
 COVER = --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 # Arguments of the demo: make run RUN='--port 9000'
 RUN ?=
@@ -37,11 +39,11 @@ run: $(VENV)/.runtime ## Start a complete demo on this machine
 test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types, architecture, tests
 	@$(BIN)/python tests/support/chromium.py
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
 
 # Tracing every line doubles the time of a run and more, so it is a torch to be lit, not a toll on each run.
 cover: $(VENV)/.test $(VENV)/.node ## Run the tests and show which lines stay dark
-	$(BIN)/pytest -n 2 $(COVER) $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) $(COVER) $(PYTEST)
 
 lint: $(VENV)/.test ## Run the linters, the type checker and the architecture contracts
 	$(BIN)/ruff check $(CHECKED)
