@@ -11,10 +11,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 PREFIX = "idp:"
 """Before every key, so that the server may be shared."""
 
-CONNECT_TIMEOUT = 0.5
-"""Seconds to connect. Short: the table can do what Redis does not."""
+CONNECT_TIMEOUT = 2.0
+"""Seconds to connect. Short, as the table can do what Redis does not, but no busy moment of this process is an outage:
+counters would start again."""
 
-COMMAND_TIMEOUT = 1.0
+COMMAND_TIMEOUT = 2.0
 """Seconds until a command counts as failed."""
 
 MAX_CONNECTIONS = 50
