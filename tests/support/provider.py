@@ -191,6 +191,7 @@ async def make_provider(provider_template: Path, tmp_path: Path) -> AsyncIterato
             values: dict[str, Any] = {
                 "issuer": "http://localhost:8000",
                 "database_url": database_url,
+                "database": {"timeout": 60},  # fifty writers take turns on SQLite, and a machine may be slow
                 "redis_url": redis_url,
                 "master_key": MASTER_KEY,
                 "keys": {"directory": tmp_path / f"keys-{number}"},
