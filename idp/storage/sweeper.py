@@ -38,7 +38,7 @@ from idp.storage.repositories._rows import changed, table_of
 BATCH = 500
 """Rows deleted in one transaction."""
 
-FIRST_SWEEP_WITHIN = 10.0
+FIRST_SWEEP_WITHIN = 30.0
 """Seconds after the start of a worker."""
 
 ENDED_SESSION_RETENTION = DAY
@@ -106,7 +106,7 @@ class Sweeper:
     async def run(self, interval: float, stop: asyncio.Event) -> None:
         """Sweep every `interval` seconds until `stop` is set, and for the first time after a moment: workers
         start together, and have people waiting then. What fails is logged and tried again."""
-        pause = random.uniform(0, min(interval, FIRST_SWEEP_WITHIN))  # noqa: S311  no secret
+        pause = random.uniform(0.5, 1) * min(interval, FIRST_SWEEP_WITHIN)  # noqa: S311  no secret
         while not await _is_set_within(pause, stop):
             await self._sweep_and_log()
             pause = interval
