@@ -25,7 +25,7 @@ from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import FederatedIdentity, User, WebAuthnCredential, new_id
+from idp.storage.models import FederatedIdentity, User, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +229,6 @@ async def empty(uow: UnitOfWork, user: User, now: float) -> None:
     await uow.factors.delete_all(user.id)
     await uow.identities.delete_all(user.id)
     await uow.tickets.end_all_for_user(user.id, now)
-
-
-async def has_own_way_in(uow: UnitOfWork, user: User) -> bool:
-    """Tell whether a person can sign in without another provider: a password, or a passkey by itself."""
-    if user.password_hash is not None:
-        return True
-    return any(key.discoverable for key in await uow.factors.of_user(WebAuthnCredential, user.id))
 
 
 async def _existing(uow: UnitOfWork, user_id: str) -> User:

@@ -20,6 +20,7 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
+from idp.identity.connections import empty
 from idp.identity.even import evenly
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
@@ -255,14 +256,10 @@ class Registration:
     async def _contest(self, uow: UnitOfWork, user: User, address: str) -> None:
         """Take away all that was chosen and done without a proof."""
         now = self._clock.now()
-        user.password_hash = None
+        await empty(uow, user, now)
         user.profile = {}
         user.updated_at = now
         await uow.users.save(user)
-        await uow.sessions.end_all_for_user(user.id, now)
-        await uow.grants.revoke_for_user(user.id, now)
-        await uow.factors.delete_all(user.id)
-        await uow.identities.delete_all(user.id)
         await record(uow, RegistrationContested(user_id=user.id, address=address), now)
 
     async def _send_verification(self, uow: UnitOfWork, user: User, link_query: str) -> None:
