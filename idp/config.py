@@ -407,7 +407,12 @@ class RateLimits(Section):
 class Database(Section):
     """The database connection."""
 
-    pool_size: int = Field(10, ge=1, description="Connections kept by each worker.")
+    pool_size: int = Field(
+        10,
+        ge=1,
+        description="Connections kept by each worker; on PostgreSQL as many again, for the statements that run all "
+        "the time.",
+    )
     pool_overflow: int = Field(
         0, ge=0, description="Connections beyond it under load; each is opened for one use, which is slow."
     )
