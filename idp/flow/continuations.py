@@ -45,7 +45,10 @@ class Continuations:
         if data is None:
             return None
         document = json.loads(data)
-        continuation = Continuation(**{**document, "amr": tuple(document["amr"])})
+        try:
+            continuation = Continuation(**{**document, "amr": tuple(document["amr"])})
+        except (KeyError, TypeError):  # begun by another version of this program
+            return None
         return continuation if continuation.client_id == client_id else None
 
     async def finish(self, token: str) -> bool:

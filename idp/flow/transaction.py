@@ -153,7 +153,10 @@ class Transactions:
     def _bound(data: bytes | None, browser: str | None) -> Transaction:
         if data is None:
             raise _gone("no such transaction: finished, expired, or made up")
-        transaction = Transaction.from_json(data)
+        try:
+            transaction = Transaction.from_json(data)
+        except (KeyError, TypeError):
+            raise _gone("the transaction was begun by another version of this program") from None
         if browser is None:
             raise FlowError(
                 "Your browser did not send the cookie that this sign-in began with. "
