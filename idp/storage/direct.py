@@ -46,8 +46,10 @@ class Direct:
     async def row(self, statement: Statement, values: Mapping[str, Any]) -> asyncpg.Record | None:
         """Run a statement; return its first row. Raise `Unavailable` when the database is away."""
         try:
-            pool = self._pool or await self._open()
-            return await pool.fetchrow(statement.sql, *statement.arguments(values))
+            # Over the wait for a connection too, which asyncpg lets last for ever.
+            async with asyncio.timeout(self._settings.timeout):
+                pool = self._pool or await self._open()
+                return await pool.fetchrow(statement.sql, *statement.arguments(values))
         except (*BROKEN_CONNECTION, asyncpg.InterfaceError, TimeoutError) as error:
             raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
         except asyncpg.PostgresError as error:
