@@ -1,10 +1,12 @@
 """Transactions: bound to one browser, alive for a while, finished once."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 
+from idp.crypto import digest
 from idp.errors import FlowError
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.oauth.authorization import AuthorizationRequest
@@ -35,6 +37,19 @@ async def test_a_transaction_comes_back_as_it_was_saved(transactions: Transactio
     changed = replace(begun.with_proof(PROOF), switching=True)
     await transactions.save(changed)
     assert await transactions.load(begun.id, "cookie") == changed
+
+
+@pytest.mark.parametrize(
+    "change", [{"of_tomorrow": 1}, {"registered": {"of": "yesterday"}}], ids=["more", "other"]
+)
+async def test_one_of_another_version_of_the_program_is_as_good_as_expired(
+    transactions: Transactions, provider: RunningProvider, change: dict[str, object]
+) -> None:
+    begun = await transactions.begin(REQUEST, "cookie")
+    written = json.dumps(json.loads(begun.to_json()) | change).encode()
+    await TableStore(provider.database, provider.clock).put(f"tx:{digest(begun.id)}", written, TTL)
+    with pytest.raises(FlowError, match="expired"):
+        await transactions.load(begun.id, "cookie")
 
 
 def test_a_request_survives_being_written_and_read() -> None:
