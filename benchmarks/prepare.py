@@ -90,7 +90,6 @@ class Material:
         """Close the connections."""
         await self.provider.database.close()
         await self.provider.store.close()
-        await self.provider.http.aclose()
 
     def client_credentials(self) -> list[bytes]:
         """Return the request for a client's own token."""
