@@ -16,7 +16,7 @@ from benchmarks.passwords import SignIns, sign_ins
 from benchmarks.prepare import Material, material
 from benchmarks.report import HEADINGS, Row, Yardsticks, table
 from benchmarks.servers import DurablePostgres, Served
-from idp.config import Logging, Passwords
+from idp.config import LogSettings, PasswordSettings
 from idp.ops.logging import configure_logging
 
 CONNECTIONS = 32
@@ -76,7 +76,7 @@ async def _run(environment: dict[str, str], postgres: DurablePostgres, *, quick:
     cases = [case for case in CASES if only in case.name]
     print(f"Machine: {machine.description()}\n")
     stock = material(environment)
-    configure_logging(Logging(level="warning"))
+    configure_logging(LogSettings(level="warning"))
     await stock.begin()
     try:
         yardsticks = _yardsticks(seconds)
@@ -176,7 +176,7 @@ def _print_start(environment: dict[str, str], *, times: int) -> None:
 
 
 def _argon2_setting() -> str:
-    setting = Passwords()
+    setting = PasswordSettings()
     return f"Argon2id t={setting.time_cost}, m={setting.memory_kib} KiB, p={setting.parallelism}"
 
 

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher, Type
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from idp.config import Passwords
+from idp.config import PasswordSettings
 
 
 def description() -> str:
@@ -37,7 +37,7 @@ def signatures_per_second(seconds: float) -> tuple[float, float]:
     return _rates(lambda: key.sign(data, scheme, algorithm), seconds)
 
 
-def argon2_per_second(settings: Passwords, seconds: float) -> float:
+def argon2_per_second(settings: PasswordSettings, seconds: float) -> float:
     """Return the Argon2 verifications of all cores together, with as many threads."""
     hasher = PasswordHasher(
         time_cost=settings.time_cost,

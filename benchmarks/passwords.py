@@ -10,7 +10,7 @@ from benchmarks.load import Measured, measure
 from benchmarks.machine import argon2_per_second
 from benchmarks.prepare import Material
 from benchmarks.servers import Served
-from idp.config import Passwords
+from idp.config import PasswordSettings
 
 CONNECTIONS = 8
 
@@ -58,7 +58,7 @@ class _Probe(threading.Thread):
 
 async def sign_ins(served: Served, material: Material, *, seconds: float) -> SignIns:
     """Sign people in on the hosted page for some seconds, then all at once."""
-    settings = Passwords()
+    settings = PasswordSettings()
     before = argon2_per_second(settings, seconds / 2)
     requests = await material.sign_ins(round(before * seconds * 2) + 50)
     probe = _Probe(served.port)

@@ -30,7 +30,7 @@ from idp.api.models import (
 )
 from idp.api.problems import Refusal
 from idp.api.tokens import Credentials, TokenDesk
-from idp.config import Registration as RegistrationSettings
+from idp.config import RegistrationSettings
 from idp.errors import InvalidValue
 from idp.identity.accounts import Accounts
 from idp.identity.addresses import email_key

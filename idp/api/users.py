@@ -25,7 +25,7 @@ from idp.api.models import (
 )
 from idp.api.paging import page_of
 from idp.clock import Clock
-from idp.config import Sessions as SessionSettings
+from idp.config import SessionSettings
 from idp.errors import InvalidValue, NotFound
 from idp.flow.sign_out import SignOut
 from idp.identity.claims import PROFILE_CLAIMS

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _INTRODUCTION = """# Configuration
 
-<!-- Written by `idp config --markdown`; change idp/config.py instead. -->
+<!-- Written by `idp config --markdown`; change idp/config/ instead. -->
 
 Every setting is an environment variable. The same name with `_FILE` reads the value from a file, as container
 secrets want it. A file `idp.toml` (or the one that `IDP_CONFIG` names) may hold them too:
@@ -52,12 +52,12 @@ def render_markdown() -> str:
 
 
 def _entries() -> Iterator[tuple[str, dict[str, Any]]]:
-    from idp.config import ENVIRONMENT_PREFIX, Settings, Upstream
+    from idp.config import ENVIRONMENT_PREFIX, Settings, UpstreamSettings
 
     yield from _plain_fields(Settings, ENVIRONMENT_PREFIX, "General")
     yield from _sections(Settings, ENVIRONMENT_PREFIX)
     yield from _plain_fields(
-        Upstream, f"{ENVIRONMENT_PREFIX}FEDERATION__NAME__", "A provider to sign in with"
+        UpstreamSettings, f"{ENVIRONMENT_PREFIX}FEDERATION__NAME__", "A provider to sign in with"
     )
 
 

@@ -24,10 +24,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 def settings() -> "Settings":
     """Read the settings; libraries' warnings go to standard error from here on."""
-    from idp.config import Logging, load_settings
+    from idp.config import LogSettings, load_settings
     from idp.ops.logging import configure_logging
 
-    configure_logging(Logging(level="warning", format="text"))
+    configure_logging(LogSettings(level="warning", format="text"))
     return load_settings()
 
 

@@ -12,7 +12,7 @@ from idp.cli.context import settings as read_settings
 from idp.errors import ConfigurationError, InvalidValue, NotFound
 
 if TYPE_CHECKING:
-    from idp.config import Settings, Upstream
+    from idp.config import Settings, UpstreamSettings
     from idp.crypto import MasterKey
     from idp.federation.upstream import Upstream as BuiltUpstream
     from idp.storage.database import Database
@@ -176,11 +176,11 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         )
 
 
-async def _all(settings: "Settings") -> dict[str, "tuple[Upstream, str]"]:
+async def _all(settings: "Settings") -> dict[str, "tuple[UpstreamSettings, str]"]:
     """Return every provider's settings and where they come from; the configuration wins."""
     from idp.federation.registry import unseal
 
-    found: dict[str, tuple[Upstream, str]] = {}
+    found: dict[str, tuple[UpstreamSettings, str]] = {}
     database: Database
     async with open_database(settings) as database, database.reading() as uow:
         for row in await uow.upstreams.all():
@@ -191,7 +191,7 @@ async def _all(settings: "Settings") -> dict[str, "tuple[Upstream, str]"]:
 
 
 def _describe(
-    settings: "Settings", name: str, upstream: "Upstream", label: str, *, source: str
+    settings: "Settings", name: str, upstream: "UpstreamSettings", label: str, *, source: str
 ) -> dict[str, Any]:
     kind = _kind(name, upstream)
     return {
@@ -206,20 +206,20 @@ def _describe(
     }
 
 
-def _kind(name: str, upstream: "Upstream") -> str:
+def _kind(name: str, upstream: "UpstreamSettings") -> str:
     from idp.federation.registry import TYPES
 
     return upstream.type or (name if name in TYPES else "oidc")
 
 
-def _label(settings: "Settings", name: str, upstream: "Upstream") -> str:
+def _label(settings: "Settings", name: str, upstream: "UpstreamSettings") -> str:
     try:
         return _built(settings, name, upstream).label
     except ConfigurationError as error:
         return f"unusable: {error.sentence}"
 
 
-def _built(settings: "Settings", name: str, upstream: "Upstream") -> "BuiltUpstream":
+def _built(settings: "Settings", name: str, upstream: "UpstreamSettings") -> "BuiltUpstream":
     from idp.clock import SystemClock
     from idp.federation.registry import build_upstream, way_out
 
@@ -240,13 +240,15 @@ def _options(options: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _parse(values: dict[str, Any]) -> "Upstream":
+def _parse(values: dict[str, Any]) -> "UpstreamSettings":
     from pydantic import ValidationError
 
-    from idp.config import Upstream
+    from idp.config import UpstreamSettings
 
     try:
-        return Upstream.model_validate({name: value for name, value in values.items() if value is not None})
+        return UpstreamSettings.model_validate(
+            {name: value for name, value in values.items() if value is not None}
+        )
     except ValidationError as error:
         fault = error.errors()[0]
         field = str(fault["loc"][0]) if fault["loc"] else ""

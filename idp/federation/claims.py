@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 
 LONGEST_VALUE: Final = 400

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.clock import Clock
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.crypto import random_token
 from idp.errors import ConfigurationError
 from idp.keys.signing import signer, write_compact

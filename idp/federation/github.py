@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from idp.clock import Clock
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.crypto import random_token
 from idp.errors import ConfigurationError
 from idp.federation.claims import text_of, tokens_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from idp.clock import Clock
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.crypto import random_token
 from idp.errors import ConfigurationError
 from idp.federation import id_token as tokens

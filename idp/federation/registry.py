@@ -12,8 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from idp.clock import Clock
-from idp.config import Federation as FederationSettings
-from idp.config import Upstream as UpstreamSettings
+from idp.config import FederationSettings, UpstreamSettings
 from idp.crypto import MasterKey
 from idp.errors import ConfigurationError, NotFound
 from idp.federation.github import GitHubUpstream

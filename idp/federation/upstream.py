@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.errors import IdpError
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.text import Text

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import anyio.to_thread
 import structlog
 
-from idp.config import Passwords
+from idp.config import PasswordSettings
 from idp.errors import InvalidValue
 from idp.identity.passwords import LONGEST
 from idp.outgoing import FAILURES, Limits, Outgoing, said
@@ -44,7 +44,7 @@ class Strength:
 class PasswordPolicy:
     """Judges passwords that people choose."""
 
-    def __init__(self, settings: Passwords, range_api: Outgoing) -> None:
+    def __init__(self, settings: PasswordSettings, range_api: Outgoing) -> None:
         self._settings = settings
         self._range_api = range_api
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from idp.config import Passwords
+from idp.config import PasswordSettings
 from idp.crypto import random_token
 from idp.errors import InvalidValue, Unavailable
 from idp.text import Text
@@ -50,7 +50,7 @@ class PasswordHasher:
     cannot be stopped, so when its caller gives up it keeps its place until it is done.
     """
 
-    def __init__(self, settings: Passwords) -> None:
+    def __init__(self, settings: PasswordSettings) -> None:
         self._argon2 = argon2.PasswordHasher(
             time_cost=settings.time_cost,
             memory_cost=settings.memory_kib,

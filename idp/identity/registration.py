@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from idp.clock import Clock
-from idp.config import Registration as RegistrationSettings
+from idp.config import RegistrationSettings
 from idp.crypto import digest, random_token
 from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from idp.clock import Clock
-from idp.config import SecondFactor as SecondFactorSettings
+from idp.config import SecondFactorSettings
 from idp.crypto import digest, random_token
 from idp.errors import InvalidValue, NotFound
 from idp.events.audit import record

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from idp.clock import Clock
-from idp.config import Accounts as AccountSettings
+from idp.config import AccountSettings
 from idp.errors import Conflict, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import (

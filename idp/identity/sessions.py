@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp.clock import Clock
-from idp.config import MINUTE
-from idp.config import Sessions as SessionSettings
+from idp.config import MINUTE, SessionSettings
 from idp.crypto import digest, random_token
 from idp.errors import NotFound
 from idp.events.audit import record

@@ -12,7 +12,7 @@ the account was signed in to has a budget of its own for that account.
 import ipaddress
 
 from idp.clock import Clock
-from idp.config import DAY, Throttle
+from idp.config import DAY, ThrottleSettings
 from idp.crypto import digest
 from idp.errors import Throttled
 from idp.storage.ephemeral import EphemeralStore
@@ -52,7 +52,12 @@ class SignInThrottle:
     """
 
     def __init__(
-        self, store: EphemeralStore, settings: Throttle, clock: Clock, *, accounts: Throttle | None = None
+        self,
+        store: EphemeralStore,
+        settings: ThrottleSettings,
+        clock: Clock,
+        *,
+        accounts: ThrottleSettings | None = None,
     ) -> None:
         """Take other numbers for accounts than for addresses with `accounts`. Whatever is guessed at, an
         address has one budget."""
@@ -91,11 +96,11 @@ class SignInThrottle:
         free = self._settings.free_tries_per_address
         return self._budget("address", network_of(address), free, self._settings)
 
-    def _budget(self, kind: str, of: str, free: int, settings: Throttle) -> "_Budget":
+    def _budget(self, kind: str, of: str, free: int, settings: ThrottleSettings) -> "_Budget":
         return _Budget(self._store, f"throttle:{kind}:{digest(of)}", free, settings, self._clock)
 
 
-def factor_throttle(store: EphemeralStore, settings: Throttle, clock: Clock) -> SignInThrottle:
+def factor_throttle(store: EphemeralStore, settings: ThrottleSettings, clock: Clock) -> SignInThrottle:
     """Return the throttle for second factors: more patient with accounts, the same for addresses."""
     slower = {"window": settings.factor_window, "longest_delay": settings.factor_longest_delay}
     return SignInThrottle(store, settings, clock, accounts=settings.model_copy(update=slower))
@@ -108,7 +113,9 @@ class _Budget:
     go up) and both have to start over together.
     """
 
-    def __init__(self, store: EphemeralStore, key: str, free: int, settings: Throttle, clock: Clock) -> None:
+    def __init__(
+        self, store: EphemeralStore, key: str, free: int, settings: ThrottleSettings, clock: Clock
+    ) -> None:
         now = clock.now()
         window = int(now // settings.window)
         self._store = store

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from idp.clock import Clock
-from idp.config import HOUR, Accounts
+from idp.config import HOUR, AccountSettings
 from idp.crypto import digest, equal, random_token
 from idp.errors import Throttled
 from idp.storage.database import UnitOfWork
@@ -37,7 +37,7 @@ class IssuedTicket:
 class Tickets:
     """Issues and redeems mail tickets."""
 
-    def __init__(self, key: bytes, settings: Accounts, clock: Clock) -> None:
+    def __init__(self, key: bytes, settings: AccountSettings, clock: Clock) -> None:
         """Take a key of 32 bytes that serves nothing else, for the digests of the codes."""
         self._key = key
         self._settings = settings
@@ -104,7 +104,7 @@ class Tickets:
 class MailThrottle:
     """Holds mails of one kind to one address to one a minute and a few an hour, known account or not."""
 
-    def __init__(self, store: EphemeralStore, settings: Accounts) -> None:
+    def __init__(self, store: EphemeralStore, settings: AccountSettings) -> None:
         self._store = store
         self._settings = settings
 

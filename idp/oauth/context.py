@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from idp.clock import Clock
-from idp.config import Tokens as TokenSettings
+from idp.config import TokenSettings
 from idp.events.audit import record
 from idp.events.catalogue import Event
 from idp.oauth.bridge import wait

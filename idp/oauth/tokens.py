@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp.clock import Clock
-from idp.config import Tokens as TokenSettings
+from idp.config import TokenSettings
 from idp.crypto import random_token
 from idp.keys.keyring import Keyring
 from idp.keys.signing import InvalidToken

@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from idp.config import Logging
+from idp.config import LogSettings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being served."""
@@ -191,7 +191,7 @@ def _to_the_second(now: int) -> str:
 write_request = _RequestLine()
 
 
-def configure_logging(settings: Logging, stream: TextIO | None = None) -> None:
+def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's log to `stream` (standard error) in one form."""
     stream = stream or sys.stderr
     level = getattr(logging, settings.level.upper())

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from idp.config import Database as DatabaseSettings
+from idp.config import DatabaseSettings
 from idp.errors import ConfigurationError, Unavailable
 from idp.storage.direct import Direct
 from idp.storage.outages import BROKEN_CONNECTION, is_passing

@@ -14,7 +14,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import URL
 
-from idp.config import Database as DatabaseSettings
+from idp.config import DatabaseSettings
 from idp.errors import Unavailable
 from idp.storage.outages import BROKEN_CONNECTION, is_passing
 

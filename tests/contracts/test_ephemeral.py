@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from idp.clock import ManualClock, SystemClock
-from idp.config import Database as DatabaseSettings
+from idp.config import DatabaseSettings
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.ephemeral.redis import RedisStore

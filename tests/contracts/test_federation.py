@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.clock import ManualClock
-from idp.config import Upstream as UpstreamSettings
+from idp.config import UpstreamSettings
 from idp.dev.upstreams import CLIENT_ID, CLIENT_SECRET
 from idp.errors import ConfigurationError
 from idp.federation.registry import TYPES, build_upstream

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from idp.clock import SystemClock
-from idp.config import Passwords
+from idp.config import PasswordSettings
 from idp.identity.accounts import Accounts
 from idp.identity.passwords import PasswordHasher
 from idp.oauth.registration import NewClient, build_client
@@ -122,7 +122,7 @@ def fill(url: str) -> None:
 
     async def work() -> None:
         database, clock = Database(url), SystemClock()
-        await Accounts(database, PasswordHasher(Passwords()), clock).create(EMAIL, PASSWORD)
+        await Accounts(database, PasswordHasher(PasswordSettings()), clock).create(EMAIL, PASSWORD)
         app = NewClient("App", client_id="app", public=True, redirect_uris=(CALLBACK,))
         record, _ = build_client(app, clock.now())
         async with database.unit_of_work() as uow:

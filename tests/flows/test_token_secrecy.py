@@ -9,7 +9,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from idp.config import Logging
+from idp.config import LogSettings
 from idp.ops.logging import configure_logging, write_request
 from tests.support.provider import PASSWORD, Browser, MakeProvider, RelyingParty, RunningProvider, the_form
 
@@ -58,7 +58,7 @@ def log() -> Iterator[io.StringIO]:
     """The log at its lowest level, as an operator who looks for a fault would have it."""
     stream, root = io.StringIO(), logging.getLogger()
     before = root.handlers[:], root.level
-    configure_logging(Logging(level="debug"), stream)
+    configure_logging(LogSettings(level="debug"), stream)
     yield stream
     root.handlers[:], level = before
     root.setLevel(level)

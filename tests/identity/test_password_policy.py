@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from idp.config import Passwords
+from idp.config import PasswordSettings
 from idp.errors import InvalidValue
 from idp.identity.password_policy import LIMITS, PasswordPolicy
 from idp.outgoing import Outgoing
@@ -23,7 +23,7 @@ def saying(body: str, status: int = 200) -> httpx.Response:
 
 def policy_with(answer: Callable[[httpx.Request], httpx.Response]) -> PasswordPolicy:
     """A policy that asks what answers so."""
-    settings = Passwords(refuse_breached=True, breach_api="https://range.example/range/")
+    settings = PasswordSettings(refuse_breached=True, breach_api="https://range.example/range/")
     transport = httpx.MockTransport(answer)
     return PasswordPolicy(
         settings, Outgoing(allow_private=True, setting="-", limits=LIMITS, transport=transport)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from idp.config import Logging
+from idp.config import LogSettings
 from idp.ops.logging import configure_logging, is_telling, request_id, scrub
 from tests.support.logs import logging_as_before
 
@@ -20,7 +20,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 def stream() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     with logging_as_before():
-        configure_logging(Logging(level="debug"), stream)
+        configure_logging(LogSettings(level="debug"), stream)
         yield stream
 
 
@@ -96,7 +96,7 @@ def test_every_line_of_a_request_carries_its_id(stream: io.StringIO) -> None:
 
 
 def test_a_level_is_kept(stream: io.StringIO) -> None:
-    configure_logging(Logging(level="error"), stream)
+    configure_logging(LogSettings(level="error"), stream)
     structlog.get_logger().warning("quiet")
     logging.getLogger("other").warning("quiet")
     logging.getLogger("authlib").warning("quiet")
@@ -104,7 +104,7 @@ def test_a_level_is_kept(stream: io.StringIO) -> None:
 
 
 def test_text_is_for_people(stream: io.StringIO) -> None:
-    configure_logging(Logging(format="text"), stream)
+    configure_logging(LogSettings(format="text"), stream)
     structlog.get_logger().info("started", port=8000)
     assert "started" in stream.getvalue()
     assert "{" not in stream.getvalue()

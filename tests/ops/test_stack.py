@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from idp.config import Logging
+from idp.config import LogSettings
 from idp.errors import ConfigurationError, FlowError, Throttled, Unavailable
 from idp.ops.address import ClientAddress, network_of
 from idp.ops.cors import Cors
@@ -107,7 +107,7 @@ def log() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    configure_logging(Logging(level="debug"), stream)
+    configure_logging(LogSettings(level="debug"), stream)
     yield stream
     root.handlers[:], level = before
     root.setLevel(level)

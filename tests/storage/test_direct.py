@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
-from idp.config import Database as DatabaseSettings
+from idp.config import DatabaseSettings
 from idp.errors import Unavailable
 from idp.storage.database import Database
 from idp.storage.direct import Statement

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.config import Database as DatabaseSettings
+from idp.config import DatabaseSettings
 from idp.storage import migrations
 from idp.storage.database import Database
 from tests.support.servers import PostgresServer

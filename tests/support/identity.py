@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.clock import ManualClock
-from idp.config import Passwords, Settings, load_settings
+from idp.config import PasswordSettings, Settings, load_settings
 from idp.crypto import MasterKey
 from idp.identity.accounts import Accounts
 from idp.identity.login import PasswordLogin
@@ -27,7 +27,7 @@ PASSWORD = "correct horse battery staple"
 class CountingHasher(PasswordHasher):
     """A hasher that counts its work."""
 
-    def __init__(self, settings: Passwords) -> None:
+    def __init__(self, settings: PasswordSettings) -> None:
         super().__init__(settings)
         self.verified = 0
         self.hashed = 0

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idp.clock import Clock
-from idp.config import Registration as RegistrationSettings
-from idp.config import Upstream as UpstreamSettings
+from idp.config import RegistrationSettings, UpstreamSettings
 from idp.errors import Conflict, FlowError, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FederationFailed

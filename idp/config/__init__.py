@@ -1,0 +1,59 @@
+"""The configuration: one frozen, nested `Settings`, read once at start and passed down.
+
+Sources, strongest first: keyword arguments (tests, `idp dev`), the environment, `idp.toml`.
+Every environment variable is `IDP_` and the field's name, nested fields joined with `__`
+(`IDP_TOKENS__ACCESS_TOKEN_TTL`); the same name with `_FILE` reads the value from a file, as container
+secrets want it. An unknown name is refused, because a misspelt security setting that is silently
+ignored is worse than a server that does not start. `idp config` prints this module as a reference.
+"""
+
+from pathlib import Path
+
+from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSettings
+from idp.config.sections import (
+    AccountSettings,
+    BrandSettings,
+    ClientSettings,
+    DatabaseSettings,
+    KeySettings,
+    LogSettings,
+    PasswordSettings,
+    RateLimitSettings,
+    RegistrationSettings,
+    SecondFactorSettings,
+    SessionSettings,
+    ThrottleSettings,
+    TokenSettings,
+)
+from idp.config.settings import Settings
+from idp.config.sources import ENVIRONMENT_PREFIX, load_settings
+from idp.config.types import DAY, HOUR, MINUTE, is_loopback
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
+
+__all__ = [
+    "DAY",
+    "ENVIRONMENT_PREFIX",
+    "HOUR",
+    "MINUTE",
+    "PROJECT_ROOT",
+    "PROVIDER_NAME",
+    "AccountSettings",
+    "BrandSettings",
+    "ClientSettings",
+    "DatabaseSettings",
+    "FederationSettings",
+    "KeySettings",
+    "LogSettings",
+    "PasswordSettings",
+    "RateLimitSettings",
+    "RegistrationSettings",
+    "SecondFactorSettings",
+    "SessionSettings",
+    "Settings",
+    "ThrottleSettings",
+    "TokenSettings",
+    "UpstreamSettings",
+    "is_loopback",
+    "load_settings",
+]

@@ -1,0 +1,109 @@
+"""All settings together."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from idp.config.federation import FederationSettings
+from idp.config.sections import (
+    AccountSettings,
+    BrandSettings,
+    ClientSettings,
+    DatabaseSettings,
+    KeySettings,
+    LogSettings,
+    PasswordSettings,
+    RateLimitSettings,
+    RegistrationSettings,
+    SecondFactorSettings,
+    SessionSettings,
+    ThrottleSettings,
+    TokenSettings,
+)
+from idp.config.types import Networks, Section, check_issuer, is_loopback
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    issuer: Annotated[str, AfterValidator(check_issuer)] = Field(
+        "http://localhost:8000",
+        description="The issuer identifier: the public URL, without a slash at its end.",
+    )
+    database_url: str = Field(
+        "sqlite:///idp.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+    )
+    redis_url: str | None = Field(
+        None, description="redis://HOST:PORT/0 for ephemeral state; none uses a table."
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="32 bytes in base64url that seal secrets at rest; more after commas only open old ones. "
+        "Make one with: idp keys generate-master",
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Networks (CIDR) whose X-Forwarded-For is believed for the address of a request."
+    )
+    smtp_url: str | None = Field(
+        None,
+        description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
+    )
+    smtp_ca: str | None = Field(
+        None, description="Certificates (PEM) to trust for the mail server, beside those of the system."
+    )
+    locale: str = Field(
+        "en", description="The language for people who read none of those that there are (translations/)."
+    )
+    mail_from: str = Field(
+        "no-reply@localhost", description="The sender of mails: an address, or Name <address>."
+    )
+    dev: bool = Field(
+        default=False, description="Development: errors are explained on pages. Never in production."
+    )
+    max_body_bytes: int = Field(64 * 1024, ge=1024, description="The largest request body taken, in bytes.")
+    brand: BrandSettings = Field(BrandSettings(), description="The look of the hosted pages.")
+    tokens: TokenSettings = Field(TokenSettings(), description="Token lifetimes.")
+    sessions: SessionSettings = Field(SessionSettings(), description="Browser sessions.")
+    keys: KeySettings = Field(KeySettings(), description="Signing keys.")
+    registration: RegistrationSettings = Field(RegistrationSettings(), description="Registration.")
+    accounts: AccountSettings = Field(AccountSettings(), description="Account pages and the mails they send.")
+    passwords: PasswordSettings = Field(PasswordSettings(), description="Passwords.")
+    second_factor: SecondFactorSettings = Field(
+        SecondFactorSettings(), description="Second factors and passkeys."
+    )
+    federation: FederationSettings = Field(
+        FederationSettings(), description="Signing in with other providers."
+    )
+    clients: ClientSettings = Field(ClientSettings(), description="Clients.")
+    throttle: ThrottleSettings = Field(ThrottleSettings(), description="Slowing down guesses.")
+    rate_limits: RateLimitSettings = Field(RateLimitSettings(), description="Rate limits.")
+    database: DatabaseSettings = Field(DatabaseSettings(), description="Database connections.")
+    log: LogSettings = Field(LogSettings(), description="Logging.")
+
+    @property
+    def base_path(self) -> str:
+        """The path of the issuer ("" or "/auth"): every route is below it."""
+        return urlsplit(self.issuer).path
+
+    @property
+    def origin(self) -> str:
+        """Scheme and authority of the issuer."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the provider by https; decides the cookies' names and attributes."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def clients_may_be_private(self) -> bool:
+        """Whether a client's jwks_uri may lead to this machine or its network: an issuer that only this machine
+        reaches has its clients here, too."""
+        wanted = self.clients.allow_private_addresses
+        return is_loopback(urlsplit(self.issuer).hostname or "") if wanted is None else wanted
+
+    def url(self, path: str) -> str:
+        """Return the absolute URL of a path of ours (`/authorize`)."""
+        return self.issuer + path
