@@ -3,27 +3,23 @@
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from http import HTTPStatus
 
-import anyio.to_thread
 import structlog
 
 from idp.config import PasswordSettings
 from idp.errors import InvalidValue
+from idp.identity.password_strength import Strength, StrengthMeter, parts_of
 from idp.identity.passwords import LONGEST
 from idp.outgoing import FAILURES, Limits, Outgoing, said
 from idp.text import Text
 
 log = structlog.get_logger("idp.passwords")
 
-SAMPLED = 72
-"""Characters that are looked at for strength; more are not weaker, and would only take time."""
 LIMITS = Limits(connect=2.0, read=2.0, total=3.0)
 """Of a question to the range API; without an answer the password is taken."""
 
-WORDS = (Text("very weak"), Text("weak"), Text("fair"), Text("good"), Text("strong"))
 _KINDS = {
     "upper": (Text("an upper-case letter"), str.isupper),
     "lower": (Text("a lower-case letter"), str.islower),
@@ -32,21 +28,13 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """How long a password would withstand guessing: `score` 0 to 4, in a word, with what would help."""
-
-    score: int
-    word: Text
-    advice: tuple[Text, ...] = ()
-
-
 class PasswordPolicy:
     """Judges passwords that people choose."""
 
     def __init__(self, settings: PasswordSettings, range_api: Outgoing) -> None:
         self._settings = settings
         self._range_api = range_api
+        self._meter = StrengthMeter()
 
     @property
     def min_length(self) -> int:
@@ -87,15 +75,12 @@ class PasswordPolicy:
         lowered = text.casefold()
         if lowered in _common_passwords() or len(set(lowered)) <= 2:
             raise _refused(Text("This is one of the passwords that are tried first. Choose another."))
-        if any(len(word) >= 4 and lowered == word.casefold() for word in _parts(about)):
+        if any(len(word) >= 4 and lowered == word.casefold() for word in parts_of(about)):
             raise _refused(Text("This is your name or address. Choose something nobody knows of you."))
 
     async def strength(self, password: str, about: Sequence[str] = ()) -> Strength:
-        """Return a verdict on a password, refused or not."""
-        text = unicodedata.normalize("NFKC", password)[:SAMPLED]
-        if not text:
-            return Strength(0, WORDS[0])
-        return await anyio.to_thread.run_sync(_estimate, text, list(_parts(about)))
+        """Return a verdict on a password, refused or not; raise `Unavailable` when too many ask."""
+        return await self._meter.strength(password, about)
 
     async def _is_breached(self, text: str) -> bool:
         """Ask the range API (k-anonymity: it learns five hex digits). No answer means no."""
@@ -124,22 +109,8 @@ def _refused(reason: str) -> InvalidValue:
     return InvalidValue(reason, field="password")
 
 
-def _parts(about: Sequence[str]) -> set[str]:
-    whole = {word for word in about if word}
-    return whole | {part for word in whole for part in word.replace("@", " ").replace(".", " ").split()}
-
-
 @lru_cache(maxsize=1)
 def _common_passwords() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # thirty thousand words, read when first needed
 
     return frozenset(FREQUENCY_LISTS["passwords"])
-
-
-def _estimate(text: str, about: list[str]) -> Strength:
-    from zxcvbn import zxcvbn
-
-    result = zxcvbn(text, user_inputs=about, max_length=SAMPLED)
-    feedback = result["feedback"]
-    advice = (feedback["warning"], *feedback["suggestions"])
-    return Strength(result["score"], WORDS[result["score"]], tuple(Text(text) for text in advice if text))

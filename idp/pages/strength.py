@@ -1,13 +1,14 @@
 """/password/strength: what the small script beside a password field asks while somebody types."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.errors import IdpError, InvalidValue
+from idp.errors import IdpError, InvalidValue, Unavailable
 from idp.identity.password_policy import PasswordPolicy
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
@@ -43,7 +44,10 @@ class PasswordStrength:
             self._policy.check_here(password, about)
         except InvalidValue as error:
             refused = error.sentence
-        strength = await self._policy.strength(password, about)
+        try:
+            strength = await self._policy.strength(password, about)
+        except Unavailable as error:
+            return JSONResponse({"error": say(error.sentence)}, error.status, headers=NO_STORE)
         return JSONResponse(
             {
                 "score": strength.score,
@@ -59,5 +63,7 @@ async def strength_view(
     desk: Desk, policy: PasswordPolicy, browser: str, password: str, about: Sequence[str]
 ) -> dict[str, Any]:
     """Return what a form with a new password shows: a verdict on the one that was sent, if any."""
-    verdict = await policy.strength(password, about) if password else None
+    verdict = None
+    with suppress(Unavailable):  # a form does without a verdict
+        verdict = await policy.strength(password, about) if password else None
     return {"csrf": desk.forms.token(browser, PURPOSE, None), "verdict": verdict}
