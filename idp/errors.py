@@ -10,9 +10,13 @@ apart from it, a detail that only the log, the audit trail and the development p
     ├── NotFound             what was named does not exist
     ├── Conflict             it exists already
     ├── FlowError            a sign-in step out of order, from another browser, or too late
+    ├── ClientRequestError   an app's request that cannot be answered to the app, so the user is told
     └── Unavailable          a part is down or full: 503 with Retry-After
         └── Throttled        too many tries: 429 with Retry-After
 """
+
+from collections.abc import Mapping
+from math import ceil
 
 from idp.text import Text
 
@@ -62,6 +66,19 @@ class FlowError(IdpError):
     """A step of the sign-in flow was posted out of order, twice, too late or from another browser."""
 
 
+class ClientRequestError(IdpError):
+    """An app sent the user here with a request that cannot be answered to the app (RFC 6749 §4.1.2.1).
+
+    `facts` are for the app's developer: what was sent, what is registered. Only the log and the
+    development pages show them.
+    """
+
+    def __init__(self, sentence: str, *, status: int = 400, facts: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.facts = dict(facts or {})
+
+
 class Unavailable(IdpError):
     """A part of the provider is away or full. `retry_after` is in seconds."""
 
@@ -70,6 +87,11 @@ class Unavailable(IdpError):
     def __init__(self, sentence: str, *, retry_after: float = 1.0, detail: str | None = None) -> None:
         super().__init__(sentence, detail=detail)
         self.retry_after = retry_after
+
+    @property
+    def retry_after_header(self) -> str:
+        """The value of Retry-After: whole seconds, rounded up, since a moment less would be too soon."""
+        return str(max(1, ceil(self.retry_after)))
 
 
 class Throttled(Unavailable):

@@ -1,6 +1,5 @@
 """Every error of the API in one shape: problem details (RFC 9457). Needs no FastAPI: the last net uses it too."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,7 +124,7 @@ class Problems:
                 errors = [{"field": error.field, "message": error.sentence}] if error.field else []
                 return self.answer(scope, "invalid_value", error.sentence, errors=errors)
             case Unavailable():
-                headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+                headers = {"Retry-After": error.retry_after_header}
                 return self.for_status(scope, error.status, error.sentence, headers)
             case ConfigurationError():  # its sentence is for the operator
                 return self.for_status(scope, 500, PROBLEMS["server_error"][1] + ".")

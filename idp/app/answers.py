@@ -1,5 +1,6 @@
 """Answers for what no part answers: errors that reach the last net, and addresses that nothing serves."""
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -36,7 +37,15 @@ class ErrorRenderer:
             return self._problems.for_status(scope, status, sentence)
         if scope["path"].startswith(self._protocol):
             return render_json(status, sentence, error_id, scope, error)
-        return self._errors.unexpected(scope, status, sentence, error_id)
+        if _wants_json(scope):
+            return render_json(status, sentence, error_id, scope, error)
+        return self._errors.render(status, sentence, error_id, error)
+
+
+def _wants_json(scope: Scope) -> bool:
+    """Tell whether a script of ours asks: it says so, and no browser does when it opens a page."""
+    accept = Headers(scope=scope).get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
 
 
 class NotServed:
@@ -60,6 +69,6 @@ class NotServed:
                 "error_description": sentence,
             }
             return JSONResponse(body, status, headers=headers)
-        response = self._errors.unexpected(request.scope, status, sentence, error_id_of(request.scope))
+        response = self._errors.render(status, sentence, error_id_of(request.scope))
         response.headers.update(headers)
         return response

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.endpoints.edge import form_pairs, get_instead, http_response, query_pairs, route_without_head
-from idp.errors import FlowError
+from idp.errors import ClientRequestError
 from idp.flow.dispatch import GoTo, Issue, Refuse
 from idp.flow.steps import SignedIn
 from idp.flow.transaction import Transaction
@@ -51,7 +51,7 @@ class AuthorizeEndpoint:
         try:
             return get_instead(self._desk.renderer.url("/authorize"), await form_pairs(request))
         except InvalidRequestError as error:
-            return self._desk.errors.show(request, f"{error.description}.", status=error.status_code)
+            raise ClientRequestError(f"{error.description}.", status=error.status_code) from error
 
     async def begin(self, request: Request) -> Response:
         """Validate the request and take the first step."""
@@ -59,7 +59,7 @@ class AuthorizeEndpoint:
         try:
             authorization, _client = await self._requests.validate(query_pairs(request))
         except AuthorizationError as error:
-            return self._refuse(request, error)
+            return self._refuse(error)
         browser = desk.cookies.browser_or_new(request)
         # Looked at before it is stored: with a session and a consent there is nothing to remember.
         draft = Transaction("", "", authorization, desk.clock.now())
@@ -68,33 +68,30 @@ class AuthorizeEndpoint:
             transaction = await desk.transactions.begin(authorization, browser)
             response = desk.redirect(visit.decision.step.path, tx=transaction.id)
         else:
-            response = await self._answer(request, visit, authorization)
+            response = await self._answer(visit, authorization)
         desk.cookies.keep_browser(request, response, browser)
         return response
 
     async def resume(self, request: Request) -> Response:
         """Take the next step of a transaction."""
         desk = self._desk
-        try:
-            visit = await desk.visit(request, request.query_params.get("tx"))
-            transaction = visit.transaction
-            if isinstance(visit.decision, GoTo):
-                return desk.redirect(visit.decision.step.path, tx=transaction.id)
-            await desk.transactions.finish(transaction)  # single use: of several who try, one goes on
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit(request, request.query_params.get("tx"))
+        transaction = visit.transaction
+        if isinstance(visit.decision, GoTo):
+            return desk.redirect(visit.decision.step.path, tx=transaction.id)
+        await desk.transactions.finish(transaction)  # single use: of several who try, one goes on
         if transaction.request is None:
             return desk.redirect(transaction.destination)
-        return await self._answer(request, visit, transaction.request)
+        return await self._answer(visit, transaction.request)
 
-    async def _answer(self, request: Request, visit: Visit, authorization: AuthorizationRequest) -> Response:
+    async def _answer(self, visit: Visit, authorization: AuthorizationRequest) -> Response:
         if isinstance(visit.decision, Issue):
             answer = await self._issue(authorization, visit.decision.session)
         elif isinstance(visit.decision, Refuse):
             answer = self._tell(visit.decision.error, authorization)
         else:
             raise AssertionError("both callers have dealt with what is pending")  # noqa: TRY004  not a type
-        return self._deliver(request, answer, visit)
+        return self._deliver(answer, visit)
 
     def _tell(self, error: OAuth2Error, authorization: AuthorizationRequest) -> CoreResponse:
         self._metrics.oauth_error(error.error)
@@ -148,18 +145,16 @@ class AuthorizeEndpoint:
             [("code", code)],
         )
 
-    def _refuse(self, request: Request, refusal: AuthorizationError) -> Response:
+    def _refuse(self, refusal: AuthorizationError) -> Response:
         """Tell the client, if its redirect URI is proven; else the person (RFC 6749 §4.1.2.1)."""
         error = refusal.error
         self._metrics.oauth_error(error.error)
         if refusal.redirect_uri is None:
-            return self._desk.errors.show(
-                request,
+            raise ClientRequestError(
                 Text(
                     "The app that sent you here made a request that cannot be accepted: %(reason)s.",
                     reason=error.description,
                 ),
-                title=Text("This app is not set up correctly"),
                 facts={"error": error.error, **refusal.facts},
             )
         answer = error_at_client(
@@ -169,10 +164,9 @@ class AuthorizeEndpoint:
             refusal.state,
             error,
         )
-        return self._deliver(request, answer, None)
+        return self._deliver(answer, None)
 
-    def _deliver(self, request: Request, answer: CoreResponse, visit: Visit | None) -> Response:
-        del request
+    def _deliver(self, answer: CoreResponse, visit: Visit | None) -> Response:
         if answer.form is None or answer.location is None:
             return http_response(answer)
         return self._desk.renderer.page(  # OAuth 2.0 Form Post Response Mode §2

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
-from idp.errors import FlowError
+from idp.errors import ClientRequestError, FlowError
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.sessions import CurrentSession
@@ -67,13 +67,8 @@ class EndSessionEndpoint:
                 return await self._confirmed(request)
             return get_instead(self._desk.renderer.url("/end_session"), pairs)
         except InvalidRequestError as error:  # §4: nobody is redirected anywhere
-            return self._desk.errors.show(
-                request,
-                Text("Signing out did not work: %(reason)s.", reason=error.description),
-                status=error.status_code,
-            )
-        except FlowError as error:
-            return self._desk.errors.for_error(request, error)
+            sentence = Text("Signing out did not work: %(reason)s.", reason=error.description)
+            raise ClientRequestError(sentence, status=error.status_code) from error
 
     async def _requested(self, request: Request) -> Response:
         logout = await self._requests.read(single_valued(query_pairs(request)))

@@ -1,6 +1,5 @@
 """One log line and one measurement for each request, and the answer when nobody else has one."""
 
-import math
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.errors import ConfigurationError, IdpError, Unavailable
+from idp.errors import ClientRequestError, ConfigurationError, IdpError, Unavailable
 from idp.ops.asgi import headers_of, state_of
 from idp.ops.logging import request_id, write_request
 from idp.text import Text
@@ -117,10 +116,10 @@ class RequestLog:
         if isinstance(error, Unavailable):
             log.warning("unavailable", reason=error.sentence, detail=error.detail)
             response = self._render(error.status, error.sentence, error_id, scope, error)
-            response.headers.setdefault("Retry-After", str(max(1, math.ceil(error.retry_after))))
+            response.headers.setdefault("Retry-After", error.retry_after_header)
             return response
         if isinstance(error, IdpError) and not isinstance(error, ConfigurationError):
-            log.warning("refused", reason=error.sentence, detail=error.detail)
+            log.warning("refused", reason=error.sentence, detail=error.detail, **_facts(error))
             return self._render(error.status, error.sentence, error_id, scope, error)
         log.error("unexpected error", exc_info=error)
         return self._render(500, _UNEXPECTED, error_id, scope, error)
@@ -132,6 +131,10 @@ class RequestLog:
             self._observer.request(route, method, status, seconds)
         if self._enabled:
             write_request(method, route, status, seconds, state.get("address", ""))
+
+
+def _facts(error: IdpError) -> dict[str, object]:
+    return {"facts": error.facts} if isinstance(error, ClientRequestError) else {}
 
 
 def _identify(scope: Scope, state: dict[str, Any]) -> str:

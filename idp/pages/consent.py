@@ -41,10 +41,7 @@ class ConsentPage:
     async def show(self, request: Request) -> Response:
         """Show what is asked for."""
         desk = self._desk
-        try:
-            visit = await desk.visit(request, request.query_params.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit(request, request.query_params.get("tx"))
         asked = _asked(visit)
         if asked is None:
             return desk.resume(visit.transaction)
@@ -63,37 +60,33 @@ class ConsentPage:
     async def submit(self, request: Request) -> Response:
         """Take the decision."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-            asked = _asked(visit)
-            if asked is None:
-                return self._out_of_order(request, visit)
-            authorization, client, session = asked
-            decision = form.get("decision")
-            if decision == "switch":
-                transaction = replace(visit.transaction, switching=True)
-            elif decision in {"allow", "deny"}:
-                await self._remember(authorization, client, session, allowed=decision == "allow")
-                proof = Proof(Consent.name, session.user_id, session.id, decision, desk.clock.now())
-                transaction = visit.transaction.with_proof(proof)
-            else:
-                raise FlowError("Choose Allow or Deny.", detail="the form has no decision")
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
+        asked = _asked(visit)
+        if asked is None:
+            return self._out_of_order(visit)
+        authorization, client, session = asked
+        decision = form.get("decision")
+        if decision == "switch":
+            transaction = replace(visit.transaction, switching=True)
+        elif decision in {"allow", "deny"}:
+            await self._remember(authorization, client, session, allowed=decision == "allow")
+            proof = Proof(Consent.name, session.user_id, session.id, decision, desk.clock.now())
+            transaction = visit.transaction.with_proof(proof)
+        else:
+            raise FlowError("Choose Allow or Deny.", detail="the form has no decision")
         await desk.transactions.save(transaction)
         return desk.resume(transaction)
 
-    def _out_of_order(self, request: Request, visit: Visit) -> Response:
+    def _out_of_order(self, visit: Visit) -> Response:
         """Done already (a second click): go on. Not due yet: it proves nothing (authentik CVE-2026-49443)."""
         session = visit.session
         if session is not None and visit.transaction.proof(Consent.name, session.id) is not None:
             return self._desk.resume(visit.transaction)
-        error = FlowError(
+        raise FlowError(
             "This sign-in is not at this step. Go back to the app and start again.",
             detail="consent was posted while another step was pending",
         )
-        return self._desk.errors.for_error(request, error)
 
     async def _remember(
         self, authorization: AuthorizationRequest, client: Client, session: CurrentSession, *, allowed: bool

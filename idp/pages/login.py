@@ -54,10 +54,7 @@ class LoginPage:
     async def show(self, request: Request) -> Response:
         """Show the form; without a transaction begin one that leads to the account."""
         desk = self._desk
-        try:
-            visit = await desk.visit_or_begin(request)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit_or_begin(request)
         if not _is_asked(visit):
             return desk.resume(visit.transaction)
         await self._offers.refresh()
@@ -71,11 +68,8 @@ class LoginPage:
     async def submit(self, request: Request) -> Response:
         """Take the form."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
         if not _is_asked(visit):
             return desk.resume(visit.transaction)  # done already: another tab, or a second click
         await self._offers.refresh()
@@ -86,7 +80,7 @@ class LoginPage:
             case "switch":
                 return await self._save(visit, switching=True)
             case "continue":
-                return await self._select(request, visit)
+                return await self._select(visit)
             case "passkey":
                 return await self._sign_in_by_passkey(
                     request, visit, form.get("ceremony", "")[:200], form.get("assertion", "")
@@ -112,10 +106,10 @@ class LoginPage:
         await self._desk.transactions.save(transaction)
         return self._desk.resume(transaction)
 
-    async def _select(self, request: Request, visit: Visit) -> Response:
+    async def _select(self, visit: Visit) -> Response:
         decision, session = visit.decision, visit.session
         if session is None or not isinstance(decision, GoTo) or decision.step.name != SelectAccount.name:
-            return self._desk.errors.for_error(request, FlowError("There is no account to continue with."))
+            raise FlowError("There is no account to continue with.")
         proof = Proof(SelectAccount.name, session.user_id, session.id, "selected", self._desk.clock.now())
         transaction = visit.transaction.with_proof(proof)
         await self._desk.transactions.save(transaction)

@@ -44,10 +44,7 @@ class RecoverPages:
     async def show(self, request: Request) -> Response:
         """Ask for the address; without a transaction begin one that leads to the account."""
         desk = self._desk
-        try:
-            visit = await desk.visit_or_begin(request)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit_or_begin(request)
         response = self._page(visit, "")
         desk.cookies.keep_browser(request, response, visit.browser)
         return response
@@ -55,11 +52,8 @@ class RecoverPages:
     async def submit(self, request: Request) -> Response:
         """Send the mail, or none; the answer is the same."""
         desk = self._desk
-        try:
-            form = await desk.form(request, ASK_PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, ASK_PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
         email = form.get("email", "").strip()
         try:
             self._admission.check(request)
@@ -83,10 +77,7 @@ class RecoverPages:
     async def submit_reset(self, request: Request) -> Response:
         """Set the new password. It signs nobody in."""
         desk = self._desk
-        try:
-            form = await desk.form(request, RESET_PURPOSE)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, RESET_PURPOSE)
         token, password = form.get("token", ""), form.get("password", "")
         owner = await self._recovery.owner(token)
         if owner is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 from idp.errors import IdpError, InvalidValue, Unavailable
@@ -24,8 +23,7 @@ class Refusal:
         """Return the refusal of a form that shows these fields."""
         headers = {}
         if isinstance(error, Unavailable):
-            # Rounded up: a moment less, and the next try would be too soon.
-            headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
+            headers["Retry-After"] = error.retry_after_header
         if isinstance(error, InvalidValue) and error.field in fields:
             return cls(error.status, errors={error.field or "": error.sentence}, headers=headers)
         return cls(error.status, error.sentence, headers=headers)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, InvalidValue
+from idp.errors import IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login
 from idp.identity.password_policy import PasswordPolicy
@@ -56,10 +56,7 @@ class RegisterPage:
     async def show(self, request: Request) -> Response:
         """Show the form; without a transaction begin one that leads to the account."""
         desk = self._desk
-        try:
-            visit = await desk.visit_or_begin(request)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit_or_begin(request)
         if not _may_register(visit):
             return desk.resume(visit.transaction)
         invitation = request.query_params.get("invitation")
@@ -74,11 +71,8 @@ class RegisterPage:
     async def submit(self, request: Request) -> Response:
         """Take the form."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
         if not _may_register(visit):
             return desk.resume(visit.transaction)
         try:

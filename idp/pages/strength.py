@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.errors import IdpError, InvalidValue, Unavailable
+from idp.errors import InvalidValue, Unavailable
 from idp.identity.password_policy import PasswordPolicy
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
@@ -33,21 +33,15 @@ class PasswordStrength:
     async def judge(self, request: Request) -> Response:
         """Answer with a score from 0 to 4, its word, advice, and why the policy refuses it, if it does."""
         say = self._desk.renderer.say
-        try:
-            form = await self._desk.form(request, PURPOSE)
-            self._admission.check(request)
-        except IdpError as error:
-            return JSONResponse({"error": say(error.sentence)}, error.status, headers=NO_STORE)
+        form = await self._desk.form(request, PURPOSE)
+        self._admission.check(request)
         password, about = form.get("password", ""), (form.get("email", ""), form.get("name", ""))
         refused = None
         try:
             self._policy.check_here(password, about)
         except InvalidValue as error:
             refused = error.sentence
-        try:
-            strength = await self._policy.strength(password, about)
-        except Unavailable as error:
-            return JSONResponse({"error": say(error.sentence)}, error.status, headers=NO_STORE)
+        strength = await self._policy.strength(password, about)
         return JSONResponse(
             {
                 "score": strength.score,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, InvalidValue
+from idp.errors import IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
 from idp.flow.notices import notice
 from idp.flow.steps import VerifyEmail
@@ -66,21 +66,15 @@ class VerifyEmailPage:
     async def show(self, request: Request) -> Response:
         """Ask for the code."""
         desk = self._desk
-        try:
-            visit = await desk.visit(request, request.query_params.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit(request, request.query_params.get("tx"))
         waiting = _waiting(visit)
         return desk.resume(visit.transaction) if waiting is None else self._page(visit, waiting)
 
     async def submit(self, request: Request) -> Response:
         """Take the code, go on after the link, send the mail again, or let somebody else sign in."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
         waiting = _waiting(visit)
         if waiting is None:
             return desk.resume(visit.transaction)
@@ -92,10 +86,7 @@ class VerifyEmailPage:
 
     async def state(self, request: Request) -> Response:
         """Tell the waiting page's script whether the address has been verified elsewhere."""
-        try:
-            visit = await self._desk.visit(request, request.query_params.get("tx"))
-        except FlowError as error:
-            return JSONResponse({"error": error.sentence}, error.status, headers=NO_STORE)
+        visit = await self._desk.visit(request, request.query_params.get("tx"))
         waiting = _waiting(visit)
         verified = waiting is None or await self._verified(waiting) is not None
         return JSONResponse({"verified": verified}, headers=NO_STORE)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, Throttled
+from idp.errors import FlowError
 from idp.identity.registration import Registration
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, Visit
@@ -61,11 +61,8 @@ class VerifyLinkPage:
     async def submit(self, request: Request) -> Response:
         """Verify the address. Done twice, it is harmless."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            self._admission.check(request)
-        except (FlowError, Throttled) as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        self._admission.check(request)
         token = form.get("token", "")
         visit = await self._own_visit(request, form.get("tx"))
         registered = visit.transaction.registered if visit is not None else None

@@ -80,7 +80,7 @@ for (const form of document.querySelectorAll("form[data-passkey-url]")) {
 
   const challenge = async () => {
     const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value, tx: form.elements.tx?.value ?? "" });
-    const response = await fetch(form.dataset.passkeyUrl, { method: "POST", body });
+    const response = await fetch(form.dataset.passkeyUrl, { method: "POST", headers: { Accept: "application/json" }, body });
     if (!response.ok) throw new Error("no challenge");
     return response.json();
   };

@@ -46,7 +46,7 @@ for (const box of document.querySelectorAll(".strength")) {
       name: value("name"),
     });
     try {
-      const response = await fetch(box.dataset.url, { method: "POST", body });
+      const response = await fetch(box.dataset.url, { method: "POST", headers: { Accept: "application/json" }, body });
       const verdict = response.ok ? await response.json() : null;
       if (verdict && number === asked) tell(verdict); // not one that a later question has overtaken
     } catch {

@@ -11,7 +11,7 @@ const look = async () => {
   if (Date.now() - began > LONGEST) return;
   if (document.visibilityState === "visible") {
     try {
-      const response = await fetch(form.dataset.wait);
+      const response = await fetch(form.dataset.wait, { headers: { Accept: "application/json" } });
       if (!response.ok) return;
       if ((await response.json()).verified) {
         form.querySelector('[value="continue"]').click();

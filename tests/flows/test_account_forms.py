@@ -80,6 +80,17 @@ async def test_the_script_gets_a_verdict_for_a_form_of_this_browser_only(
     assert (await other_browser.post("/password/strength", asked)).status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/password/strength", "/login/passkey"])
+async def test_a_script_that_is_refused_gets_json_and_a_person_a_page(browser: Browser, path: str) -> None:
+    headers = {"Accept": "application/json"}
+    told = await browser.post(path, {"csrf_token": "made up"}, headers=headers)
+    assert (told.status_code, told.json()["error"]) == (400, "invalid_request")
+    assert "too old" in told.json()["error_description"]
+    page = await browser.post(path, {"csrf_token": "made up"}, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == 400
+    assert "Start again" in page.text
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_form_belongs_to_its_browser(browser: Browser, other_browser: Browser, way: str) -> None:
     page = await browser.get(way)

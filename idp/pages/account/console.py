@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, NotFound
+from idp.errors import IdpError, NotFound
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.admission import FormAdmission
@@ -96,15 +96,12 @@ class ConsolePage:
         session = await self.gate(request)
         if isinstance(session, Response):
             return session
-        try:
-            form = await self.desk.form(request, self._purpose(session))
-        except FlowError as error:
-            return self.desk.errors.for_error(request, error)
+        form = await self.desk.form(request, self._purpose(session))
         try:
             self._admission.check(request)
             return await self.take(request, session, form) or await self.page(request, session, form)
-        except NotFound as error:
-            return self.desk.errors.for_error(request, error)
+        except NotFound:
+            raise
         except IdpError as error:
             return await self.page(request, session, form, Refusal.of(error, self.fields))
 

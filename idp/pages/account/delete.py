@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, InvalidValue
+from idp.errors import IdpError, InvalidValue
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import ConsolePage
@@ -85,12 +85,10 @@ class RestorePage:
     async def submit(self, request: Request) -> Response:
         """Bring the account back. It signs nobody in."""
         desk = self._desk
+        form = await desk.form(request, RESTORE_PURPOSE)
         try:
-            form = await desk.form(request, RESTORE_PURPOSE)
             self._admission.check(request)
             await self._self_service.restore(form.get("token", ""))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
         except IdpError as error:
             return desk.renderer.page(
                 "mail_link.html",

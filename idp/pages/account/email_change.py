@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.errors import FlowError, IdpError
+from idp.errors import IdpError
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import ConsolePage
 from idp.text import Text
@@ -46,12 +46,10 @@ class ConfirmEmailPage(ConsolePage):
         if "token" not in request.query_params:
             return await super().submit(request)
         desk = self.desk
+        form = await desk.form(request, LINK_PURPOSE)
         try:
-            form = await desk.form(request, LINK_PURPOSE)
             self._admission.check(request)
             await self.self_service.confirm_email_change(token=form.get("token", ""))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
         except IdpError as error:
             return desk.renderer.page(
                 "mail_link.html",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.errors import FlowError, IdpError
+from idp.errors import FlowError
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Step
 from idp.identity.self_service import SelfService
@@ -36,18 +36,12 @@ class Asking:
 
     async def shown(self, request: Request) -> Asked | Response:
         """Return of whom the page asks; else the response, which leads to what is asked instead."""
-        try:
-            return await self._asked(request, request.query_params.get("tx"), {})
-        except IdpError as error:
-            return self._desk.errors.for_error(request, error)
+        return await self._asked(request, request.query_params.get("tx"), {})
 
     async def answered(self, request: Request, purpose: str) -> Asked | Response:
         """Like `shown`, with the form, if it is this browser's and for this purpose."""
-        try:
-            form = await self._desk.form(request, purpose)
-            return await self._asked(request, form.get("tx"), form)
-        except IdpError as error:
-            return self._desk.errors.for_error(request, error)
+        form = await self._desk.form(request, purpose)
+        return await self._asked(request, form.get("tx"), form)
 
     async def _asked(
         self, request: Request, transaction_id: str | None, form: Mapping[str, str]

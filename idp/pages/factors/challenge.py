@@ -87,12 +87,9 @@ class ChallengePage:
                 raise InvalidValue(WRONG.get(kind, Text("Choose another way.")), field="code")
         except IdpError as error:
             return await self._page(asked, kind, refusal=Refusal.of(error, ("code",)))
-        try:
-            transaction, response = await desk.step_up(
-                request, asked.visit, proven, trust=form.get("trust") == "yes"
-            )
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        transaction, response = await desk.step_up(
+            request, asked.visit, proven, trust=form.get("trust") == "yes"
+        )
         if kind == RecoveryCodes.kind:
             left = await self._factors.recovery_codes.left(user.id)
             if left <= FEW:

@@ -66,10 +66,7 @@ class EnrolPage:
         except IdpError as error:
             refusal = Refusal.of(error, ("code", "name"))
             return await self._page(asked, form.get("kind", "totp"), refusal=refusal, draft=form.get("draft"))
-        try:
-            transaction, onward = await desk.step_up(request, visit, enrolled.proven)
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        transaction, onward = await desk.step_up(request, visit, enrolled.proven)
         if enrolled.recovery_codes is None:
             return onward
         page = show_codes(

@@ -4,10 +4,9 @@ The page's script asks for it when it is needed; the answer comes back with the 
 """
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, Unavailable
 from idp.identity.factors.registry import FactorRegistry
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
@@ -32,11 +31,8 @@ class PasskeyChallenge:
 
     async def begin(self, request: Request) -> Response:
         """Answer with the options for `navigator.credentials.get`."""
-        try:
-            await self._desk.form(request, PURPOSE)
-            self._admission.check(request)
-        except (FlowError, Unavailable) as error:
-            return JSONResponse({"error": error.sentence}, error.status, headers=NO_STORE)
+        await self._desk.form(request, PURPOSE)
+        self._admission.check(request)
         ceremony = await self._factors.passkeys.begin_sign_in()
         body = f'{{"ceremony":"{ceremony.id}","options":{ceremony.options}}}'
         return Response(body, media_type="application/json", headers=NO_STORE)

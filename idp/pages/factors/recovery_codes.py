@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from idp.errors import IdpError, InvalidValue
+from idp.errors import InvalidValue
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
 from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
@@ -77,30 +77,24 @@ class RecoveryCodesPage:
     async def make(self, request: Request) -> Response:
         """Make new ones; the old ones are void."""
         desk = self._desk
-        try:
-            await desk.form(request, PURPOSE)
-            session = await desk.recently_proven(request, PATH)
-            if isinstance(session, Response):
-                return session
-            if not await self._second_factors.is_enrolled(session.user_id):
-                raise InvalidValue("Set up an authenticator app or a passkey first.")
-            user = await self._accounts.get(session.user_id)
-            codes = await self._codes.make(user.id)
-            await self._second_factors.added(user)
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        await desk.form(request, PURPOSE)
+        session = await desk.recently_proven(request, PATH)
+        if isinstance(session, Response):
+            return session
+        if not await self._second_factors.is_enrolled(session.user_id):
+            raise InvalidValue("Set up an authenticator app or a passkey first.")
+        user = await self._accounts.get(session.user_id)
+        codes = await self._codes.make(user.id)
+        await self._second_factors.added(user)
         browser = desk.cookies.browser(request) or ""
         return show_codes(desk, browser, codes, desk.path("/account/security"))
 
     async def download(self, request: Request) -> Response:
         """Return the codes that the page shows as a file; we do not have them any more."""
-        try:
-            form = await self._desk.form(request, DOWNLOAD)
-        except IdpError as error:
-            return self._desk.errors.for_error(request, error)
+        form = await self._desk.form(request, DOWNLOAD)
         codes = form.get("codes", "")
         if not _CODES.fullmatch(codes):
-            return self._desk.errors.for_error(request, InvalidValue("There are no codes to save."))
+            raise InvalidValue("There are no codes to save.")
         name = self._desk.settings.brand.name
         text = "\n".join([f"{name}: {self._desk.settings.issuer}", "", *codes.split(), ""])
         headers = {"Content-Disposition": 'attachment; filename="recovery-codes.txt"', **NO_STORE}

@@ -90,23 +90,20 @@ class SecurityPages:
     async def change(self, request: Request) -> Response:
         """Rename or remove a factor. Removing asks for a recent proof of one."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            if form.get("decision") == "keep":
-                return await self._keep(request)
-            session = await desk.recently_proven(request, PATH)
-            if isinstance(session, Response):
-                return session
-            user = await self._accounts.get(session.user_id)
-            kind, credential_id = form.get("kind", ""), form.get("id", "")
-            if form.get("decision") == "distrust":
-                await self._second_factors.distrust(user.id, credential_id)
-            elif form.get("decision") == "remove":
-                await self._second_factors.remove(user, kind, credential_id)
-            else:
-                await self._second_factors.rename(user, kind, credential_id, form.get("name", ""))
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        if form.get("decision") == "keep":
+            return await self._keep(request)
+        session = await desk.recently_proven(request, PATH)
+        if isinstance(session, Response):
+            return session
+        user = await self._accounts.get(session.user_id)
+        kind, credential_id = form.get("kind", ""), form.get("id", "")
+        if form.get("decision") == "distrust":
+            await self._second_factors.distrust(user.id, credential_id)
+        elif form.get("decision") == "remove":
+            await self._second_factors.remove(user, kind, credential_id)
+        else:
+            await self._second_factors.rename(user, kind, credential_id, form.get("name", ""))
         return desk.redirect(PATH)
 
     async def _keep(self, request: Request) -> Response:
@@ -121,7 +118,7 @@ class SecurityPages:
         """Show how to set up a factor. Whoever has one already proves it first."""
         kind = KINDS.get(request.path_params["page"])
         if kind is None or self._desk.settings.second_factor.policy == "off":
-            return self._desk.errors.for_error(request, NotFound("There is no page at this address."))
+            raise NotFound("There is no page at this address.")
         session = await self._desk.recently_proven(request, request.url.path)
         if isinstance(session, Response):
             return session
@@ -132,16 +129,13 @@ class SecurityPages:
         """Take the confirmation."""
         desk = self._desk
         kind = KINDS.get(request.path_params["page"])
-        try:
-            form = await desk.form(request, SETUP)
-            if kind is None or form.get("kind") != kind:
-                raise NotFound("There is no page at this address.")
-            session = await desk.recently_proven(request, PATH)
-            if isinstance(session, Response):
-                return session
-            user = await self._accounts.get(session.user_id)
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, SETUP)
+        if kind is None or form.get("kind") != kind:
+            raise NotFound("There is no page at this address.")
+        session = await desk.recently_proven(request, PATH)
+        if isinstance(session, Response):
+            return session
+        user = await self._accounts.get(session.user_id)
         try:
             self._admission.check(request)
             enrolled = await self._enrolment.finish(user, form)
@@ -153,10 +147,7 @@ class SecurityPages:
         else:
             browser = desk.cookies.browser(request) or ""
             response = show_codes(desk, browser, enrolled.recovery_codes, desk.path(PATH))
-        try:
-            started = await desk.strengthen(request, session, enrolled.proven)  # it was proven just now
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        started = await desk.strengthen(request, session, enrolled.proven)  # it was proven just now
         desk.cookies.set_session(response, started.token)
         return response
 

@@ -42,10 +42,7 @@ class LinkStep:
         this browser's and the arrival is used once.
         """
         desk = self._desk
-        try:
-            visit = await desk.visit(request, request.query_params.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit(request, request.query_params.get("tx"))
         transaction, session, decision = visit.transaction, visit.session, visit.decision
         if session is None or not isinstance(decision, GoTo) or decision.step.name != LinkIdentity.name:
             return desk.resume(transaction)

@@ -51,10 +51,7 @@ class SignInElsewhere:
     async def start(self, request: Request) -> Response:
         """Send the person to a provider; without a transaction begin one that leads to the account."""
         desk, name = self._desk, request.path_params["name"]
-        try:
-            visit = await desk.visit_or_begin(request)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit_or_begin(request)
         if not is_asked(visit):
             return desk.resume(visit.transaction)
         transaction = replace(visit.transaction, notice=None, hint_used=True)
@@ -74,12 +71,9 @@ class SignInElsewhere:
     async def callback_by_post(self, request: Request) -> Response:
         """Go on as GET: a cross-site post comes without our SameSite cookies (Apple's form_post)."""
         desk, name = self._desk, request.path_params["name"]
-        try:
-            self._admission.check(request)
-            form = await read_form(request)
-            posted = await self._federation.departures.keep_posted(form.get("state"), form)
-        except IdpError as error:
-            return desk.errors.for_error(request, error)
+        self._admission.check(request)
+        form = await read_form(request)
+        posted = await self._federation.departures.keep_posted(form.get("state"), form)
         return desk.redirect(callback_path(name), posted=posted)
 
     async def callback(self, request: Request) -> Response:
@@ -91,9 +85,9 @@ class SignInElsewhere:
             started = await self._federation.departures.come_back(name, answer.get("state"), browser)
             transaction = await desk.transactions.load(started.transaction_id, browser)
             visit = await desk.look_at(request, browser or "", transaction)
-        except FlowError as error:
+        except FlowError:
             self._metrics.federated_sign_in("-", "refused")
-            return desk.errors.for_error(request, error)
+            raise
         if started.purpose == "link":
             return await self._linking.finish(request, visit, started, answer)
         if not is_asked(visit):

@@ -43,29 +43,23 @@ class WelcomePage:
     async def show(self, request: Request) -> Response:
         """Ask for an address, for the code that was sent to it, or whether the details are right."""
         desk = self._desk
-        try:
-            visit = await desk.visit(request, request.query_params.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        visit = await desk.visit(request, request.query_params.get("tx"))
         arrival = await self._waiting(visit)
         return desk.resume(visit.transaction) if arrival is None else await self._page(visit, arrival)
 
     async def take(self, request: Request) -> Response:
         """Take the form."""
         desk = self._desk
-        try:
-            form = await desk.form(request, PURPOSE)
-            visit = await desk.visit(request, form.get("tx"))
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        form = await desk.form(request, PURPOSE)
+        visit = await desk.visit(request, form.get("tx"))
         arrival = await self._waiting(visit)
         if arrival is None:
             return desk.resume(visit.transaction)
         try:
             self._admission.check(request)
             return await self._take(request, visit, arrival, form)
-        except FlowError as error:
-            return desk.errors.for_error(request, error)
+        except FlowError:
+            raise
         except IdpError as error:
             return await self._page(visit, arrival, form, Refusal.of(error, FIELDS))
 
