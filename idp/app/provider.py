@@ -46,15 +46,15 @@ from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.outgoing import Outgoing
 from idp.pages.brand import text_on
-from idp.pages.cookies import Cookies
 from idp.pages.desk import Desk
 from idp.pages.errors import ErrorPages
-from idp.pages.forms import FormProtection
 from idp.pages.render import Renderer
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.hot_path import HotPath
 from idp.storage.sweeper import Sweeper
+from idp.web.cookies import Cookies
+from idp.web.forms import FormProtection
 
 TEMPLATES = PROJECT_ROOT / "templates"
 

@@ -20,8 +20,8 @@ from idp.pages.desk import Desk, client_view
 from idp.pages.federation.paths import signed_out_path
 from idp.storage.ephemeral import EphemeralStore
 from idp.text import Text
+from idp.web.forms import SIGN_OUT
 
-PURPOSE = "end_session"
 CONFIRMATION_TTL = 600
 """Seconds in which a person may answer whether they want to sign out."""
 
@@ -93,7 +93,7 @@ class EndSessionEndpoint:
         response = desk.renderer.page(
             "end_session.html",
             client=client_view(logout.client),
-            csrf=desk.forms.token(browser, PURPOSE, None),
+            csrf=desk.forms.token(browser, SIGN_OUT, None),
             form_action=_targets(logout, session),
             account=session,
             request=pending_id,
@@ -103,7 +103,7 @@ class EndSessionEndpoint:
 
     async def _confirmed(self, request: Request) -> Response:
         desk = self._desk
-        form = await desk.form(request, PURPOSE)
+        form = await desk.form(request, SIGN_OUT)
         pending = await self._pending(request, form.get("request"))
         if form.get("decision") != "yes":
             return desk.redirect("/account")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,11 +19,11 @@ from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
 from idp.identity.second_factor import Proven, SecondFactors
 from idp.identity.sessions import CurrentSession, Sessions, StartedSession
 from idp.oauth.clients import Client, ClientRegistry
-from idp.pages.cookies import Cookies
 from idp.pages.errors import ErrorPages
-from idp.pages.forms import FormProtection
 from idp.pages.render import ClientView, Renderer
 from idp.storage.database import Database
+from idp.web.cookies import Cookies
+from idp.web.forms import FormProtection, read_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +272,6 @@ def with_cookies(response: Response, of: Response) -> Response:
         if name == b"set-cookie":
             response.raw_headers.append((name, value))
     return response
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a posted form, the first of each name; {} for another kind of body."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return {}
-    body = (await request.body()).decode("utf-8", "replace")
-    return dict(reversed(parse_qsl(body, keep_blank_values=True)))
 
 
 def client_view(client: Client | None) -> ClientView | None:

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.endpoints.end_session import PURPOSE as END_SESSION
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import ConsolePage
+from idp.web.forms import SIGN_OUT
 
 
 class HomePage(ConsolePage):
@@ -36,6 +36,6 @@ class HomePage(ConsolePage):
         second_factors = self.desk.second_factors
         possible = self.desk.settings.second_factor.policy != "off"
         return {
-            "sign_out_csrf": self.desk.forms.token(browser, END_SESSION, None),
+            "sign_out_csrf": self.desk.forms.token(browser, SIGN_OUT, None),
             "suggest_factor": possible and not await second_factors.is_enrolled(session.user_id),
         }

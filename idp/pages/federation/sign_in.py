@@ -11,10 +11,11 @@ from idp.federation.upstream import Ask
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk, Visit, read_form
+from idp.pages.desk import Desk, Visit
 from idp.pages.federation.linking import LinkStep
 from idp.pages.federation.onward import Onward, is_asked
 from idp.pages.federation.paths import callback_path, leave, signed_out_path
+from idp.web.forms import read_form
 
 MOST_PARAMETERS = 20
 

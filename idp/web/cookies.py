@@ -1,5 +1,5 @@
-"""The cookies of a browser: who it is (`browser`), who is signed in (`session`), and whether it is trusted
-to skip a second factor (`device`).
+"""The cookies of a browser: its name (`browser`), the session of the user who is signed in (`session`), and
+the mark of a browser that the user trusts to skip the second factor (`device`).
 
 With an https issuer they are `__Host-` cookies (RFC 6265bis §4.1.3.2): no other host, and no page of
 ours that was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.pages.forms import FormProtection
+from idp.web.forms import FormProtection
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
