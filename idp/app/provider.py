@@ -172,7 +172,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
         client_auth=client_auth,
         codes=codes,
-        subjects=People(database, login, second_factors, Continuations(store), settings, clock),
+        subjects=People(database, login, second_factors, Continuations(store), settings),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
     )

@@ -128,9 +128,11 @@ class EndSessionEndpoint:
         ended: CurrentSession | None = None,
     ) -> Response:
         desk = self._desk
-        if ended is not None and ended.upstream is not None:
-            back_to = desk.settings.url(signed_out_path(ended.upstream))
-            there = await self._federation.departures.sign_out_there(ended.upstream, redirect_to, back_to)
+        if ended is not None and ended.authentication.upstream is not None:
+            back_to = desk.settings.url(signed_out_path(ended.authentication.upstream))
+            there = await self._federation.departures.sign_out_there(
+                ended.authentication.upstream, redirect_to, back_to
+            )
             redirect_to = there or redirect_to
         if redirect_to is not None:
             response: Response = RedirectResponse(redirect_to, status_code=303)
@@ -146,7 +148,7 @@ def _targets(logout: EndSessionRequest, session: CurrentSession) -> tuple[str, .
     """Return where the answer may lead in the end: to the app, by way of the provider they came from."""
     if logout.redirect_to is not None:
         return ("https:", logout.redirect_to)
-    return ("https:",) if session.upstream is not None else ()
+    return ("https:",) if session.authentication.upstream is not None else ()
 
 
 def _is_about(logout: EndSessionRequest, session: CurrentSession) -> bool:

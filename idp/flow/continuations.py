@@ -8,6 +8,7 @@ when the password changes.
 import json
 from dataclasses import asdict, dataclass
 
+from idp.authentication import Authentication
 from idp.crypto import digest, random_token
 from idp.storage.ephemeral import EphemeralStore
 
@@ -21,8 +22,7 @@ class Continuation:
 
     user_id: str
     client_id: str
-    auth_time: float
-    amr: tuple[str, ...]
+    authentication: Authentication
     password: str
     """The fingerprint of the password that was proven."""
 
@@ -46,7 +46,8 @@ class Continuations:
             return None
         document = json.loads(data)
         try:
-            continuation = Continuation(**{**document, "amr": tuple(document["amr"])})
+            authentication = Authentication.from_document(document.pop("authentication"))
+            continuation = Continuation(**document, authentication=authentication)
         except (KeyError, TypeError):  # begun by another version of this program
             return None
         return continuation if continuation.client_id == client_id else None

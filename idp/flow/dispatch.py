@@ -64,6 +64,6 @@ def _refuse_mismatch(situation: Situation, session: SignedIn) -> Refuse | None:
     if not request.expects(session.user_id):  # OIDC Core §3.1.2.1
         return Refuse(LoginRequiredError("Another person signed in than was asked for"))
     wanted = request.claims.essential_acr
-    if wanted and not any(satisfies(session.acr, acr) for acr in wanted):  # §5.5.1.1
+    if wanted and not any(satisfies(session.authentication.acr, acr) for acr in wanted):  # §5.5.1.1
         return Refuse(UnmetAuthenticationRequirementsError())
     return None

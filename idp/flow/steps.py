@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from idp.authentication import Authentication
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, ACR_VALUES, AMR_EMAIL, satisfies
 from idp.oauth.authorization import AuthorizationRequest
@@ -30,17 +31,13 @@ class SignedIn:
 
     session_id: str
     user_id: str
-    auth_time: float
-    acr: str
-    amr: Sequence[str]
+    authentication: Authentication
     verification_due: bool = False
     roles: Sequence[str] = ()
     has_factor: bool = False
     """Whether the person has a second factor."""
     trusted_device: bool = False
     """Whether the person lets this browser skip it."""
-    factor_waived: bool = False
-    """Whether they signed in at a provider to which the operator leaves the second factor."""
     factor_offered_at: float | None = None
     """When they did not want one."""
     factor_due_at: float | None = None
@@ -116,7 +113,7 @@ class Login:
             return None
         if situation.prompted("login") or request.max_age == 0:
             return Reason("the client asked for a new sign-in", LoginRequiredError)
-        if request.max_age is not None and situation.now - session.auth_time > request.max_age:
+        if request.max_age is not None and situation.now - session.authentication.auth_time > request.max_age:
             return Reason("the last sign-in is older than max_age", LoginRequiredError)
         if not request.expects(session.user_id):
             return Reason("somebody else is signed in than the client expects", LoginRequiredError)
@@ -160,7 +157,7 @@ class FactorDemands:
     def open_question(self, situation: Situation) -> SignedIn | None:
         """Return the session if it has one factor and factors are switched on."""
         session = situation.session
-        if self._policy == "off" or session is None or satisfies(session.acr, ACR_MULTI):
+        if self._policy == "off" or session is None or satisfies(session.authentication.acr, ACR_MULTI):
             return None
         return session
 
@@ -217,10 +214,12 @@ class SecondFactor:
         session = self._demands.open_question(situation)
         if session is None or not session.has_factor:
             return None
-        if (session.trusted_device or AMR_EMAIL in session.amr) and not self.wants_strong(situation):
+        if (session.trusted_device or AMR_EMAIL in session.authentication.amr) and not self.wants_strong(
+            situation
+        ):
             return None
         if (
-            session.factor_waived
+            session.authentication.factor_waived
             and not self.wants_strong(situation)
             and not self._demands.insists(situation)
         ):

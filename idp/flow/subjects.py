@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from idp.clock import Clock
+from idp.authentication import Authentication
 from idp.config import Settings
 from idp.flow.continuations import Continuation, Continuations, fingerprint
-from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.claims import standard_claims
 from idp.identity.factors.factor import Answer
-from idp.identity.login import PasswordLogin
+from idp.identity.login import AuthenticatedUser, PasswordLogin
 from idp.identity.second_factor import SecondFactors
 from idp.oauth.errors import StepRequiredError
 from idp.oauth.subject import Authenticated, Subject
@@ -27,7 +26,6 @@ class People:
         second_factors: SecondFactors,
         continuations: Continuations,
         settings: Settings,
-        clock: Clock,
     ) -> None:
         self._database = database
         self._login = login
@@ -35,7 +33,6 @@ class People:
         self._continuations = continuations
         self._verify_email = settings.registration.verify_email
         self._factors = settings.second_factor
-        self._clock = clock
 
     async def find(self, uow: UnitOfWork, user_id: str) -> Subject | None:
         """Return the person, or None when the account is gone or disabled."""
@@ -56,12 +53,11 @@ class People:
         requires_second_factor: bool = False,
     ) -> Authenticated | None:
         """Check a password, with the throttle and the audit of the sign-in page."""
-        user = await self._login.authenticate(username, password, address, client_id=client_id)
-        if user is None:
+        found = await self._login.authenticate(username, password, address, client_id=client_id)
+        if found is None:
             return None
-        now = self._clock.now()
-        await self._require_no_factor(user, client_id, now, required=requires_second_factor)
-        return self._authenticated(user, now, ACR_SINGLE, ("pwd",))
+        await self._require_no_factor(found, client_id, required=requires_second_factor)
+        return self._authenticated(found.user, found.authentication)
 
     async def prove_factor(
         self, token: str, answer: Mapping[str, str], *, address: str, client_id: str
@@ -86,26 +82,27 @@ class People:
         proven = await self._second_factors.check(user, kind, given, address=address, strong=True)
         if proven is None or not await self._continuations.finish(token):
             return None
-        amr = tuple(dict.fromkeys((*continuation.amr, *proven.amr)))
-        return self._authenticated(user, continuation.auth_time, ACR_MULTI, amr)
+        return self._authenticated(user, proven.added_to(continuation.authentication))
 
-    async def _require_no_factor(self, user: User, client_id: str, now: float, *, required: bool) -> None:
+    async def _require_no_factor(self, found: AuthenticatedUser, client_id: str, *, required: bool) -> None:
         """Raise `StepRequiredError` when the pages would ask for a second factor here: a grant without
         pages is no way round them (`idp.flow.steps`). A trusted browser is one, so it does not count."""
         if self._factors.policy == "off":
             return
+        user = found.user
         if await self._second_factors.is_enrolled(user.id):
-            raise await self._continues(user, client_id, now)
+            raise await self._continues(found, client_id)
         roles = set(self._factors.required_for_roles)
         if required or self._factors.policy == "required" or not roles.isdisjoint(user.roles):
             raise StepRequiredError(
                 "mfa_enrolment_required", "A second factor is required and must be set up on the account page"
             )
 
-    async def _continues(self, user: User, client_id: str, now: float) -> StepRequiredError:
+    async def _continues(self, found: AuthenticatedUser, client_id: str) -> StepRequiredError:
         """Begin a continuation and return the answer that offers it: the factors, and for a passkey what the
         authenticator is to sign."""
-        continuation = Continuation(user.id, client_id, now, ("pwd",), fingerprint(user.password_hash))
+        user = found.user
+        continuation = Continuation(user.id, client_id, found.authentication, fingerprint(user.password_hash))
         token = await self._continuations.begin(continuation)
         kinds = await self._second_factors.options(user, strong=True)
         members: dict[str, Any] = {"mfa_token": token, "factors": kinds}
@@ -113,7 +110,7 @@ class People:
             members["webauthn"] = await self._second_factors.passkey_options(user, token)
         return StepRequiredError("mfa_required", "A second factor is required", members)
 
-    def _authenticated(self, user: User, auth_time: float, acr: str, amr: tuple[str, ...]) -> Authenticated:
+    def _authenticated(self, user: User, authentication: Authentication) -> Authenticated:
         """Raise `StepRequiredError` for an address that has to be verified first; else say who it is."""
         if user.verification_due and self._verify_email == "before_sign_in":
             raise StepRequiredError(
@@ -121,4 +118,4 @@ class People:
             )
         unverified = user.verification_due and self._verify_email == "before_claims"
         withheld = frozenset({"email"}) if unverified else frozenset()
-        return Authenticated(self.describe(user), auth_time, acr, amr, withheld)
+        return Authenticated(self.describe(user), authentication, withheld)

@@ -2,16 +2,32 @@
 
 import hashlib
 from contextlib import suppress
+from dataclasses import dataclass
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.errors import InvalidValue, Unavailable
 from idp.events.audit import record
 from idp.events.catalogue import SignInFailed
+from idp.identity.acr import ACR_SINGLE, AMR_PASSWORD
 from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database
 from idp.storage.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedUser:
+    """A user who has just signed in, and how."""
+
+    user: User
+    authentication: Authentication
+
+
+def by_password(now: float) -> Authentication:
+    """Return the authentication of a user who has given, or chosen, the password of the account."""
+    return Authentication(now, ACR_SINGLE, (AMR_PASSWORD,))
 
 
 class PasswordLogin:
@@ -27,8 +43,8 @@ class PasswordLogin:
 
     async def authenticate(
         self, email: str, password: str, address: str, client_id: str | None = None
-    ) -> User | None:
-        """Return the account, or None: the address, the password or the account may be at fault.
+    ) -> AuthenticatedUser | None:
+        """Return the user, or None: the address, the password or the account may be at fault.
 
         Raise `Throttled` when tries come too fast and `Unavailable` when too many people sign in at once.
         Every place that takes a password comes here, the password grant too.
@@ -46,7 +62,7 @@ class PasswordLogin:
         if self._hasher.needs_rehash(hashed):
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)
-        return user
+        return AuthenticatedUser(user, by_password(self._clock.now()))
 
     async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:
         async with self._database.unit_of_work() as uow:

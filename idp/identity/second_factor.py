@@ -7,10 +7,11 @@ over all factors and channels, for the person and for the address.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import SecondFactorSettings
 from idp.crypto import digest, random_token
@@ -21,15 +22,13 @@ from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import Answer, Enrolled, Factor
 from idp.identity.factors.registry import FactorRegistry
+from idp.identity.login import AuthenticatedUser
 from idp.identity.mail import Mailer
 from idp.identity.throttle import SignInThrottle
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
-
-if TYPE_CHECKING:
-    from idp.identity.factors.passkeys import PasskeySignIn
 
 WARN_AFTER = 5
 """Wrong answers in an hour after which the owner is told by mail."""
@@ -48,6 +47,11 @@ class Proven:
     amr: tuple[str, ...]
     acr: str = ACR_MULTI
     """What a session that has it is worth; a weak factor does not raise it."""
+
+    def added_to(self, authentication: Authentication) -> Authentication:
+        """Return the authentication with this factor too. A second factor does not make the first newer."""
+        amr = tuple(dict.fromkeys((*authentication.amr, *self.amr)))
+        return replace(authentication, acr=self.acr, amr=amr)
 
 
 class SecondFactors:
@@ -119,8 +123,8 @@ class SecondFactors:
         options: dict[str, Any] = json.loads(begun.options)
         return options
 
-    async def sign_in_with_passkey(self, ceremony: str, assertion: str) -> "PasskeySignIn":
-        """Return who signed in with nothing but a passkey; raise `InvalidValue`."""
+    async def sign_in_with_passkey(self, ceremony: str, assertion: str) -> AuthenticatedUser:
+        """Return the user who signed in with nothing but a passkey; raise `InvalidValue`."""
         signed_in = await self._registry.passkeys.sign_in(ceremony, assertion)
         await self._resets.object(signed_in.user)
         return signed_in

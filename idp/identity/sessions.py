@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import MINUTE, SessionSettings
 from idp.crypto import digest, random_token
@@ -19,6 +20,14 @@ LONGEST_USER_AGENT = 400
 LONGEST_ADDRESS = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from, as the list of sessions and the audit trail show it."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
 @dataclass(frozen=True)
 class CurrentSession:
     """A live session and whose it is, as they were when the request came."""
@@ -26,20 +35,14 @@ class CurrentSession:
     id: str
     """The `sid` claim."""
     user_id: str
-    auth_time: float
-    acr: str
-    amr: tuple[str, ...]
+    authentication: Authentication
     email: str
     email_verified: bool
     verification_due: bool
     name: str | None
     roles: tuple[str, ...]
     locale: str | None = None
-    """The language that the person has chosen."""
-    upstream: str | None = None
-    """The provider that they signed in with, if it was not here."""
-    factor_waived: bool = False
-    """Whether the second factor is left to that provider."""
+    """The language that the user has chosen."""
     factor_offered_at: float | None = None
     factor_due_at: float | None = None
 
@@ -63,66 +66,68 @@ class Sessions:
     async def start(
         self,
         user_id: str,
+        authentication: Authentication,
+        visitor: Visitor,
         *,
-        amr: tuple[str, ...],
-        acr: str,
-        user_agent: str = "",
-        address: str = "",
         replacing: str | None = None,
-        client_id: str | None = None,
-        auth_time: float | None = None,
-        strengthened: bool = False,
-        proven_at: float | None = None,
-        upstream: str | None = None,
-        factor_waived: bool = False,
     ) -> StartedSession:
         """Begin a session under a new id and a new token; raise `NotFound` unless the account is in use.
 
         `replacing` is the token that the browser came with: that session ends, so a token planted before
-        the sign-in, or one with fewer privileges, is worth nothing after it. `auth_time` is given when the
-        session only gains a factor: a second one does not make the first any younger. `proven_at` is when
-        the person proved who they are, if that was earlier: at `upstream`, the provider that they come from.
-        `strengthened` says that the replaced session goes on as this one: then it has to live, so that what
-        was signed out meanwhile stays so.
+        the sign-in, or one with fewer privileges, is worth nothing after it.
         """
-        token = random_token()
         async with self._database.unit_of_work() as uow:
-            now = self._clock.now()
-            proven = now if proven_at is None else min(proven_at, now)
-            user = await uow.users.get(user_id)
-            if user is None or user.disabled_at is not None:
-                raise NotFound("This account is not in use.", detail=user_id)
             if replacing is not None:
-                old = await uow.sessions.by_token_digest(digest(replacing))
-                ended = old is not None and await uow.sessions.end(old.id, now)
-                if strengthened and not ended:
-                    raise NotFound("You were signed out in the meantime. Sign in again.")
-            started = BrowserSession(
-                id=new_id(),
-                token_digest=digest(token),
-                user_id=user_id,
-                auth_time=proven if auth_time is None else auth_time,
-                acr=acr,
-                amr=list(amr),
-                created_at=now,
-                last_seen_at=now,
-                expires_at=now + self._settings.absolute_ttl,
-                ended_at=None,
-                user_agent=user_agent[:LONGEST_USER_AGENT],
-                address=address[:LONGEST_ADDRESS],
-                upstream=upstream,
-                factor_waived=factor_waived,
-            )
-            await uow.sessions.add(started)
-            signed_in = SignedIn(
-                user_id=user_id,
-                client_id=client_id,
-                address=address[:LONGEST_ADDRESS],
-                session_id=started.id,
-                amr=amr,
-                acr=acr,
-            )
-            await record(uow, signed_in, now)
+                await self._end_replaced(uow, replacing)
+            return await self._start(uow, user_id, authentication, visitor)
+
+    async def strengthen(
+        self, user_id: str, authentication: Authentication, visitor: Visitor, *, replacing: str | None
+    ) -> StartedSession:
+        """Go on with the session of the token `replacing` as one with a stronger authentication, under a new
+        id and a new token. Raise `NotFound` when that session has ended: what was signed out meanwhile stays
+        signed out."""
+        async with self._database.unit_of_work() as uow:
+            if replacing is None or not await self._end_replaced(uow, replacing):
+                raise NotFound("You were signed out in the meantime. Sign in again.")
+            return await self._start(uow, user_id, authentication, visitor)
+
+    async def _end_replaced(self, uow: UnitOfWork, token: str) -> bool:
+        old = await uow.sessions.by_token_digest(digest(token))
+        return old is not None and await uow.sessions.end(old.id, self._clock.now())
+
+    async def _start(
+        self, uow: UnitOfWork, user_id: str, authentication: Authentication, visitor: Visitor
+    ) -> StartedSession:
+        now, token = self._clock.now(), random_token()
+        user = await uow.users.get(user_id)
+        if user is None or user.disabled_at is not None:
+            raise NotFound("This account is not in use.", detail=user_id)
+        started = BrowserSession(
+            id=new_id(),
+            token_digest=digest(token),
+            user_id=user_id,
+            auth_time=authentication.auth_time,
+            acr=authentication.acr,
+            amr=list(authentication.amr),
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + self._settings.absolute_ttl,
+            ended_at=None,
+            user_agent=visitor.user_agent[:LONGEST_USER_AGENT],
+            address=visitor.address[:LONGEST_ADDRESS],
+            upstream=authentication.upstream,
+            factor_waived=authentication.factor_waived,
+        )
+        await uow.sessions.add(started)
+        signed_in = SignedIn(
+            user_id=user_id,
+            address=started.address,
+            session_id=started.id,
+            amr=authentication.amr,
+            acr=authentication.acr,
+        )
+        await record(uow, signed_in, now)
         return StartedSession(token, _view(started, user))
 
     async def current(self, token: str | None) -> CurrentSession | None:
@@ -180,17 +185,13 @@ def _view(session: BrowserSession, user: User) -> CurrentSession:
     return CurrentSession(
         id=session.id,
         user_id=user.id,
-        auth_time=session.auth_time,
-        acr=session.acr,
-        amr=tuple(session.amr),
+        authentication=session.authentication,
         email=user.email,
         email_verified=user.email_verified,
         verification_due=user.verification_due,
         name=name if isinstance(name, str) else None,
         roles=tuple(user.roles),
         locale=locale if isinstance(locale, str) else None,
-        upstream=session.upstream,
-        factor_waived=session.factor_waived,
         factor_offered_at=user.factor_offered_at,
         factor_due_at=user.factor_due_at,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from idp.authentication import Authentication
 from idp.storage.database import UnitOfWork
 from idp.storage.models import User
 
@@ -23,9 +24,7 @@ class Authenticated:
     """A person who has just proved who they are, and how (RFC 8176)."""
 
     subject: Subject
-    auth_time: float
-    acr: str
-    amr: tuple[str, ...]
+    authentication: Authentication
     withheld: frozenset[str] = frozenset()
     """Scopes that this person has nothing true to say about yet."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import TokenSettings
 from idp.crypto import random_token
@@ -19,16 +20,6 @@ ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
 ACCESS_TOKEN_ALGORITHMS = ("RS256",)
 
 _HALF_HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """How and when the person of a token proved who they are. A refresh never changes it."""
-
-    auth_time: float
-    acr: str
-    amr: Sequence[str]
-    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +72,7 @@ class TokenMint:
         scope: str,
         grant_id: str | None = None,
         authentication: Authentication | None = None,
+        session_id: str | None = None,
         about: Mapping[str, object] | None = None,
     ) -> str:
         """Return a signed access token. `about` are claims for resource servers."""
@@ -100,7 +92,7 @@ class TokenMint:
         if grant_id is not None:
             claims["gid"] = grant_id
         if authentication is not None:
-            claims.update(_authentication_claims(authentication))
+            claims.update(_authentication_claims(authentication, session_id))
         return self._keyring.sign(claims, alg="RS256", typ=ACCESS_TOKEN_TYPE)
 
     def id_token(
@@ -109,6 +101,7 @@ class TokenMint:
         subject: Subject,
         authentication: Authentication,
         *,
+        session_id: str | None,
         access_token: str,
         claims_request: ClaimsRequest,
         nonce: str | None = None,
@@ -127,7 +120,7 @@ class TokenMint:
             exp=now + self.settings.id_token_ttl,
             at_hash=_half_hash(access_token, alg),
         )
-        claims.update(_authentication_claims(authentication))
+        claims.update(_authentication_claims(authentication, session_id))
         if nonce is not None:
             claims["nonce"] = nonce
         return self._keyring.sign(claims, alg=alg, typ="JWT")
@@ -146,14 +139,14 @@ class TokenMint:
         return AccessToken(claims)
 
 
-def _authentication_claims(authentication: Authentication) -> dict[str, Any]:
+def _authentication_claims(authentication: Authentication, session_id: str | None) -> dict[str, Any]:
     claims: dict[str, Any] = {
         "auth_time": int(authentication.auth_time),
         "acr": authentication.acr,
         "amr": list(authentication.amr),
     }
-    if authentication.session_id is not None:
-        claims["sid"] = authentication.session_id
+    if session_id is not None:
+        claims["sid"] = session_id
     return claims
 
 

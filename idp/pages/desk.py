@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import FlowError
@@ -15,9 +16,9 @@ from idp.flow.dispatch import Decision, Issue, dispatch
 from idp.flow.steps import Login, SecondFactor, SignedIn, Situation, Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
-from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
+from idp.identity.acr import ACR_MULTI, satisfies
 from idp.identity.second_factor import Proven, SecondFactors
-from idp.identity.sessions import CurrentSession, Sessions, StartedSession
+from idp.identity.sessions import CurrentSession, Sessions, StartedSession, Visitor
 from idp.oauth.clients import Client, ClientRegistry
 from idp.pages.errors import ErrorPages
 from idp.pages.render import ClientView, Renderer
@@ -97,7 +98,7 @@ class Desk:
         scopes: frozenset[str] = frozenset()
         claims: frozenset[str] = frozenset()
         async with self.database.reading() as uow:
-            if not satisfies(session.acr, ACR_MULTI):
+            if not satisfies(session.authentication.acr, ACR_MULTI):
                 has_factor = bool(await uow.factors.kinds(session.user_id))
             if has_factor:
                 device = self.cookies.device(request)
@@ -109,14 +110,11 @@ class Desk:
         signed_in = SignedIn(
             session.id,
             session.user_id,
-            session.auth_time,
-            session.acr,
-            session.amr,
+            session.authentication,
             verification_due=session.verification_due,
             roles=session.roles,
             has_factor=has_factor,
             trusted_device=trusted,
-            factor_waived=session.factor_waived,
             factor_offered_at=session.factor_offered_at,
             factor_due_at=session.factor_due_at,
         )
@@ -153,7 +151,7 @@ class Desk:
         draft = Transaction("", "", None, now, demand_factor=demand_factor)
         visit = await self.look_at(request, browser, draft)
         session = visit.session
-        stale = session is not None and now - session.auth_time > oldest
+        stale = session is not None and now - session.authentication.auth_time > oldest
         if session is not None and isinstance(visit.decision, Issue) and not stale:
             return session
         transaction = await self.transactions.begin(
@@ -164,28 +162,11 @@ class Desk:
         return response
 
     async def sign_in(
-        self,
-        request: Request,
-        transaction: Transaction,
-        user_id: str,
-        *,
-        amr: tuple[str, ...] = ("pwd",),
-        acr: str = ACR_SINGLE,
-        proven_at: float | None = None,
-        upstream: str | None = None,
-        factor_waived: bool = False,
+        self, request: Request, transaction: Transaction, user_id: str, authentication: Authentication
     ) -> Response:
-        """Begin a session for whoever has just proven who they are, and go on with the transaction."""
+        """Begin a session for the user who was just authenticated, and go on with the transaction."""
         started = await self.sessions.start(
-            user_id,
-            amr=amr,
-            acr=acr,
-            user_agent=request.headers.get("user-agent", ""),
-            address=request.state.address,
-            replacing=self.cookies.session(request),
-            proven_at=proven_at,
-            upstream=upstream,
-            factor_waived=factor_waived,
+            user_id, authentication, visitor(request), replacing=self.cookies.session(request)
         )
         proof = Proof(Login.name, user_id, started.session.id, "authenticated", self.clock.now())
         proven = replace(
@@ -220,24 +201,17 @@ class Desk:
         response = self.resume(transaction)
         self.cookies.set_session(response, started.token)
         if trust and self.second_factors.trusts_devices and proven.acr == ACR_MULTI:
-            user_agent = request.headers.get("user-agent", "")
-            mark = await self.second_factors.trust(session.user_id, user_agent)
+            mark = await self.second_factors.trust(session.user_id, visitor(request).user_agent)
             self.cookies.set_device(response, mark)
         return transaction, response
 
     async def strengthen(self, request: Request, session: CurrentSession, proven: Proven) -> StartedSession:
         """Replace the session by one that has the factor too: a new id, as at every change of privilege."""
-        return await self.sessions.start(
+        return await self.sessions.strengthen(
             session.user_id,
-            amr=tuple(dict.fromkeys((*session.amr, *proven.amr))),
-            acr=proven.acr,
-            strengthened=True,
-            user_agent=request.headers.get("user-agent", ""),
-            address=request.state.address,
+            proven.added_to(session.authentication),
+            visitor(request),
             replacing=self.cookies.session(request),
-            auth_time=session.auth_time,
-            upstream=session.upstream,
-            factor_waived=session.factor_waived,
         )
 
     async def form(self, request: Request, purpose: str) -> Mapping[str, str]:
@@ -264,6 +238,11 @@ class Desk:
     def resume(self, transaction: Transaction) -> Response:
         """Send the browser back to the dispatcher."""
         return self.redirect("/authorize/resume", tx=transaction.id)
+
+
+def visitor(request: Request) -> Visitor:
+    """Return where a request comes from."""
+    return Visitor(request.state.address, request.headers.get("user-agent", ""))
 
 
 def with_cookies(response: Response, of: Response) -> Response:

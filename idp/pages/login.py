@@ -11,7 +11,6 @@ from idp.errors import FlowError, InvalidValue, Throttled, Unavailable
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login, SelectAccount
 from idp.flow.transaction import Proof
-from idp.identity.acr import ACR_MULTI
 from idp.identity.login import PasswordLogin
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
@@ -132,9 +131,7 @@ class LoginPage:
             self._metrics.sign_in("refused")
             return self._page(visit, form_error=error.sentence, status=401)
         self._metrics.sign_in("succeeded")
-        return await self._desk.sign_in(
-            request, visit.transaction, proven.user.id, amr=proven.amr, acr=ACR_MULTI
-        )
+        return await self._desk.sign_in(request, visit.transaction, proven.user.id, proven.authentication)
 
     async def _authenticate(self, request: Request, visit: Visit, email: str, password: str) -> Response:
         desk = self._desk
@@ -146,7 +143,7 @@ class LoginPage:
         client_id = visit.client.client_id if visit.client else None
         try:
             self._admission.check(request)
-            user = await self._login.authenticate(email, password, address, client_id=client_id)
+            found = await self._login.authenticate(email, password, address, client_id=client_id)
         except Unavailable as error:
             self._metrics.sign_in("throttled")
             return self._page(
@@ -156,11 +153,11 @@ class LoginPage:
                 status=error.status,
                 retry_after=error.retry_after,
             )
-        if user is None:
+        if found is None:
             self._metrics.sign_in("refused")
             return self._page(visit, email=email, form_error=WRONG, status=401)
         self._metrics.sign_in("succeeded")
-        return await desk.sign_in(request, visit.transaction, user.id)
+        return await desk.sign_in(request, visit.transaction, found.user.id, found.authentication)
 
     def _page(
         self,

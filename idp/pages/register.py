@@ -14,6 +14,7 @@ from starlette.routing import Route
 from idp.errors import IdpError, InvalidValue
 from idp.flow.dispatch import GoTo
 from idp.flow.steps import Login
+from idp.identity.login import by_password
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import NewAccount, Registration
 from idp.pages.admission import FormAdmission
@@ -99,7 +100,7 @@ class RegisterPage:
             new, address=request.state.address, link_query=f"&tx={transaction.id}"
         )
         if done.user_id is not None and not self._registration.verifies_before_sign_in:
-            return await desk.sign_in(request, transaction, done.user_id)
+            return await desk.sign_in(request, transaction, done.user_id, by_password(desk.clock.now()))
         await desk.transactions.save(replace(transaction, registered=done))
         return desk.redirect("/verify-email", tx=transaction.id)
 

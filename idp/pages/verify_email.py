@@ -19,6 +19,7 @@ from idp.flow.dispatch import GoTo
 from idp.flow.notices import notice
 from idp.flow.steps import VerifyEmail
 from idp.flow.transaction import Transaction
+from idp.identity.login import by_password
 from idp.identity.registration import Registration
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
@@ -156,7 +157,7 @@ async def go_on(desk: Desk, request: Request, transaction: Transaction, user: Us
     tells whose it is."""
     registered = transaction.registered
     if registered is not None and registered.is_of(user):
-        return await desk.sign_in(request, transaction, user.id)
+        return await desk.sign_in(request, transaction, user.id, by_password(desk.clock.now()))
     if registered is not None:
         transaction = replace(transaction, registered=None, notice=notice(NOT_THIS_PASSWORD, "notice"))
         await desk.transactions.save(transaction)

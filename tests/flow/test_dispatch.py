@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from idp.authentication import Authentication
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
 from idp.flow.steps import FactorDemands, SignedIn, Situation, steps
 from idp.flow.transaction import Proof, Transaction
+from idp.identity.acr import ACR_SINGLE
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client
 
 NOW = 1_800_000_000.0
-ALICE = SignedIn("session-1", "alice", NOW - 100, "urn:idp:acr:1", ("pwd",))
+ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",)))
 
 
 def client(**metadata: Any) -> Client:
@@ -119,7 +121,10 @@ CASES = {
     "max_age held": (decide(asked(max_age=100)), "issue"),
     "max_age past": (decide(asked(max_age=99)), "go to login"),
     "max_age=0 however short ago": (
-        decide(asked(max_age=0), session=replace(ALICE, auth_time=NOW)),
+        decide(
+            asked(max_age=0),
+            session=replace(ALICE, authentication=replace(ALICE.authentication, auth_time=NOW)),
+        ),
         "go to login",
     ),
     "max_age past, signed in again": (decide(asked(max_age=0), proof("login")), "issue"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from idp.authentication import Authentication
 from idp.flow.dispatch import dispatch
 from idp.flow.steps import FactorDemands, FactorPolicy, SignedIn, Situation, steps
 from idp.flow.transaction import Transaction
@@ -13,11 +14,12 @@ from idp.oauth.claims import ClaimsRequest
 from tests.flow.test_dispatch import NOW, client, outcome, proof
 
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
-ALICE = SignedIn("session-1", "alice", NOW - 100, SINGLE, ("pwd",))
+ONCE = Authentication(NOW - 100, SINGLE, ("pwd",))
+ALICE = SignedIn("session-1", "alice", ONCE)
 OWNER = replace(ALICE, has_factor=True)
 TRUSTED = replace(OWNER, trusted_device=True)
-MAILED = replace(OWNER, amr=("pwd", "email"))
-PROVEN = replace(ALICE, acr=MULTI, amr=("pwd", "otp", "mfa"))
+MAILED = replace(OWNER, authentication=replace(ONCE, amr=("pwd", "email")))
+PROVEN = replace(ALICE, authentication=replace(ONCE, acr=MULTI, amr=("pwd", "otp", "mfa")))
 WARNED = replace(ALICE, factor_due_at=NOW + 1)
 LATE = replace(ALICE, factor_due_at=NOW)
 ADMIN = {"roles": ("admin",)}

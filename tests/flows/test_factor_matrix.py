@@ -15,6 +15,8 @@ import jwt
 import pytest
 
 from idp.dev.upstreams import GOOGLE_PATH
+from idp.identity.login import by_password
+from idp.identity.sessions import Visitor
 from idp.storage.models import FederatedIdentity, User
 from tests.support.factors import Pocket, give_app, give_passkey
 from tests.support.provider import (
@@ -286,7 +288,7 @@ async def worlds(
         browser = await provider.browser()
         world = World(provider, user, app, browser, state, elsewhere)
         # As it was before: this session and this refresh token are from a sign-in with the password alone.
-        started = await provider.parts.sessions.start(user.id, amr=("pwd",), acr=SINGLE)
+        started = await provider.parts.sessions.start(user.id, by_password(provider.clock.now()), Visitor())
         browser.client.cookies.set("idp_session", started.token, domain="localhost.local", path="/")
         world.refresh_token = await from_before(world)
         if state.act is not None:

@@ -9,9 +9,9 @@ from idp.errors import Conflict, InvalidValue, NotFound
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
 from idp.identity.claims import standard_claims
-from idp.identity.login import PasswordLogin
+from idp.identity.login import PasswordLogin, by_password
 from idp.identity.passwords import PasswordHasher
-from idp.identity.sessions import Sessions
+from idp.identity.sessions import Sessions, Visitor
 from idp.storage.database import Database
 from idp.storage.models import User
 from tests.support.identity import PASSWORD, audit_names
@@ -63,7 +63,7 @@ async def test_new_password_replaces_the_old_and_ends_the_other_sessions(
     accounts: Accounts, sessions: Sessions, login: PasswordLogin, database: Database
 ) -> None:
     ada = await accounts.create("ada@example.com", PASSWORD)
-    here, there = [await sessions.start(ada.id, amr=("pwd",), acr=ACR_SINGLE) for _ in range(2)]
+    here, there = [await sessions.start(ada.id, by_password(0.0), Visitor()) for _ in range(2)]
     await accounts.set_password(ada.id, "another good password", keep_session=here.session.id)
     assert await sessions.current(here.token) is not None
     assert await sessions.current(there.token) is None
@@ -76,12 +76,12 @@ async def test_disabled_account_has_no_sessions_and_gets_none(
     accounts: Accounts, sessions: Sessions, database: Database
 ) -> None:
     ada = await accounts.create("ada@example.com", PASSWORD)
-    started = await sessions.start(ada.id, amr=("pwd",), acr=ACR_SINGLE)
+    started = await sessions.start(ada.id, by_password(0.0), Visitor())
     await accounts.disable(ada.id)
     await accounts.disable(ada.id)
     assert await sessions.current(started.token) is None
     with pytest.raises(NotFound):
-        await sessions.start(ada.id, amr=("pwd",), acr=ACR_SINGLE)
+        await sessions.start(ada.id, by_password(0.0), Visitor())
     assert (await audit_names(database)).count("user.disabled") == 1
 
 

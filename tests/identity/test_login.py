@@ -29,9 +29,9 @@ async def test_right_password_signs_in_however_the_address_is_written(
     people: None, login: PasswordLogin
 ) -> None:
     for written in ("ada@example.com", " ADA@EXAMPLE.COM "):
-        user = await login.authenticate(written, PASSWORD, HOME)
-        assert user is not None
-        assert user.profile["name"] == "Ada"
+        found = await login.authenticate(written, PASSWORD, HOME)
+        assert found is not None
+        assert found.user.profile["name"] == "Ada"
 
 
 @pytest.mark.parametrize(

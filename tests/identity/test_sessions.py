@@ -1,13 +1,19 @@
 """Browser sessions: when they begin, live and end."""
 
+from dataclasses import replace
+
 import pytest
 
+from idp.authentication import Authentication
 from idp.clock import ManualClock
 from idp.config import Settings
 from idp.crypto import digest
+from idp.errors import NotFound
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
-from idp.identity.sessions import Sessions, StartedSession
+from idp.identity.login import by_password
+from idp.identity.second_factor import Proven
+from idp.identity.sessions import Sessions, StartedSession, Visitor
 from idp.storage.database import Database
 from idp.storage.models import BrowserSession, User
 from tests.support.identity import PASSWORD, audit_names
@@ -19,10 +25,8 @@ async def ada(accounts: Accounts) -> User:
 
 
 @pytest.fixture
-async def started(sessions: Sessions, ada: User) -> StartedSession:
-    return await sessions.start(
-        ada.id, amr=("pwd",), acr=ACR_SINGLE, user_agent="x" * 9000, address="192.0.2.1"
-    )
+async def started(sessions: Sessions, ada: User, clock: ManualClock) -> StartedSession:
+    return await sessions.start(ada.id, by_password(clock.now()), Visitor("192.0.2.1", "x" * 9000))
 
 
 async def stored(database: Database, session_id: str) -> BrowserSession:
@@ -38,12 +42,8 @@ async def test_cookie_leads_to_whose_session_it_is_and_how_it_was_proven(
     current = await sessions.current(started.token)
     assert current == started.session
     assert current is not None
-    assert (current.user_id, current.auth_time, current.acr, current.amr) == (
-        ada.id,
-        clock.now(),
-        ACR_SINGLE,
-        ("pwd",),
-    )
+    assert current.user_id == ada.id
+    assert current.authentication == Authentication(clock.now(), ACR_SINGLE, ("pwd",))
     assert (current.email, current.email_verified, current.name, current.roles) == (
         "ada@example.com",
         True,
@@ -101,20 +101,43 @@ async def test_signing_in_makes_a_token_planted_before_worthless(
     sessions: Sessions, started: StartedSession, ada: User
 ) -> None:
     """CVE-2026-7507: login-session fixation."""
-    renewed = await sessions.start(ada.id, amr=("pwd", "otp", "mfa"), acr=ACR_MULTI, replacing=started.token)
+    stronger = replace(started.session.authentication, acr=ACR_MULTI, amr=("pwd", "otp", "mfa"))
+    renewed = await sessions.start(ada.id, stronger, Visitor(), replacing=started.token)
     assert renewed.token != started.token
     assert renewed.session.id != started.session.id
     assert await sessions.current(started.token) is None
     current = await sessions.current(renewed.token)
     assert current is not None
-    assert current.acr == ACR_MULTI
+    assert current.authentication == stronger
+
+
+async def test_second_factor_keeps_the_time_of_the_first_and_all_else_of_the_authentication(
+    sessions: Sessions, ada: User, clock: ManualClock
+) -> None:
+    once = Authentication(clock.now() - 60, ACR_SINGLE, ("fed",), upstream="google", factor_waived=True)
+    first = await sessions.start(ada.id, once, Visitor())
+    clock.advance(30)
+    with_code = Proven("totp", ("otp", "mfa")).added_to(first.session.authentication)
+    second = await sessions.strengthen(ada.id, with_code, Visitor(), replacing=first.token)
+    assert second.session.authentication == replace(once, acr=ACR_MULTI, amr=("fed", "otp", "mfa"))
+    assert await sessions.current(first.token) is None
+    assert await sessions.current(second.token) == second.session
+
+
+async def test_session_that_was_signed_out_gains_no_factor(
+    sessions: Sessions, started: StartedSession, ada: User
+) -> None:
+    await sessions.end(started.token)
+    for token in (started.token, "planted", None):
+        with pytest.raises(NotFound, match="signed out"):
+            await sessions.strengthen(ada.id, started.session.authentication, Visitor(), replacing=token)
 
 
 async def test_token_that_nobody_made_can_be_replaced_and_stays_worthless(
-    sessions: Sessions, ada: User
+    sessions: Sessions, ada: User, clock: ManualClock
 ) -> None:
     """CVE-2026-7507: an attacker's own value in the cookie is never taken over."""
-    started = await sessions.start(ada.id, amr=("pwd",), acr=ACR_SINGLE, replacing="planted")
+    started = await sessions.start(ada.id, by_password(clock.now()), Visitor(), replacing="planted")
     assert started.token != "planted"
     assert await sessions.current("planted") is None
 
@@ -140,7 +163,7 @@ async def test_signing_out_touches_one_session(
     sessions: Sessions, started: StartedSession, ada: User
 ) -> None:
     """Dex #4945."""
-    other = await sessions.start(ada.id, amr=("pwd",), acr=ACR_SINGLE)
+    other = await sessions.start(ada.id, started.session.authentication, Visitor())
     assert not await sessions.end_by_id(started.session.id, user_id="somebody else")
     assert await sessions.end_by_id(started.session.id, user_id=ada.id)
     assert await sessions.current(started.token) is None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import RegistrationSettings, UpstreamSettings
 from idp.errors import Conflict, FlowError, InvalidValue, NotFound
@@ -49,14 +50,10 @@ REFUSALS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """They are signed in to this account."""
+    """The user is signed in to this account."""
 
     user_id: str
-    amr: tuple[str, ...]
-    acr: str
-    auth_time: float | None
-    provider: str
-    factor_waived: bool
+    authentication: Authentication
     outcome: str
     """A word for the metrics."""
 
@@ -133,11 +130,12 @@ class FederatedSignIn:
         connections = self.connections
         elsewhere = _elsewhere(upstream, identity)
         invitation = transaction.invitation if self._registration.mode == "invitation" else None
+        authentication = _authentication(upstream, identity, self._clock.now())
         decision = await self._decide(upstream.settings, identity, invitation, proven_here=proven_here)
         match decision:
             case SignIn(user_id):
                 await connections.note_use(elsewhere)
-                return _entered(upstream, identity, user_id, "succeeded")
+                return Entered(user_id, authentication, "succeeded")
             case Create():
                 if upstream.settings.confirm_profile and not confirmed:
                     arrival = await self.arrivals.wait(
@@ -147,13 +145,13 @@ class FederatedSignIn:
                 user = await connections.create(
                     elsewhere, identity.email or "", invitation=invitation, address=address
                 )
-                return _entered(upstream, identity, user.id, "created")
+                return Entered(user.id, authentication, "created")
             case LinkAutomatically(user_id):
                 await connections.link(user_id, elsewhere, "automatic", address=address)
-                return _entered(upstream, identity, user_id, "linked")
+                return Entered(user_id, authentication, "linked")
             case TakeOverUnverified(user_id):
                 await connections.take_over(user_id, elsewhere, address=address)
-                return _entered(upstream, identity, user_id, "taken_over")
+                return Entered(user_id, authentication, "taken_over")
             case ProveExisting(user_id):
                 arrival = await self.arrivals.wait(identity, transaction, "link", proven_here=proven_here)
                 return Waiting(arrival, link_user=user_id)
@@ -263,16 +261,15 @@ def _elsewhere(upstream: Upstream, identity: UpstreamIdentity) -> Elsewhere:
     )
 
 
-def _entered(upstream: Upstream, identity: UpstreamIdentity, user_id: str, outcome: str) -> Entered:
-    """Say the truth about what happened: a sign-in elsewhere, with two factors only if that is believed."""
+def _authentication(upstream: Upstream, identity: UpstreamIdentity, now: float) -> Authentication:
+    """Say what happened: a sign-in at the provider, with two factors only if the operator trusts the provider
+    to say so. A sign-in there may be older than the one here."""
     policy = upstream.settings.second_factor
     proven = policy == "unless_proven" and identity.multi_factor
-    return Entered(
-        user_id,
-        amr=(AMR_FEDERATED, AMR_MULTI) if proven else (AMR_FEDERATED,),
+    return Authentication(
+        auth_time=now if identity.auth_time is None else min(identity.auth_time, now),
         acr=ACR_MULTI if proven else ACR_SINGLE,
-        auth_time=identity.auth_time,
-        provider=upstream.name,
+        amr=(AMR_FEDERATED, AMR_MULTI) if proven else (AMR_FEDERATED,),
+        upstream=upstream.name,
         factor_waived=policy == "never",
-        outcome=outcome,
     )

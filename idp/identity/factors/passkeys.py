@@ -22,6 +22,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
 from idp.crypto import digest, random_token
@@ -29,9 +30,10 @@ from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.accounts import claim_name
-from idp.identity.acr import AMR_HARDWARE_KEY, AMR_MULTI, AMR_SOFTWARE_KEY, AMR_USER_VERIFIED
+from idp.identity.acr import ACR_MULTI, AMR_HARDWARE_KEY, AMR_MULTI, AMR_SOFTWARE_KEY, AMR_USER_VERIFIED
 from idp.identity.factors.authenticators import authenticator_name
 from idp.identity.factors.factor import Answer
+from idp.identity.login import AuthenticatedUser
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import User, WebAuthnCredential, new_id
@@ -54,14 +56,6 @@ class Ceremony:
 
     id: str
     options: str
-
-
-@dataclass(frozen=True, slots=True)
-class PasskeySignIn:
-    """Somebody who has signed in with nothing but a passkey."""
-
-    user: User
-    amr: tuple[str, ...]
 
 
 class Passkeys:
@@ -179,8 +173,8 @@ class Passkeys:
         )
         return await self._begin(SIGN_IN, "", options.challenge, options_to_json(options))
 
-    async def sign_in(self, ceremony: str, assertion: str) -> PasskeySignIn:
-        """Return who signed in; raise `InvalidValue`. The authenticator must have verified its person, so
+    async def sign_in(self, ceremony: str, assertion: str) -> AuthenticatedUser:
+        """Return the user who signed in; raise `InvalidValue`. The authenticator must have verified the user, so
         that this is two factors: something they have, and something they know or are."""
         challenge = await self._finish(SIGN_IN, "", ceremony)
         passkey = await self._verify(assertion, challenge, owner=None)
@@ -188,7 +182,8 @@ class Passkeys:
             user = await uow.users.get(passkey.user_id)
         if user is None or user.disabled_at is not None:
             raise _refused("the account is gone or disabled")
-        return PasskeySignIn(user, (*amr_of(passkey), AMR_USER_VERIFIED))
+        amr = (*amr_of(passkey), AMR_USER_VERIFIED)
+        return AuthenticatedUser(user, Authentication(self._clock.now(), ACR_MULTI, amr))
 
     # Both --------------------------------------------------------------------------------------
 

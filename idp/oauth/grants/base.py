@@ -11,7 +11,6 @@ from idp.oauth.errors import InvalidScopeError, UnauthorizedClientError
 from idp.oauth.http import NO_STORE, CoreRequest
 from idp.oauth.scopes import OPENID, TIER, parse_scope
 from idp.oauth.subject import Subject
-from idp.oauth.tokens import Authentication
 from idp.storage.models import Grant, RefreshToken
 
 TokenResponse = tuple[int, dict[str, Any], Iterable[tuple[str, str]]]
@@ -88,13 +87,14 @@ class TokenGrant:
         """Answer with the tokens of a person's grant (RFC 6749 §5.1, OIDC Core §3.1.3.3)."""
         scopes = tuple(scopes)
         mint, client = self.server.mint, self.client
-        authentication = Authentication(grant.auth_time, grant.acr, grant.amr, grant.session_id)
+        authentication = grant.authentication
         access_token = mint.access_token(
             client,
             subject=subject.id,
             scope=" ".join(scopes),
             grant_id=grant.id,
             authentication=authentication,
+            session_id=grant.session_id,
             about={TIER: subject.claims.get(TIER)} if TIER in scopes else None,
         )
         body = self.bearer(access_token, scopes)
@@ -105,6 +105,7 @@ class TokenGrant:
                 client,
                 subject,
                 authentication,
+                session_id=grant.session_id,
                 access_token=access_token,
                 claims_request=ClaimsRequest.from_document(grant.claims),
                 nonce=nonce,

@@ -122,7 +122,7 @@ class ConsolePage:
             csrf=desk.forms.token(browser, self._purpose(session), None),
             connects=self.connects,
             # Signing out, from any page, may lead on to the provider that they came from.
-            form_action=(*await self.targets(), *(("https:",) if session.upstream else ())),
+            form_action=(*await self.targets(), *(("https:",) if session.authentication.upstream else ())),
             message=message or (Message("success", done) if done else None),
             account=session,
             navigation=NAVIGATION,

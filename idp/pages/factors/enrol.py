@@ -81,7 +81,7 @@ class EnrolPage:
     def _is_stale(self, asked: Asked) -> bool:
         """Whether the sign-in is too old to set up a factor: a stolen session is not to become the owner's."""
         oldest = self._desk.settings.accounts.recent_sign_in
-        return self._desk.clock.now() - asked.session.auth_time > oldest
+        return self._desk.clock.now() - asked.session.authentication.auth_time > oldest
 
     async def _sign_in_again(self, asked: Asked) -> Response:
         before = asked.visit.transaction

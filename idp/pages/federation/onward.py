@@ -36,16 +36,7 @@ class Onward:
         match settled:
             case Entered():
                 self._metrics.federated_sign_in(upstream.name, settled.outcome)
-                return await desk.sign_in(
-                    request,
-                    transaction,
-                    settled.user_id,
-                    amr=settled.amr,
-                    acr=settled.acr,
-                    proven_at=settled.auth_time,
-                    upstream=settled.provider,
-                    factor_waived=settled.factor_waived,
-                )
+                return await desk.sign_in(request, transaction, settled.user_id, settled.authentication)
             case Waiting(arrival, None):
                 transaction = replace(transaction, arrival=arrival.id, link_user=None, notice=None)
                 await desk.transactions.save(transaction)

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from idp.authentication import Authentication
 from idp.storage.models.base import Base, Identifier, Instant, new_id
 
 
@@ -34,6 +35,11 @@ class Grant(Base):
     expires_at: Mapped[Instant] = mapped_column(index=True)
     """When its last token has expired; the sweeper removes it after."""
     revoked_at: Mapped[Instant | None]
+
+    @property
+    def authentication(self) -> Authentication:
+        """How the user was authenticated, as far as its tokens say it."""
+        return Authentication(self.auth_time, self.acr, tuple(self.amr))
 
 
 class RefreshToken(Base):

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from idp.authentication import Authentication
 from idp.storage.models.base import Base, Identifier, Instant, new_id
 
 
@@ -67,3 +68,8 @@ class BrowserSession(Base):
     """The provider that the person signed in with, if it was not here."""
     factor_waived: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether the operator leaves the second factor to that provider."""
+
+    @property
+    def authentication(self) -> Authentication:
+        """How its user was authenticated."""
+        return Authentication(self.auth_time, self.acr, tuple(self.amr), self.upstream, self.factor_waived)

@@ -1,0 +1,29 @@
+"""How a user was authenticated: the one value that a session, a code, a continuation and a token carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """When and how a user proved who they are. It is made where the proof is made, and is carried whole.
+
+    A second factor changes it by a new value; a refresh of a token never does (OIDC Core §12.2).
+    """
+
+    auth_time: float
+    """When the user was last authenticated, in seconds (OIDC Core §2)."""
+    acr: str
+    """One of `idp.identity.acr.ACR_VALUES`."""
+    amr: tuple[str, ...]
+    """The methods (RFC 8176), in the order in which they were used."""
+    upstream: str | None = None
+    """The name of the provider that authenticated the user, if it was not this one."""
+    factor_waived: bool = False
+    """Whether the operator leaves the second factor to that provider."""
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Authentication":
+        """Read what `dataclasses.asdict` wrote and JSON kept; raise `KeyError` or `TypeError` otherwise."""
+        return cls(**{**document, "amr": tuple(document["amr"])})
