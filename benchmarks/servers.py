@@ -94,6 +94,7 @@ def environment_for(database_url: str, directory: Path) -> dict[str, str]:
         "IDP_KEYS__DIRECTORY": str(directory / "keys"),
         "IDP_TOKENS__CODE_TTL": "600",  # codes are made some time before they are redeemed
         "IDP_RATE_LIMITS__PAGES_PER_ADDRESS": "0",
+        "IDP_RATE_LIMITS__GETS_PER_ADDRESS": "0",
     }
 
 

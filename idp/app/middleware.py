@@ -13,6 +13,7 @@ from idp.ops.documents import Documents
 from idp.ops.headers import SecurityHeaders
 from idp.ops.language import RequestLanguage
 from idp.ops.limits import BodyLimit
+from idp.ops.request_rate import RequestRate
 from idp.ops.requests import RequestLog
 
 
@@ -33,6 +34,17 @@ def middleware_of(provider: Provider) -> list[Middleware]:
             enabled=settings.log.requests,
         ),
         Middleware(Documents, documents=discovery.documents),
+        Middleware(
+            RequestRate,
+            limiter=provider.limiter,
+            per_minute=settings.rate_limits.gets_per_address,
+            unlimited={
+                base + "/static/",
+                f"{base}{API_PATH}/",
+                base + PATHS["userinfo_endpoint"],
+                *(prefix + path for prefix in ("", base) for path in ("/health", "/readyz", "/metrics")),
+            },
+        ),
         Middleware(
             Cors,
             open_paths={

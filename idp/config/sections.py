@@ -214,6 +214,12 @@ class RateLimitSettings(Section):
     token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")
     introspection_per_client: int = Field(0, ge=0, description="/introspect, per client.")
     pages_per_address: int = Field(300, ge=0, description="Forms posted to hosted pages, per address.")
+    gets_per_address: int = Field(
+        1800,
+        ge=0,
+        description="GET requests per address, without static files, the JSON API, userinfo, discovery and "
+        "health. It leaves six pages for each form that `pages_per_address` allows.",
+    )
 
 
 class DatabaseSettings(Section):

@@ -1,12 +1,7 @@
-"""The log: one event a line on standard error, with a request id and without secrets.
-
-Nothing is trusted to be discreet: a value under a telling name is dropped whoever logs it, and text that
-others write (libraries, tracebacks) is combed for tokens and SQL parameters.
-"""
+"""The log: one event a line on standard error, with a request id and without secrets (`idp.ops.redaction`)."""
 
 import json
 import logging
-import re
 import sys
 import time
 from collections.abc import MutableMapping
@@ -18,50 +13,11 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from idp.config import LogSettings
+from idp.ops.redaction import printable, redact
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being served."""
 
-REDACTED: Final = "[redacted]"
-
-_SECRET_WORDS: Final = frozenset(
-    {
-        "token",
-        "tokens",
-        "code",
-        "codes",
-        "secret",
-        "secrets",
-        "password",
-        "passwords",
-        "authorization",
-        "cookie",
-        "cookies",
-        "assertion",
-        "verifier",
-        "credential",
-        "credentials",
-        "jwt",
-        "otp",
-        "totp",
-        "pin",
-        "seed",
-        "nonce",
-        "ticket",
-    }
-)
-_HARMLESS: Final = frozenset(
-    {
-        "status_code",
-        "error_code",
-        "exit_code",
-        "token_type",
-        "code_challenge_method",
-        "token_endpoint_auth_method",
-        "token_count",
-        "password_queue",
-    }
-)
 _QUIET: Final = (
     "authlib",  # its DEBUG log writes live tokens
     "httpx",  # logs every URL with its query
@@ -72,60 +28,6 @@ _QUIET: Final = (
     "python_multipart",
     "multipart",
 )
-_IN_TEXT: Final = (
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]*\.[\w-]*"), REDACTED),
-    (
-        re.compile(
-            r"(?i)\b((?:[a-z]+_)*(?:token|code|secret|password|assertion|verifier|cookie|state|hint))"
-            r"(=|'?\"?: ?'?\"?)((?!\d{1,4}\b)[^&\s'\",;)]{4,})"
-        ),
-        rf"\1\2{REDACTED}",
-    ),
-    (re.compile(r"(?i)\b(bearer|basic|dpop) +[\w.~+/=-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), "[parameters: redacted]"),
-    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+@"), f"{REDACTED}@"),
-)
-_telling: dict[str, bool] = {}
-
-
-def is_telling(name: str) -> bool:
-    """Tell whether a value under this name may be a secret."""
-    known = _telling.get(name)
-    if known is None:
-        words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
-        known = name not in _HARMLESS and not _SECRET_WORDS.isdisjoint(words)
-        if len(_telling) < 10_000:  # names may come from outside
-            _telling[name] = known
-    return known
-
-
-def scrub(text: str) -> str:
-    """Return text without what looks like a token, a credential or an SQL parameter."""
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def redact(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Drop secrets from an event (a structlog processor)."""
-    comb = method not in {"debug", "info"} or "_record" in event
-    for name, value in event.items():
-        if is_telling(name):
-            event[name] = REDACTED
-        elif isinstance(value, str):
-            if comb and name != "_record":
-                event[name] = scrub(value)
-        elif isinstance(value, dict | list | tuple) and not name.startswith("_"):
-            event[name] = _redact_within(value)
-    return event
-
-
-def _redact_within(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: REDACTED if is_telling(str(k)) else _redact_within(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redact_within(item) for item in value]
-    return scrub(value) if isinstance(value, str) else value
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -204,13 +106,13 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         redact,
     ]
     write_request.configure(stream if settings.format == "json" else None, wanted=level <= logging.INFO)
-    renderer: Processor
+    renderers: list[Processor]
     if settings.format == "json":
-        renderer = structlog.processors.JSONRenderer()
+        renderers = [structlog.processors.JSONRenderer()]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+        renderers = [printable, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
@@ -219,7 +121,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_named, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()

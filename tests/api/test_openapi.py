@@ -81,7 +81,7 @@ async def test_every_answer_is_in_the_document_and_none_is_a_server_error(
     """By schemathesis. The throttles are wide, so that it gets further than to them."""
     wide = 10_000
     provider = await make_provider(
-        rate_limits={"pages_per_address": 0},
+        rate_limits={"pages_per_address": 0, "gets_per_address": 0},
         throttle={"free_tries_per_account": wide, "free_tries_per_address": wide},
         accounts={"mails_per_hour": wide, "mail_interval": 0},
     )

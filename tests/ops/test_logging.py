@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from idp.config import LogSettings
-from idp.ops.logging import configure_logging, is_telling, request_id, scrub
+from idp.ops.logging import configure_logging, request_id
+from idp.ops.redaction import is_telling, scrub
 from tests.support.logs import logging_as_before
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -108,3 +109,24 @@ def test_text_is_for_people(stream: io.StringIO) -> None:
     structlog.get_logger().info("started", port=8000)
     assert "started" in stream.getvalue()
     assert "{" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x9b", "\r", "\n", "\x00", "\x07", "\u202e", "\u2028"])
+def test_nothing_that_a_terminal_obeys_is_written_raw(stream: io.StringIO, character: str) -> None:
+    configure_logging(LogSettings(format="text"), stream)
+    hostile = f"a{character}]0;pwn"
+    structlog.get_logger().warning(hostile, path=hostile, list=[hostile], pair={hostile: hostile})
+    logging.getLogger("other").warning("other said %s", hostile)
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    written = stream.getvalue()
+    if character == "\n":  # a traceback has several lines; an event is one
+        written = "".join(line for line in written.splitlines() if "pwn" in line)
+    assert character not in written
+
+
+def test_an_object_is_combed_as_its_text_is(stream: io.StringIO) -> None:
+    structlog.get_logger().warning("failed", error=ValueError(f"got {JWT}"))
+    assert JWT not in stream.getvalue()
