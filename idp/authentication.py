@@ -1,8 +1,6 @@
 """How a user was authenticated: the one value that a session, a code, a continuation and a token carry."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,3 @@ class Authentication:
     """The name of the provider that authenticated the user, if it was not this one."""
     factor_waived: bool = False
     """Whether the operator leaves the second factor to that provider."""
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Authentication":
-        """Read what `dataclasses.asdict` wrote and JSON kept; raise `KeyError` or `TypeError` otherwise."""
-        return cls(**{**document, "amr": tuple(document["amr"])})

@@ -1,7 +1,6 @@
 """/end_session: signing out (OIDC RP-Initiated Logout 1.0)."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +18,7 @@ from idp.oauth.http import single_valued
 from idp.pages.desk import Desk, client_view
 from idp.pages.federation.paths import signed_out_path
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 from idp.text import Text
 from idp.web.forms import SIGN_OUT
 
@@ -33,6 +33,9 @@ class Pending:
     browser: str
     client_id: str | None
     redirect_to: str | None
+
+
+PENDING = Kind("logout", Pending, CONFIRMATION_TTL)
 
 
 class EndSessionEndpoint:
@@ -50,7 +53,7 @@ class EndSessionEndpoint:
         self._federation = federation
         self._requests = requests
         self._sign_out = sign_out
-        self._store = store
+        self._pending_questions = Kept(store, PENDING)
 
     @property
     def routes(self) -> list[Route]:
@@ -87,9 +90,7 @@ class EndSessionEndpoint:
         pending_id = random_token()
         client_id = logout.client.client_id if logout.client else None
         pending = Pending(digest(browser), client_id, logout.redirect_to)
-        await self._store.put(
-            f"logout:{digest(pending_id)}", json.dumps(asdict(pending)).encode(), CONFIRMATION_TTL
-        )
+        await self._pending_questions.put(pending_id, pending)
         response = desk.renderer.page(
             "end_session.html",
             client=client_view(logout.client),
@@ -115,8 +116,7 @@ class EndSessionEndpoint:
     async def _pending(self, request: Request, pending_id: str | None) -> Pending | None:
         if not pending_id:
             return None  # signing out from our own page
-        data = await self._store.take(f"logout:{digest(pending_id)}")
-        pending = Pending(**json.loads(data)) if data else None
+        pending = await self._pending_questions.take(pending_id)
         if pending is None or pending.browser != digest(self._desk.cookies.browser(request) or ""):
             raise FlowError("This question has been answered or has expired. Sign out again from the app.")
         return pending

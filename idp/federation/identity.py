@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,3 @@ class UpstreamIdentity:
     def key(self) -> tuple[str, str, str]:
         """What it is found by."""
         return self.provider, self.issuer, self.subject
-
-    def to_document(self) -> dict[str, Any]:
-        """Return it as JSON-able data, tokens included: seal it."""
-        return asdict(self)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "UpstreamIdentity":
-        """Read what `to_document` wrote."""
-        tokens = document.get("tokens")
-        return cls(**{**document, "tokens": UpstreamTokens(**tokens) if tokens else None})

@@ -5,12 +5,12 @@ minutes, for that client, and for one right answer; wrong ones are throttled lik
 when the password changes.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from idp.authentication import Authentication
 from idp.crypto import digest, random_token
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 
 TTL = 300
 """Seconds in which the second factor must follow."""
@@ -27,40 +27,31 @@ class Continuation:
     """The fingerprint of the password that was proven."""
 
 
+CONTINUATION = Kind("continuation", Continuation, TTL)
+
+
 class Continuations:
     """Keeps them, in the ephemeral store."""
 
     def __init__(self, store: EphemeralStore) -> None:
-        self._store = store
+        self._kept = Kept(store, CONTINUATION)
 
     async def begin(self, continuation: Continuation) -> str:
         """Store it and return the token that names it."""
         token = random_token()
-        await self._store.put(_key(token), json.dumps(asdict(continuation)).encode(), TTL)
+        await self._kept.put(token, continuation)
         return token
 
     async def find(self, token: str, client_id: str) -> Continuation | None:
         """Return it if it is this client's; a wrong answer leaves it for the next."""
-        data = await self._store.get(_key(token))
-        if data is None:
-            return None
-        document = json.loads(data)
-        try:
-            authentication = Authentication.from_document(document.pop("authentication"))
-            continuation = Continuation(**document, authentication=authentication)
-        except (KeyError, TypeError):  # begun by another version of this program
-            return None
-        return continuation if continuation.client_id == client_id else None
+        continuation = await self._kept.get(token)
+        return continuation if continuation is not None and continuation.client_id == client_id else None
 
     async def finish(self, token: str) -> bool:
         """Take it away: of several right answers at once, one gets True."""
-        return await self._store.take(_key(token)) is not None
+        return await self._kept.take(token) is not None
 
 
 def fingerprint(password_hash: str | None) -> str:
     """Return what tells one password from the next without saying anything about either."""
     return digest(password_hash or "")
-
-
-def _key(token: str) -> str:
-    return f"continuation:{digest(token)}"

@@ -6,9 +6,8 @@ subject that it is about, so it can be taken neither for another step's nor for 
 (Keycloak CVE-2026-18963, Dex CVE-2022-39222).
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from idp.clock import Clock
@@ -17,6 +16,7 @@ from idp.errors import FlowError
 from idp.identity.registration import Registered
 from idp.oauth.authorization import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,9 @@ class Transaction:
         """Return the transaction with one more proof."""
         return replace(self, proofs={**self.proofs, proof.step: proof})
 
-    def to_json(self) -> bytes:
-        """Return the form in which it is stored."""
-        document = asdict(self)
-        document["request"] = self.request.to_document() if self.request else None
-        return json.dumps(document).encode()
 
-    @classmethod
-    def from_json(cls, data: bytes) -> "Transaction":
-        """Read what `to_json` wrote."""
-        document: dict[str, Any] = json.loads(data)
-        request, registered = document.pop("request"), document.pop("registered")
-        proofs = {step: Proof(**proof) for step, proof in document.pop("proofs").items()}
-        parsed = AuthorizationRequest.from_document(request) if request else None
-        chosen = Registered(**registered) if registered else None
-        return cls(**document, request=parsed, proofs=proofs, registered=chosen)
+TRANSACTION = Kind("tx", Transaction, 0)
+"""How long one is kept is a setting."""
 
 
 class Transactions:
@@ -97,6 +85,7 @@ class Transactions:
 
     def __init__(self, store: EphemeralStore, clock: Clock, ttl: float) -> None:
         self._store = store
+        self._kept = Kept(store, TRANSACTION)
         self._clock = clock
         self._ttl = ttl
 
@@ -125,38 +114,30 @@ class Transactions:
 
     async def load(self, transaction_id: str | None, browser: str | None) -> Transaction:
         """Return the transaction; raise `FlowError` unless it is alive and this browser's."""
-        data = await self._store.get(self._key(transaction_id)) if transaction_id else None
-        return self._bound(data, browser)
+        transaction = await self._kept.get(transaction_id) if transaction_id else None
+        return self._bound(transaction, browser)
 
     async def save(self, transaction: Transaction) -> None:
         """Store the transaction as it is now."""
         ttl = transaction.created_at + self._ttl - self._clock.now()
         if ttl > 0:
-            await self._store.put(self._key(transaction.id), transaction.to_json(), ttl)
+            await self._kept.put(transaction.id, transaction, ttl=ttl)
 
     async def finish(self, transaction: Transaction) -> None:
         """Take the transaction away; raise `FlowError` for all but one of several who try."""
-        taken = await self._store.take(self._key(transaction.id))
+        taken = await self._kept.take(transaction.id)
         # Counted too: a page that loaded it before may save it after, which must not bring it back.
         if taken is None or await self._store.increment(self._finished(transaction.id), self._ttl) > 1:
             raise _gone("the transaction was finished by another request")
-
-    @staticmethod
-    def _key(transaction_id: str) -> str:
-        return f"tx:{digest(transaction_id)}"
 
     @staticmethod
     def _finished(transaction_id: str) -> str:
         return f"tx-finished:{digest(transaction_id)}"
 
     @staticmethod
-    def _bound(data: bytes | None, browser: str | None) -> Transaction:
-        if data is None:
-            raise _gone("no such transaction: finished, expired, or made up")
-        try:
-            transaction = Transaction.from_json(data)
-        except (KeyError, TypeError):
-            raise _gone("the transaction was begun by another version of this program") from None
+    def _bound(transaction: Transaction | None, browser: str | None) -> Transaction:
+        if transaction is None:
+            raise _gone("no such transaction: finished, expired, of another version, or made up")
         if browser is None:
             raise FlowError(
                 "Your browser did not send the cookie that this sign-in began with. "

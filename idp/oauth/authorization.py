@@ -6,7 +6,7 @@ page; from there on it goes to the client, in the response mode that it asked fo
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,17 +69,6 @@ class AuthorizationRequest:
     def expects(self, subject: str) -> bool:
         """Tell whether this person may be the one who signs in."""
         return not self.subjects or subject in self.subjects
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the request as JSON-able data."""
-        return asdict(self) | {"claims": self.claims.to_document()}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "AuthorizationRequest":
-        """Read what `to_document` wrote."""
-        tuples = {name: tuple(document[name]) for name in ("scopes", "prompts", "subjects", "acr_values")}
-        claims = ClaimsRequest.from_document(document["claims"])
-        return cls(**{**document, **tuples, "claims": claims})
 
 
 class AuthorizationError(Exception):

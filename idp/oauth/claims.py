@@ -10,6 +10,8 @@ from idp.oauth.scopes import STANDARD_CLAIMS
 
 MAX_CLAIMS_LENGTH = 8000
 """Characters of the parameter's JSON text."""
+DEEPEST = 20
+"""Levels of nesting; §5.5 itself needs four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class ClaimsRequest:
             json.dumps(document, ensure_ascii=False).encode()  # halves of surrogate pairs cannot be encoded
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
+        if _is_deeper(document, DEEPEST):
+            raise ValueError("nested too deeply")
         return cls.from_document(document)
 
     @classmethod
@@ -87,3 +91,10 @@ def _finite(text: str) -> float:
     if not isfinite(number):
         raise ValueError("a number is not finite")
     return number
+
+
+def _is_deeper(document: object, levels: int) -> bool:
+    if not isinstance(document, dict | list):
+        return False
+    members = document.values() if isinstance(document, dict) else document
+    return levels == 0 or any(_is_deeper(member, levels - 1) for member in members)

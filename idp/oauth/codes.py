@@ -5,12 +5,12 @@ grant's row in the database, in one atomic statement, so no loss or return of th
 make a code usable twice; and the entry outlives the code, so that its reuse is recognised.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from idp.clock import Clock
-from idp.crypto import digest, random_token
+from idp.crypto import random_token
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 
 REUSE_MEMORY = 600
 """Seconds after its end in which a spent code presented again still revokes its grant."""
@@ -38,21 +38,23 @@ class AuthorizationCode:
         return self.scope
 
 
+CODE = Kind("code", AuthorizationCode, REUSE_MEMORY)
+
+
 class AuthorizationCodes:
     """Issues and finds codes."""
 
     def __init__(self, store: EphemeralStore, clock: Clock) -> None:
-        self._store = store
+        self._kept = Kept(store, CODE)
         self._clock = clock
 
     async def issue(self, code: AuthorizationCode) -> str:
         """Return a new code for `code`."""
         value = random_token()
         ttl = code.expires_at - self._clock.now() + REUSE_MEMORY
-        await self._store.put(f"code:{digest(value)}", json.dumps(asdict(code)).encode(), ttl)
+        await self._kept.put(value, code, ttl=ttl)
         return value
 
     async def find(self, value: str) -> AuthorizationCode | None:
         """Return what the code was issued for; also when it has expired or is spent."""
-        stored = await self._store.get(f"code:{digest(value)}")
-        return AuthorizationCode(**json.loads(stored)) if stored else None
+        return await self._kept.get(value)

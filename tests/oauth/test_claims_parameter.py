@@ -56,6 +56,7 @@ def test_the_subject_and_the_essential_acr_are_found() -> None:
         '{"userinfo": {"\\u0000": null}}',
         '{"userinfo": {"\\ud800": null}}',
         '{"userinfo": {"x": ' + "[" * 3000 + "]" * 3000 + "}}",
+        '{"userinfo": {"x": ' + "[" * 30 + "]" * 30 + "}}",
         '{"userinfo": {"x": {"value": ' + "9" * 5000 + "}}}",
         '{"userinfo": {"x": ' + " " * MAX_CLAIMS_LENGTH + "null}}",
     ],

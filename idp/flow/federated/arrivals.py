@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from idp.crypto import MasterKey, digest, equal, random_token
 from idp.errors import FlowError, InvalidValue
 from idp.federation.identity import UpstreamIdentity
 from idp.flow.federated.departures import EXPIRED
-from idp.flow.federated.sealed import SealedDocuments
 from idp.flow.transaction import Transaction
 from idp.identity.addresses import email_key
 from idp.identity.connections import Connections
@@ -18,6 +17,7 @@ from idp.identity.mail import Mailer
 from idp.identity.tickets import MailThrottle
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 
 Stage = Literal["address", "code", "profile", "link"]
 
@@ -45,6 +45,9 @@ class Arrival:
     code_digest: str | None = None
 
 
+ARRIVAL = Kind("fed-arrival", Arrival, ARRIVAL_TTL, sealed=True)
+
+
 class Arrivals:
     """Who waits."""
 
@@ -62,17 +65,15 @@ class Arrivals:
         self._store = store
         self._mailer = mailer
         self._mail_throttle = mail_throttle
-        self._kept = SealedDocuments("fed-arrival", ARRIVAL_TTL, store, master_key)
+        self._kept = Kept(store, ARRIVAL, master_key)
         self._code_key = master_key.derive("federation-codes")
 
     async def of(self, transaction: Transaction) -> Arrival | None:
         """Return who waits in a transaction."""
         if transaction.arrival is None:
             return None
-        document = await self._kept.get(transaction.arrival)
-        if document is None or document["transaction_id"] != transaction.id:
-            return None
-        return Arrival(**{**document, "identity": UpstreamIdentity.from_document(document["identity"])})
+        arrival = await self._kept.get(transaction.arrival)
+        return arrival if arrival is not None and arrival.transaction_id == transaction.id else None
 
     async def wait(
         self, identity: UpstreamIdentity, transaction: Transaction, stage: Stage, *, proven_here: bool = False
@@ -135,7 +136,7 @@ class Arrivals:
             raise FlowError(EXPIRED, detail="the arrival was used by another request")
 
     async def _keep(self, arrival: Arrival) -> None:
-        await self._kept.put(arrival.id, {**asdict(arrival), "identity": arrival.identity.to_document()})
+        await self._kept.put(arrival.id, arrival)
 
     def _code_digest(self, arrival_id: str, code: str) -> str:
         return hmac.new(self._code_key, f"{arrival_id}:{code}".encode(), hashlib.sha256).hexdigest()

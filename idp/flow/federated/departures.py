@@ -1,16 +1,16 @@
 """Going to a provider and coming back, to sign in or to sign out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from idp.crypto import MasterKey, digest, equal, random_token
 from idp.errors import FlowError, NotFound
 from idp.federation.registry import Providers
 from idp.federation.upstream import Ask, Memory, Upstream
-from idp.flow.federated.sealed import SealedDocuments
 from idp.flow.transaction import Transaction
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 from idp.text import Text
 
 Purpose = Literal["sign_in", "link"]
@@ -35,14 +35,27 @@ class Started:
     memory: Memory
 
 
+@dataclass(frozen=True, slots=True)
+class SigningOutThere:
+    """A sign-out at a provider under way."""
+
+    onward: str | None
+    """Where the person goes after it."""
+
+
+STARTED = Kind("fed-state", Started, STATE_TTL, sealed=True)
+POSTED = Kind("fed-posted", dict[str, str], POSTED_TTL, sealed=True)
+SIGNING_OUT = Kind("fed-logout", SigningOutThere, POSTED_TTL, sealed=True)
+
+
 class Departures:
     """Who is on the way."""
 
     def __init__(self, providers: Providers, store: EphemeralStore, master_key: MasterKey) -> None:
         self._providers = providers
-        self._states = SealedDocuments("fed-state", STATE_TTL, store, master_key)
-        self._posted = SealedDocuments("fed-posted", POSTED_TTL, store, master_key)
-        self._sign_outs = SealedDocuments("fed-logout", POSTED_TTL, store, master_key)
+        self._states = Kept(store, STARTED, master_key)
+        self._posted = Kept(store, POSTED, master_key)
+        self._sign_outs = Kept(store, SIGNING_OUT, master_key)
 
     async def begin(
         self,
@@ -59,16 +72,15 @@ class Departures:
         started = Started(
             transaction.id, upstream.name, purpose, user_id, transaction.browser, redirect.memory
         )
-        await self._states.put(state, asdict(started))
+        await self._states.put(state, started)
         return redirect.url
 
     async def come_back(self, provider: str, state: str | None, browser: str | None) -> Started:
         """Return the sign-in of a `state`, once, to the browser and for the provider that it began with;
         raise `FlowError`."""
-        document = await self._states.get(state or "")
-        if document is None:
-            raise FlowError(EXPIRED, detail="no such state: used, expired, or made up")
-        started = Started(**{**document, "memory": Memory(**document["memory"])})
+        started = await self._states.get(state or "")
+        if started is None:
+            raise FlowError(EXPIRED, detail="no such state: used, expired, of another version, or made up")
         if browser is None or not equal(started.browser, digest(browser)):
             raise FlowError(
                 "This sign-in was begun in another browser. Start again in this one.",
@@ -86,7 +98,7 @@ class Departures:
         if await self._states.get(state or "") is None:
             raise FlowError(EXPIRED, detail="no such state: used, expired, or made up")
         posted = random_token()
-        await self._posted.put(posted, answer)
+        await self._posted.put(posted, dict(answer))
         return posted
 
     async def take_posted(self, posted: str) -> dict[str, str]:
@@ -109,10 +121,10 @@ class Departures:
         if url is None:
             return None
         state = random_token()
-        await self._sign_outs.put(state, {"onward": onward})
+        await self._sign_outs.put(state, SigningOutThere(onward))
         return f"{url}&state={state}"
 
     async def signed_out_there(self, state: str | None) -> str | None:
         """Return where to go after a sign-out there."""
         kept = await self._sign_outs.take(state or "")
-        return None if kept is None else kept["onward"]
+        return None if kept is None else kept.onward

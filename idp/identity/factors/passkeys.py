@@ -25,7 +25,7 @@ from webauthn.helpers.structs import (
 from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
-from idp.crypto import digest, random_token
+from idp.crypto import random_token
 from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
@@ -36,6 +36,7 @@ from idp.identity.factors.factor import Answer
 from idp.identity.login import AuthenticatedUser
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 from idp.storage.models import User, WebAuthnCredential, new_id
 from idp.text import Text
 
@@ -58,6 +59,17 @@ class Ceremony:
     options: str
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What an authenticator is asked to sign."""
+
+    value: str
+    """base64url."""
+
+
+CHALLENGE = Kind("webauthn", Challenge, CEREMONY_TTL)
+
+
 class Passkeys:
     """Passkeys. Each challenge is for one purpose, one person (or none yet) and one answer."""
 
@@ -66,7 +78,7 @@ class Passkeys:
 
     def __init__(self, database: Database, store: EphemeralStore, settings: Settings, clock: Clock) -> None:
         self._database = database
-        self._store = store
+        self._challenges = Kept(store, CHALLENGE)
         self._clock = clock
         self._rp_name = settings.brand.name
         self._rp_id = (
@@ -230,19 +242,20 @@ class Passkeys:
         self, purpose: str, user_id: str, challenge: bytes, options: str, ceremony: str | None = None
     ) -> Ceremony:
         ceremony = ceremony or random_token()
-        await self._store.put(self._key(purpose, user_id, ceremony), challenge, CEREMONY_TTL)
+        await self._challenges.put(_name(purpose, user_id, ceremony), Challenge(_encode(challenge)))
         return Ceremony(ceremony, options)
 
     async def _finish(self, purpose: str, user_id: str, ceremony: str) -> bytes:
         """Take the challenge away: it is answered once, for its purpose, by its person."""
-        challenge = await self._store.take(self._key(purpose, user_id, ceremony)) if ceremony else None
+        name = _name(purpose, user_id, ceremony)
+        challenge = await self._challenges.take(name) if ceremony else None
         if challenge is None:
             raise _refused("no such challenge: answered before, expired, or for something else")
-        return challenge
+        return _decode(challenge.value)
 
-    @staticmethod
-    def _key(purpose: str, user_id: str, ceremony: str) -> str:
-        return f"webauthn:{digest(f'{purpose} {user_id} {ceremony}')}"
+
+def _name(purpose: str, user_id: str, ceremony: str) -> str:
+    return f"{purpose} {user_id} {ceremony}"
 
 
 def amr_of(passkey: WebAuthnCredential) -> tuple[str, ...]:
