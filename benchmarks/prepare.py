@@ -16,8 +16,9 @@ from idp.app import Provider, build_provider
 from idp.config import load_settings
 from idp.crypto import digest, random_token
 from idp.flow.transaction import Transactions
+from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.registration import build_client
 from idp.oauth.tokens import Authentication
 from idp.pages.login import PURPOSE
 from idp.storage import migrations
@@ -62,14 +63,13 @@ class Material:
         """Make the tables, the keys, the client and the people."""
         await migrations.upgrade(self.provider.database)
         await self.provider.keyring.ensure()
-        new = NewClient(
+        metadata = ClientMetadata(
             client_name="Benchmark",
-            client_id=self.client_id,
             redirect_uris=(REDIRECT_URI,),
             grant_types=("authorization_code", "refresh_token", "client_credentials"),
             scopes=("openid", "profile", "email", "offline_access", "things:read"),
         )
-        record, secret = build_client(new, self.provider.clock.now())
+        record, secret = build_client(metadata, self.provider.clock.now(), client_id=self.client_id)
         async with self.provider.database.unit_of_work() as uow:
             await uow.clients.add(record)
         self.secret = secret or ""

@@ -2,7 +2,8 @@
 
 from idp.clock import Clock
 from idp.errors import Conflict
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.client_metadata import PUBLIC, ClientMetadata
+from idp.oauth.registration import build_client
 from idp.oauth.scopes import ACCOUNT, OFFLINE_ACCESS, OPENID
 from idp.storage.database import Database
 
@@ -15,15 +16,15 @@ async def ensure_first_party_client(database: Database, clock: Clock) -> None:
         if await uow.clients.get(CLIENT_ID) is not None:
             return
     record, _ = build_client(
-        NewClient(
+        ClientMetadata(
             client_name="First-party API",
-            client_id=CLIENT_ID,
-            public=True,
+            token_endpoint_auth_method=PUBLIC,
             grant_types=("password", "refresh_token"),
             scopes=(OPENID, "profile", "email", OFFLINE_ACCESS, ACCOUNT),
             first_party=True,
         ),
         clock.now(),
+        client_id=CLIENT_ID,
     )
     try:
         async with database.unit_of_work() as uow:

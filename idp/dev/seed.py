@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from idp.app import Provider
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.client_metadata import ClientMetadata
+from idp.oauth.registration import build_client
 from idp.storage.models import OutboxMail
 
 DEMO_EMAIL, DEMO_PASSWORD = "demo@example.com", "demo-password"
@@ -43,14 +44,14 @@ async def seed(provider: Provider, demo_url: str) -> str:
 
 async def _demo_client(provider: Provider, demo_url: str) -> str:
     new, secret = build_client(
-        NewClient(
+        ClientMetadata(
             client_name="Demo app",
-            client_id=DEMO_CLIENT,
             redirect_uris=(f"{demo_url}/callback",),
             post_logout_redirect_uris=(f"{demo_url}/",),
             audiences=(f"{demo_url}/resource",),
         ),
         provider.clock.now(),
+        client_id=DEMO_CLIENT,
     )
     async with provider.database.unit_of_work() as uow:
         known = await uow.clients.get(DEMO_CLIENT)

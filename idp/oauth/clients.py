@@ -1,55 +1,69 @@
 """Clients as the core sees them, and the registry that keeps the busy ones at hand."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
 from idp.clock import Clock
 from idp.crypto import digest, equal
+from idp.oauth.client_metadata import PUBLIC, SECRET_METHODS, ClientMetadata
+from idp.oauth.client_records import read_metadata
 from idp.oauth.redirect_uris import is_registered, origin_of
 from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.oauth.uris import is_visible_ascii
 from idp.storage.database import Database
 from idp.storage.models import ClientRecord
 
-PUBLIC = "none"
 LONGEST_CLIENT_ID = 200
 """Characters."""
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 @dataclass(frozen=True, slots=True)
 class Client(ClientMixin):
-    """A registered client. A value: it is read once and shared by every request."""
+    """A registered client: its metadata, and the answers that the flow and Authlib need of it.
+
+    A value: it is read once and shared by every request.
+    """
 
     client_id: str
-    name: str
     secret_digest: str | None
-    auth_method: str
-    redirect_uris: tuple[str, ...]
-    post_logout_redirect_uris: tuple[str, ...]
-    grant_types: frozenset[str]
-    scopes: tuple[str, ...]
-    audiences: tuple[str, ...]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: ClientMetadata
 
     @classmethod
     def from_record(cls, record: ClientRecord) -> "Client":
         """Read a row."""
-        return cls(
-            client_id=record.client_id,
-            name=record.client_name,
-            secret_digest=record.client_secret_digest,
-            auth_method=record.token_endpoint_auth_method,
-            redirect_uris=tuple(record.redirect_uris),
-            post_logout_redirect_uris=tuple(record.post_logout_redirect_uris),
-            grant_types=frozenset(record.grant_types),
-            scopes=tuple(record.scopes),
-            audiences=tuple(record.audiences),
-            metadata=record.metadata_,
-        )
+        return cls(record.client_id, record.client_secret_digest, read_metadata(record))
+
+    @property
+    def name(self) -> str:
+        """The name that people see."""
+        return self.metadata.client_name
+
+    @property
+    def auth_method(self) -> str:
+        """How it authenticates (`token_endpoint_auth_method`)."""
+        return self.metadata.auth_method
+
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """Its registered redirect URIs."""
+        return self.metadata.redirect_uris
+
+    @property
+    def post_logout_redirect_uris(self) -> tuple[str, ...]:
+        """Where people may go after sign-out."""
+        return self.metadata.post_logout_redirect_uris
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that it may ask for."""
+        return self.metadata.scopes
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The `aud` of its access tokens; empty means the issuer."""
+        return self.metadata.audiences
 
     @property
     def is_public(self) -> bool:
@@ -58,28 +72,28 @@ class Client(ClientMixin):
 
     @property
     def is_first_party(self) -> bool:
-        """Whether it is the operator's own, so that consent goes without saying."""
-        return bool(self.metadata.get("first_party"))
+        """Whether it is the operator's own, so that nobody is asked for consent."""
+        return self.metadata.first_party
 
     @property
     def requires_pkce(self) -> bool:
         """Whether PKCE is required: always for public clients, else unless exempted."""
-        return self.is_public or bool(self.metadata.get("require_pkce", True))
+        return self.is_public or self.metadata.require_pkce
 
     @property
     def ends_grants_on_logout(self) -> bool:
         """Whether sign-out ends its grants that lack offline_access."""
-        return bool(self.metadata.get("end_grants_on_logout", True))
+        return self.metadata.end_grants_on_logout
 
     @property
     def requires_second_factor(self) -> bool:
         """Whether people must prove two factors for it."""
-        return bool(self.metadata.get("require_second_factor"))
+        return self.metadata.require_second_factor
 
     @property
     def id_token_alg(self) -> str:
         """`id_token_signed_response_alg` (OIDC Registration §2)."""
-        return str(self.metadata.get("id_token_signed_response_alg", "RS256"))
+        return self.metadata.id_token_signed_response_alg
 
     def usable_scopes(self, scopes: Iterable[str]) -> tuple[str, ...]:
         """Return the scopes without offline_access if it gets no refresh tokens (OIDC Core §11)."""
@@ -115,11 +129,11 @@ class Client(ClientMixin):
 
     def check_response_type(self, response_type: str) -> bool:
         """Tell whether it may use this response type."""
-        return response_type == "code" and "authorization_code" in self.grant_types
+        return response_type == "code" and "authorization_code" in self.metadata.grant_types
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Tell whether it may use this grant."""
-        return grant_type in self.grant_types
+        return grant_type in self.metadata.grant_types
 
 
 LOOK_AGAIN = 0.5
@@ -156,7 +170,7 @@ class ClientRegistry:
             return None
         client = Client.from_record(record)
         self._clients[client_id] = (self._clock.now() + self._ttl, client)
-        self._origins |= _origins_of(client.redirect_uris, client.metadata)
+        self._origins |= _origins_of(client.redirect_uris, client.metadata.allowed_origins)
         return client
 
     async def is_registered_origin(self, origin: str) -> bool:
@@ -165,11 +179,13 @@ class ClientRegistry:
         if age >= self._ttl or (origin not in self._origins and age >= LOOK_AGAIN):
             async with self._database.reading() as uow:
                 rows = await uow.clients.all_redirect_and_origin_metadata()
-            self._origins = set().union(*(_origins_of(*row) for row in rows))
+            self._origins = set().union(
+                *(_origins_of(uris, metadata.get("allowed_origins", ())) for uris, metadata in rows)
+            )
             self._origins_read_at = self._clock.now()
         return origin in self._origins
 
 
-def _origins_of(redirect_uris: Iterable[str], metadata: Mapping[str, Any]) -> set[str]:
-    found = (*map(origin_of, redirect_uris), *metadata.get("allowed_origins", ()))
+def _origins_of(redirect_uris: Iterable[str], allowed_origins: Iterable[str]) -> set[str]:
+    found = (*map(origin_of, redirect_uris), *allowed_origins)
     return {origin for origin in found if origin}

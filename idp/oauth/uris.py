@@ -16,7 +16,7 @@ _ACTIVE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "
 
 def check_redirect_uri(uri: str, name: str, *, native: bool) -> None:
     """Raise `InvalidValue` unless `uri` may be registered; `native`: custom schemes are allowed."""
-    parts = _split(uri, name)
+    parts = check_uri_syntax(uri, name)
     if "*" in uri:
         raise InvalidValue(
             f"{shown(uri)} has a wildcard; redirect URIs are compared letter by letter (RFC 9700 §2.1).",
@@ -39,14 +39,15 @@ def check_redirect_uri(uri: str, name: str, *, native: bool) -> None:
 
 def check_web_uri(uri: str, name: str) -> SplitResult:
     """Return the parts of an https URL, or an http one to this machine; raise `InvalidValue` for others."""
-    parts = _split(uri, name)
+    parts = check_uri_syntax(uri, name)
     if parts.scheme not in {"http", "https"}:
         raise InvalidValue(f"{shown(uri)} must be an https URL.", field=name)
     _check_web_parts(uri, parts, name)
     return parts
 
 
-def _split(uri: str, name: str) -> SplitResult:
+def check_uri_syntax(uri: str, name: str) -> SplitResult:
+    """Return the parts of an absolute URI without fragment and user name; raise `InvalidValue` for others."""
     if len(uri) > LONGEST_URI:
         raise InvalidValue(f"A {name} is longer than {LONGEST_URI} characters.", field=name)
     if not is_visible_ascii(uri) or any(c in uri for c in '\\"<>^`{|}'):

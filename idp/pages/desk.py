@@ -260,10 +260,10 @@ def client_view(client: Client | None) -> ClientView | None:
     metadata = client.metadata
     return ClientView(
         client.name,
-        logo_uri=metadata.get("logo_uri"),
-        client_uri=metadata.get("client_uri"),
-        policy_uri=metadata.get("policy_uri"),
-        tos_uri=metadata.get("tos_uri"),
+        logo_uri=metadata.logo_uri,
+        client_uri=metadata.client_uri,
+        policy_uri=metadata.policy_uri,
+        tos_uri=metadata.tos_uri,
     )
 
 

@@ -9,9 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.cli import main, server
+from idp.cli.client_reference import render_markdown as render_client_metadata
 from idp.cli.configuration import render_markdown
 from idp.config import PROJECT_ROOT
 from idp.crypto import MasterKey
+from idp.oauth.client_metadata import ATTRIBUTES
 from tests.cli.conftest import Idp
 
 APP = ("client", "create", "--name", "App", "--redirect-uri", "https://app.example.com/cb")
@@ -152,6 +154,20 @@ def test_client_create_takes_every_option(migrated: Idp, installation: Path) -> 
     assert made["allowed_origins"] == ["https://spa.example.com"]
 
 
+def test_the_reference_of_client_metadata_is_the_one_in_the_documentation() -> None:
+    written = (PROJECT_ROOT / "docs" / "client-metadata.md").read_text()
+    assert written == render_client_metadata(), (
+        "run: idp client metadata --markdown > docs/client-metadata.md"
+    )
+
+
+def test_every_attribute_has_an_option_for_create_and_for_update(idp: Idp) -> None:
+    for command in ("create", "update"):
+        text = idp("client", command, "--help").out
+        for attribute in ATTRIBUTES:
+            assert attribute.option.split("/")[0] in text
+
+
 def test_a_public_client_has_no_secret(migrated: Idp) -> None:
     made = migrated(*APP, "--public", "--json").json
     assert "client_secret" not in made
@@ -163,7 +179,7 @@ def test_a_public_client_has_no_secret(migrated: Idp) -> None:
     [
         (("--redirect-uri", "https://app.example.com/#x"), "fragment"),
         (("--redirect-uri", "http://app.example.com/"), "http"),
-        (("--grant", "implicit"), "is not a grant"),
+        (("--grant", "implicit"), "cannot be 'implicit'"),
         (("--jwks", "missing.json"), "cannot be read"),
         (("--jwks", "."), "cannot be read"),
     ],
@@ -187,7 +203,7 @@ def test_an_algorithm_that_has_no_keys_here_is_refused(
     for command in (APP, ("client", "update", "app")):
         outcome = migrated(*command, "--id-token-alg", "EdDSA", "--json")
         assert outcome.code == 1
-        assert "signs with RS256, ES256;" in outcome.err
+        assert "the choices are RS256, ES256." in outcome.err
     assert migrated("client", "show", "app", "--json").json["id_token_signed_response_alg"] == "ES256"
 
 

@@ -13,6 +13,7 @@ from idp.flow.transaction import Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
+from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import Client
 
 NOW = 1_800_000_000.0
@@ -20,18 +21,8 @@ ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("p
 
 
 def client(**metadata: Any) -> Client:
-    return Client(
-        client_id="app",
-        name="App",
-        secret_digest=None,
-        auth_method="client_secret_basic",
-        redirect_uris=("https://app.example/cb",),
-        post_logout_redirect_uris=(),
-        grant_types=frozenset({"authorization_code"}),
-        scopes=("openid", "email"),
-        audiences=(),
-        metadata=metadata,
-    )
+    values = {"redirect_uris": ("https://app.example/cb",), "scopes": ("openid", "email")} | metadata
+    return Client("app", None, ClientMetadata("App", **values))
 
 
 def asked(**request: Any) -> AuthorizationRequest:

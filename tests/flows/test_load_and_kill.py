@@ -24,7 +24,8 @@ from idp.clock import SystemClock
 from idp.config import PasswordSettings
 from idp.identity.accounts import Accounts
 from idp.identity.passwords import PasswordHasher
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.client_metadata import PUBLIC, ClientMetadata
+from idp.oauth.registration import build_client
 from idp.storage.database import Database
 from tests.support.provider import challenge_of, the_form
 from tests.support.running import outside_environment
@@ -123,8 +124,8 @@ def fill(url: str) -> None:
     async def work() -> None:
         database, clock = Database(url), SystemClock()
         await Accounts(database, PasswordHasher(PasswordSettings()), clock).create(EMAIL, PASSWORD)
-        app = NewClient("App", client_id="app", public=True, redirect_uris=(CALLBACK,))
-        record, _ = build_client(app, clock.now())
+        app = ClientMetadata("App", token_endpoint_auth_method=PUBLIC, redirect_uris=(CALLBACK,))
+        record, _ = build_client(app, clock.now(), client_id="app")
         async with database.unit_of_work() as uow:
             await uow.clients.add(record)
         await database.close()

@@ -11,9 +11,10 @@ import pytest
 from idp.clock import ManualClock
 from idp.oauth.client_auth.key_sets import LIMITS
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
+from idp.oauth.client_metadata import PUBLIC, ClientMetadata
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.http import CoreRequest
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.registration import build_client
 from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.ephemeral.table import TableStore
@@ -39,10 +40,12 @@ class Reception:
     outgoing: Outgoing
     """The way to their key sets. Loopback is allowed."""
 
-    async def register(self, client_id: str, **values: Any) -> str:
+    async def register(self, client_id: str, *, public: bool = False, **values: Any) -> str:
         """Register a client and return its secret, or ""."""
-        new = NewClient(client_id, client_id=client_id, redirect_uris=(REDIRECT_URI,), **values)
-        record, secret = build_client(new, self.clock.now())
+        if public:
+            values["token_endpoint_auth_method"] = PUBLIC
+        metadata = ClientMetadata(client_id, redirect_uris=(REDIRECT_URI,), **values)
+        record, secret = build_client(metadata, self.clock.now(), client_id=client_id)
         async with self.database.unit_of_work() as uow:
             await uow.clients.add(record)
         return secret or ""

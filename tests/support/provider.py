@@ -30,7 +30,8 @@ from idp.clock import ManualClock
 from idp.config import Settings, load_settings
 from idp.crypto import MasterKey
 from idp.keys.keyring import Keyring
-from idp.oauth.registration import NewClient, build_client
+from idp.oauth.client_metadata import PUBLIC, ClientMetadata
+from idp.oauth.registration import build_client
 from idp.storage.database import Database
 from idp.storage.models import User
 from tests.support.smtp import Mails
@@ -124,10 +125,14 @@ class RunningProvider:
         """Make an account."""
         return await self.parts.accounts.create(email, password, name, verified, roles)
 
-    async def create_client(self, **metadata: Any) -> RegisteredClient:
-        """Register a client; `metadata` are fields of `NewClient`, with one redirect URI unless given."""
+    async def create_client(
+        self, *, client_id: str | None = None, public: bool = False, **metadata: Any
+    ) -> RegisteredClient:
+        """Register a client; `metadata` are fields of `ClientMetadata`, with one redirect URI unless given."""
         values = {"client_name": "Example app", "redirect_uris": (CALLBACK,)} | metadata
-        record, secret = build_client(NewClient(**values), self.clock.now())
+        if public:
+            values["token_endpoint_auth_method"] = PUBLIC
+        record, secret = build_client(ClientMetadata(**values), self.clock.now(), client_id=client_id)
         client_id, uris = record.client_id, record.redirect_uris
         method = record.token_endpoint_auth_method
         async with self.database.unit_of_work() as uow:

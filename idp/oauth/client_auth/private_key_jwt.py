@@ -96,7 +96,8 @@ class PrivateKeyJwt:
         kid, alg = header.get("kid"), header.get("alg")
         if alg not in ALGORITHMS:
             raise InvalidClientError("The client assertion's algorithm is not supported")
-        jwks, jwks_uri = client.metadata.get("jwks"), client.metadata.get("jwks_uri")
+        jwks: Any = client.metadata.jwks
+        jwks_uri = client.metadata.jwks_uri
         if jwks:
             key = _choose(KeySet.import_key_set(jwks), kid, alg)
         elif jwks_uri:

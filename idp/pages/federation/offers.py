@@ -83,5 +83,4 @@ def targets(upstreams: list[Upstream]) -> tuple[str, ...]:
 
 def _wanted(visit: Visit) -> Sequence[str] | None:
     """Return the names of the providers that a client wants, in its order; None when it did not choose."""
-    wanted = visit.client.metadata.get("providers") if visit.client else None
-    return wanted if isinstance(wanted, list | tuple) else None
+    return visit.client.metadata.providers or None if visit.client else None
