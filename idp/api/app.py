@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -10,29 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from idp.api import PATH
-from idp.api.access import AccountAccess
-from idp.api.auth import AuthRoutes
 from idp.api.docs import ApiDocs
 from idp.api.limits import AddressLimit
 from idp.api.problems import PROBLEMS, Problems, echoed
-from idp.api.tokens import TokenDesk
-from idp.api.users import UserRoutes
-from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import IdpError
-from idp.flow.sign_out import SignOut
-from idp.identity.accounts import Accounts
-from idp.identity.recovery import Recovery
-from idp.identity.registration import Registration
-from idp.identity.second_factor import SecondFactors
-from idp.identity.self_service import SelfService
-from idp.identity.throttle import SignInThrottle
-from idp.oauth.clients import ClientRegistry
-from idp.oauth.context import Core
-from idp.oauth.revocation import Revocation
-from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
-from idp.storage.database import Database
 
 VERSION = "1.0"
 MOST_FAULTS = 20
@@ -43,54 +26,12 @@ _MODELS = frozenset({"VerifyByCode", "VerifyByToken"})
 
 
 def build_api(
-    *,
-    settings: Settings,
-    clock: Clock,
-    database: Database,
-    core: Core,
-    clients: ClientRegistry,
-    accounts: Accounts,
-    registration: Registration,
-    recovery: Recovery,
-    second_factors: SecondFactors,
-    self_service: SelfService,
-    sign_out: SignOut,
-    throttle: SignInThrottle,
-    limiter: RateLimiter,
-    metrics: Metrics,
-    script: str,
+    settings: Settings, routers: Sequence[APIRouter], limiter: RateLimiter, *, script: str
 ) -> FastAPI:
-    """Make the application. `script` is the URL of `api_docs.js`."""
+    """Make the application of these routers. `script` is the URL of `api_docs.js`."""
     url = settings.url(PATH)
     problems = Problems(url)
     faults = _Faults(problems)
-    access = AccountAccess(
-        database,
-        core.mint,
-        second_factors,
-        clock,
-        settings=settings,
-        token_url=f"{url}/auth/access-token",
-    )
-    auth = AuthRoutes(
-        database=database,
-        tokens=TokenDesk(settings, database, core, clients, metrics),
-        accounts=accounts,
-        registration=registration,
-        registration_settings=settings.registration,
-        recovery=recovery,
-        revocation=Revocation(core.mint, clock),
-        throttle=throttle,
-    )
-    users = UserRoutes(
-        database=database,
-        access=access,
-        self_service=self_service,
-        sign_out=sign_out,
-        throttle=throttle,
-        sessions=settings.sessions,
-        clock=clock,
-    )
     app = FastAPI(
         title=f"{settings.brand.name} API",
         version=VERSION,
@@ -115,8 +56,8 @@ def build_api(
             Exception: faults.unexpected,
         },
     )
-    app.include_router(auth.router)
-    app.include_router(users.router)
+    for router in routers:
+        app.include_router(router)
     base = settings.base_path + PATH
     app.router.routes.extend(ApiDocs(app, problems, base=base, url=url, script=script).routes)
 

@@ -1,10 +1,24 @@
 """The services of administration, made for the command line and for the whole provider alike."""
 
+from dataclasses import dataclass
+
 from idp.administration.clients import ClientAdministration
+from idp.administration.people import PeopleAdministration
+from idp.administration.providers import ProviderAdministration
 from idp.clock import Clock, SystemClock
 from idp.config import Settings
+from idp.keys.master import load_master_key
 from idp.oauth.registration import RegistrationPolicy
 from idp.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What an operator can do, for a console or an API of the running provider."""
+
+    clients: ClientAdministration
+    people: PeopleAdministration
+    providers: ProviderAdministration
 
 
 def client_administration(
@@ -12,3 +26,11 @@ def client_administration(
 ) -> ClientAdministration:
     """Return the administration of clients. It needs no master key."""
     return ClientAdministration(database, RegistrationPolicy.of(settings), clock or SystemClock())
+
+
+def provider_administration(
+    settings: Settings, database: Database, clock: Clock | None = None
+) -> ProviderAdministration:
+    """Return the administration of providers, also where a configured one cannot be built."""
+    master_key = load_master_key(settings)
+    return ProviderAdministration(database, settings.federation, master_key, clock or SystemClock())

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from idp.administration.people import PeopleAdministration
+from idp.app.administration import Administration, client_administration, provider_administration
 from idp.clock import Clock, SystemClock
 from idp.config import PROJECT_ROOT, Settings
 from idp.endpoints.token import ClientAdmission
@@ -97,6 +99,7 @@ class Provider:
     codes: AuthorizationCodes
     desk: Desk
     catalogues: Catalogues
+    administration: Administration
 
 
 def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
@@ -205,6 +208,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         ),
         second_factors=second_factors,
     )
+    accounts = Accounts(database, hasher, clock)
     return Provider(
         settings=settings,
         clock=clock,
@@ -212,7 +216,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         store=store,
         keyring=keyring,
         clients=clients,
-        accounts=Accounts(database, hasher, clock),
+        accounts=accounts,
         hasher=hasher,
         sessions=sessions,
         sign_out=SignOut(database, sessions, clients, clock),
@@ -244,6 +248,11 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         codes=codes,
         desk=desk,
         catalogues=catalogues,
+        administration=Administration(
+            clients=client_administration(settings, database, clock),
+            people=PeopleAdministration(database, accounts, registration, factor_resets, clock),
+            providers=provider_administration(settings, database, clock),
+        ),
     )
 
 

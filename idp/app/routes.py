@@ -128,25 +128,9 @@ def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]
 
 def _api(provider: Provider) -> Mount:
     def build() -> ASGIApp:
-        from idp.api.app import build_api
+        from idp.app.api import api_of
 
-        return build_api(
-            settings=provider.settings,
-            clock=provider.clock,
-            database=provider.database,
-            core=provider.core,
-            clients=provider.clients,
-            accounts=provider.accounts,
-            registration=provider.registration,
-            recovery=provider.recovery,
-            second_factors=provider.second_factors,
-            self_service=provider.self_service,
-            sign_out=provider.sign_out,
-            throttle=provider.throttle,
-            limiter=provider.limiter,
-            metrics=provider.metrics,
-            script=provider.desk.renderer.static("api_docs.js"),
-        )
+        return api_of(provider)
 
     return Mount(API_PATH, app=LazyApp(build))
 

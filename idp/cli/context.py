@@ -13,6 +13,7 @@ import typer
 from idp.errors import ConfigurationError, InvalidValue
 
 if TYPE_CHECKING:
+    from idp.app import Provider
     from idp.config import Settings
     from idp.storage.database import Database
 
@@ -47,6 +48,19 @@ async def open_database(settings: "Settings") -> AsyncIterator["Database"]:
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_provider(settings: "Settings") -> AsyncIterator["Provider"]:
+    """Make the provider's parts; raise `ConfigurationError` unless the database is migrated."""
+    from idp.app import build_provider
+
+    provider = build_provider(settings)
+    try:
+        await require_migrated(provider.database)
+        yield provider
+    finally:
+        await provider.database.close()
 
 
 async def require_migrated(database: "Database") -> None:

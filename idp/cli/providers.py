@@ -1,7 +1,8 @@
 """`idp provider`: other providers that people may sign in with."""
 
 import re
-import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,13 +10,11 @@ import typer
 
 from idp.cli.context import AsJson, Yes, confirm, open_database, print_fields, print_json, print_table, run
 from idp.cli.context import settings as read_settings
-from idp.errors import ConfigurationError, InvalidValue, NotFound
+from idp.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from idp.administration.providers import KnownProvider, ProviderAdministration
     from idp.config import Settings, UpstreamSettings
-    from idp.crypto import MasterKey
-    from idp.federation.upstream import Upstream as BuiltUpstream
-    from idp.storage.database import Database
 
 app = typer.Typer(help="Other providers that people may sign in with.", rich_markup_mode=None)
 
@@ -52,42 +51,26 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a provider. The running server offers it within seconds."""
-    from idp.config import PROVIDER_NAME
-    from idp.federation.registry import seal
-    from idp.storage.models import UpstreamProvider
-
-    if PROVIDER_NAME.fullmatch(name) is None or name in {"allow_private_addresses", "domains"}:
-        raise InvalidValue(
-            f"{name[:60]!a} is no name: a-z, 0-9, _ and - (at most 40 characters).", field="name"
-        )
     settings = read_settings()
-    values: dict[str, Any] = {
-        "type": kind,
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "issuer": issuer,
-        "base_url": base_url,
-        "scopes": [part for text in scope or () for part in text.split()],
-        "label": label,
-        "private_key": None if private_key is None else _read(private_key),
-        **_options(option or []),
-    }
-    upstream = _parse(values)
-    built = _built(settings, name, upstream)  # says what is missing
-    if name in settings.federation.providers:
-        raise InvalidValue(
-            f"The configuration has a provider {name} already; choose another name.", field="name"
-        )
+    upstream = _parse(
+        {
+            "type": kind,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "issuer": issuer,
+            "base_url": base_url,
+            "scopes": [part for text in scope or () for part in text.split()],
+            "label": label,
+            "private_key": None if private_key is None else _read(private_key),
+            **_options(option or []),
+        }
+    )
 
-    async def work() -> None:
-        async with open_database(settings) as database, database.unit_of_work() as uow:
-            sealed = seal(name, upstream, _master_key(settings))
-            await uow.upstreams.add(
-                UpstreamProvider(name=name, sealed_settings=sealed, created_at=time.time())
-            )
+    async def work() -> dict[str, Any]:
+        async with _open(settings) as providers:
+            return _description(settings, providers, await providers.add(name, upstream))
 
-    run(work())
-    described = _describe(settings, name, upstream, built.label, source="database")
+    described = run(work())
     if as_json:
         print_json(described)
     else:
@@ -99,11 +82,13 @@ def add(
 def list_(as_json: AsJson = False) -> None:
     """List the providers, without their secrets."""
     settings = read_settings()
-    found = run(_all(settings))
-    rows = [
-        _describe(settings, name, upstream, _label(settings, name, upstream), source=source)
-        for name, (upstream, source) in found.items()
-    ]
+
+    async def work() -> list[dict[str, Any]]:
+        async with _open(settings) as providers:
+            found = await providers.all()
+            return [_description(settings, providers, provider) for provider in found.values()]
+
+    rows = run(work())
     if as_json:
         print_json({"providers": rows})
     else:
@@ -112,24 +97,14 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command("test")
 def try_(name: Name, as_json: AsJson = False) -> None:
-    """Ask the provider what it is, and say what is wrong. The exit code is 1 when something is."""
-    from idp.clock import SystemClock
-    from idp.federation.registry import build_upstream, way_out
-
+    """Ask the provider for its metadata and say what is wrong. The exit code is 1 when something is."""
     settings = read_settings()
 
     async def work() -> tuple[dict[str, Any], list[str]]:
-        found = (await _all(settings)).get(name)
-        if found is None:
-            raise NotFound(f"There is no provider {ascii(name[:60])[1:-1]}; idp provider list shows them.")
-        outgoing = way_out(settings.federation)
-        try:
-            built = build_upstream(name, found[0], outgoing, SystemClock())
-            report = await built.check()
-        finally:
-            await outgoing.aclose()
-        described = _describe(settings, name, found[0], built.label, source=found[1])
-        return {**described, **report.facts}, list(report.faults)
+        async with _open(settings) as providers:
+            provider = await providers.get(name)
+            report = await providers.check(provider)
+            return {**_description(settings, providers, provider), **report.facts}, list(report.faults)
 
     described, faults = run(work())
     if as_json:
@@ -148,88 +123,52 @@ def try_(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Remove a provider. Links to it stay, for the day when it comes back under its name and issuer."""
+    """Remove a provider. The links of accounts to it are kept, for the day when it is added again."""
     settings = read_settings()
-    if name in settings.federation.providers:
-        raise InvalidValue(f"The provider {name} is in the configuration; remove it there.", field="name")
-    confirm(
-        f"Remove the provider {name}? People who sign in with nothing else cannot until it is back.", yes=yes
-    )
 
-    async def work() -> int | None:
-        async with open_database(settings) as database, database.unit_of_work() as uow:
-            removed = await uow.upstreams.delete(name)
-            return await uow.identities.count_at(name) if removed else None
+    async def work() -> int:
+        async with _open(settings) as providers:
+            providers.check_removable(name)
+            confirm(
+                f"Remove the provider {name}? People who sign in with nothing else cannot until it is back.",
+                yes=yes,
+            )
+            return await providers.remove(name)
 
     links = run(work())
-    if links is None:
-        raise NotFound(f"There is no provider {ascii(name[:60])[1:-1]}; idp provider list shows them.")
     if as_json:
         print_json({"name": name, "removed": True, "links_kept": links})
         return
     typer.echo(f"The provider {name} is removed.")
     if links:
         typer.echo(
-            f"Accounts that are linked to it: {links}. The links are kept and work again when it is back under "
-            "its name and issuer; their owners see them under Connections and can unlink them. Who has no "
-            "other way in can set a password by mail, under Forgot your password."
+            f"Accounts that are linked to it: {links}. The links are kept and work again when the provider is back "
+            "under its name and issuer. Their owners see them under Connections and can unlink them. People "
+            "without another way to sign in can set a password by mail, under Forgot your password."
         )
 
 
-async def _all(settings: "Settings") -> dict[str, "tuple[UpstreamSettings, str]"]:
-    """Return every provider's settings and where they come from; the configuration wins."""
-    from idp.federation.registry import unseal
+@asynccontextmanager
+async def _open(settings: "Settings") -> AsyncIterator["ProviderAdministration"]:
+    from idp.app.administration import provider_administration
 
-    found: dict[str, tuple[UpstreamSettings, str]] = {}
-    database: Database
-    async with open_database(settings) as database, database.reading() as uow:
-        for row in await uow.upstreams.all():
-            found[row.name] = (unseal(row, _master_key(settings)), "database")
-    for name, upstream in settings.federation.providers.items():
-        found[name] = (upstream, "configuration")
-    return dict(sorted(found.items()))
+    async with open_database(settings) as database:
+        yield provider_administration(settings, database)
 
 
-def _describe(
-    settings: "Settings", name: str, upstream: "UpstreamSettings", label: str, *, source: str
+def _description(
+    settings: "Settings", providers: "ProviderAdministration", provider: "KnownProvider"
 ) -> dict[str, Any]:
-    kind = _kind(name, upstream)
     return {
-        "name": name,
-        "type": kind,
-        "label": label,
-        "client_id": upstream.client_id,
-        "issuer": upstream.issuer,
-        "base_url": upstream.base_url,
-        "redirect_uri": settings.url(f"/federation/{name}/callback"),
-        "source": source,
+        "name": provider.name,
+        "type": provider.kind,
+        "label": providers.label(provider),
+        "client_id": provider.settings.client_id,
+        "issuer": provider.settings.issuer,
+        "base_url": provider.settings.base_url,
+        "redirect_uri": settings.url(f"/federation/{provider.name}/callback"),
+        "source": provider.source,
     }
-
-
-def _kind(name: str, upstream: "UpstreamSettings") -> str:
-    from idp.federation.registry import TYPES
-
-    return upstream.type or (name if name in TYPES else "oidc")
-
-
-def _label(settings: "Settings", name: str, upstream: "UpstreamSettings") -> str:
-    try:
-        return _built(settings, name, upstream).label
-    except ConfigurationError as error:
-        return f"unusable: {error.sentence}"
-
-
-def _built(settings: "Settings", name: str, upstream: "UpstreamSettings") -> "BuiltUpstream":
-    from idp.clock import SystemClock
-    from idp.federation.registry import build_upstream, way_out
-
-    return build_upstream(name, upstream, way_out(settings.federation), SystemClock())
-
-
-def _master_key(settings: "Settings") -> "MasterKey":
-    from idp.keys.master import load_master_key
-
-    return load_master_key(settings)
 
 
 def _options(options: list[str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """`idp user`: people's accounts."""
 
-import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,22 +13,18 @@ from idp.cli.context import (
     Yes,
     confirm,
     has_terminal,
-    open_database,
+    open_provider,
     print_fields,
     print_json,
     print_table,
     run,
 )
 from idp.cli.context import settings as read_settings
-from idp.errors import InvalidValue, NotFound
+from idp.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from idp.identity.accounts import Accounts
+    from idp.administration.people import PeopleAdministration
     from idp.storage.models import User
-
-ADMIN = "admin"
-PAGE = 500
-_ROLE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 
 app = typer.Typer(help="People's accounts.", rich_markup_mode=None)
 
@@ -54,32 +49,24 @@ def create(
 ) -> None:
     """Make an account."""
     chosen = _password(password, from_stdin=password_stdin)
-    roles = (ADMIN,) if admin else ()
-
-    async def make() -> "User":
-        async with _open() as accounts:
-            return await accounts.create(email, chosen, name, verified, roles, source="cli")
-
-    _show(run(make()), as_json=as_json)
+    _change(
+        lambda people: people.create(email, chosen, name, verified=verified, admin=admin), as_json=as_json
+    )
 
 
 @app.command()
 def invite(
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whom to invite.")], as_json: AsJson = False
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to invite.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Invite somebody to make an account, by mail, where registration is by invitation."""
-    from idp.app import build_provider
-
+    """Invite a person by mail to make an account, where registration is by invitation."""
     settings = read_settings()
     if settings.registration.mode != "invitation":
         raise InvalidValue("Invitations count only with IDP_REGISTRATION__MODE=invitation.", field="mode")
 
     async def make() -> str:
-        provider = build_provider(settings)
-        try:
-            return await provider.registration.invite(email)
-        finally:
-            await provider.database.close()
+        async with _open() as people:
+            return await people.invite(email)
 
     invited = {"email": email.strip(), "url": settings.url(f"/register?invitation={run(make())}")}
     (print_json if as_json else print_fields)(invited)
@@ -89,14 +76,11 @@ def invite(
 def list_(as_json: AsJson = False) -> None:
     """List the accounts."""
 
-    async def read() -> list["User"]:
-        found: list[User] = []
-        async with open_database(read_settings()) as database, database.reading() as uow:
-            while page := await uow.users.page(found[-1].id if found else None, PAGE):
-                found.extend(page)
-        return found
+    async def read() -> list[dict[str, Any]]:
+        async with _open() as people:
+            return [_description(user) async for user in people.all()]
 
-    rows = [_description(user) for user in run(read())]
+    rows = run(read())
     if as_json:
         print_json({"users": rows})
     else:
@@ -106,12 +90,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(account: Account, as_json: AsJson = False) -> None:
     """Show an account."""
-
-    async def read() -> "User":
-        async with _open() as accounts:
-            return await _existing(accounts, account)
-
-    _show(run(read()), as_json=as_json)
+    _change(lambda people: people.get(account), as_json=as_json)
 
 
 @app.command("set-password")
@@ -123,11 +102,7 @@ def set_password(
 ) -> None:
     """Change an account's password and end its sessions."""
     chosen = _password(password, from_stdin=password_stdin)
-
-    async def change(accounts: "Accounts", user: "User") -> None:
-        await accounts.set_password(user.id, chosen, source="cli")
-
-    _change(account, change, as_json=as_json)
+    _change(lambda people: people.set_password(account, chosen), as_json=as_json)
 
 
 @app.command()
@@ -138,37 +113,19 @@ def roles(
     as_json: AsJson = False,
 ) -> None:
     """Show or change an account's roles."""
-    for role in add or ():
-        if _ROLE.fullmatch(role) is None:
-            raise InvalidValue(
-                f"{role[:80]!a} is not a role: lower-case letters, digits and _ . : - (at most 64).",
-                field="role",
-            )
-
-    async def change(accounts: "Accounts", user: "User") -> None:
-        await accounts.change_roles(user.id, add or (), remove or ())
-
-    _change(account, change, as_json=as_json)
+    _change(lambda people: people.change_roles(account, add or (), remove or ()), as_json=as_json)
 
 
 @app.command()
 def disable(account: Account, as_json: AsJson = False) -> None:
     """Switch an account off and end its sessions."""
-
-    async def change(accounts: "Accounts", user: "User") -> None:
-        await accounts.disable(user.id)
-
-    _change(account, change, as_json=as_json)
+    _change(lambda people: people.disable(account), as_json=as_json)
 
 
 @app.command()
 def enable(account: Account, as_json: AsJson = False) -> None:
     """Switch an account on again."""
-
-    async def change(accounts: "Accounts", user: "User") -> None:
-        await accounts.enable(user.id)
-
-    _change(account, change, as_json=as_json)
+    _change(lambda people: people.enable(account), as_json=as_json)
 
 
 @app.command("reset-factors")
@@ -178,49 +135,44 @@ def reset_factors(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove every second factor of an account, for somebody who has lost them all, and end its sessions.
+    """Remove every second factor of a person who has lost them all, and end the sessions.
 
-    Make sure first that it is they who ask: from then on the password alone lets somebody in. They are told by
-    mail. With IDP_SECOND_FACTOR__RESET_DELAY the factors go after that time, unless the owner uses one before.
+    Make sure first that the request comes from that person: from then on the password alone is enough to sign in.
+    The person is told by mail. With IDP_SECOND_FACTOR__RESET_DELAY the factors are removed after that time, unless
+    the owner uses one before.
     """
-    from idp.app import build_provider
-
     if not cancel:
         confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
-    told: list[str] = []
+    said = ""
 
-    async def reset(_accounts: "Accounts", user: "User") -> None:
-        provider = build_provider(read_settings())
-        try:
-            if cancel:
-                if not await provider.factor_resets.cancel(user, "administrator"):
-                    raise NotFound(f"No reset of the second factors of {user.email} waits.")
-                told.append(f"The second factors of {user.email} stay.")
-                return
-            at, now = await provider.factor_resets.request(user), provider.clock.now()
-            told.append(
-                f"The second factors of {user.email} will be removed on {_instant(at)}, unless one is used before."
-                if at > now
-                else f"The second factors of {user.email} are gone, and its sessions have ended."
-            )
-        finally:
-            await provider.database.close()
+    async def reset(people: "PeopleAdministration") -> "User":
+        nonlocal said
+        if cancel:
+            user = await people.cancel_factor_reset(account)
+            said = f"The second factors of {user.email} stay."
+            return user
+        asked = await people.reset_factors(account)
+        said = (
+            f"The second factors of {asked.user.email} are gone, and its sessions have ended."
+            if asked.done
+            else f"The second factors of {asked.user.email} will be removed on {_instant(asked.at)}, "
+            "unless one is used before."
+        )
+        return asked.user
 
-    _change(account, reset, as_json=as_json)
+    _change(reset, as_json=as_json)
     if not as_json:
-        typer.echo("\n" + "".join(told))
+        typer.echo(f"\n{said}")
 
 
 @app.command()
 def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete an account with all that hangs from it."""
+    """Delete an account with everything that belongs to it."""
     confirm(f"Delete the account {account} with its sessions, grants and consents?", yes=yes)
 
     async def remove() -> "User":
-        async with _open() as accounts:
-            user = await _existing(accounts, account)
-            await accounts.remove(user.id)
-            return user
+        async with _open() as people:
+            return await people.delete(account)
 
     user = run(remove())
     if as_json:
@@ -230,29 +182,17 @@ def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
 
 
 @asynccontextmanager
-async def _open() -> AsyncIterator["Accounts"]:
-    from idp.clock import SystemClock
-    from idp.identity.accounts import Accounts
-    from idp.identity.passwords import PasswordHasher
-
-    settings = read_settings()
-    async with open_database(settings) as database:
-        yield Accounts(database, PasswordHasher(settings.passwords), SystemClock())
+async def _open() -> AsyncIterator["PeopleAdministration"]:
+    async with open_provider(read_settings()) as provider:
+        yield provider.administration.people
 
 
-async def _existing(accounts: "Accounts", account: str) -> "User":
-    user = await (accounts.find(account) if "@" in account else accounts.get(account))
-    if user is None:
-        raise NotFound(f"There is no account {ascii(account[:100])[1:-1]}; idp user list shows them.")
-    return user
+def _change(change: Callable[["PeopleAdministration"], Awaitable["User"]], *, as_json: bool) -> None:
+    """Do something to an account and show the account."""
 
-
-def _change(account: str, change: Callable[["Accounts", "User"], Awaitable[None]], *, as_json: bool) -> None:
     async def work() -> "User":
-        async with _open() as accounts:
-            user = await _existing(accounts, account)
-            await change(accounts, user)
-            return await _existing(accounts, user.id)
+        async with _open() as people:
+            return await change(people)
 
     _show(run(work()), as_json=as_json)
 

@@ -165,6 +165,23 @@ class ClientDeleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProviderAdded(Event):
+    """The operator added a provider that people may sign in with."""
+
+    name = "provider.added"
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderRemoved(Event):
+    """The operator removed a provider; the links of accounts to it are kept."""
+
+    name = "provider.removed"
+    provider: str
+    links_kept: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeysRotated(Event):
     """A signing key was made. `reason`: first, due, asked, emergency, imported."""
 

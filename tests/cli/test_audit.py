@@ -64,6 +64,17 @@ def test_all_that_is_done_to_a_client_is_written_down(migrated: Idp, installatio
     ]
 
 
+def test_all_that_is_done_to_a_provider_is_written_down(migrated: Idp, installation: Path) -> None:
+    migrated("provider", "add", "google", "--client-id", "x", "--client-secret", "y")
+    migrated("provider", "remove", "google", "--yes")
+    with sqlite3.connect(installation / "idp.db") as database:
+        events = database.execute("SELECT name, detail FROM audit_events ORDER BY at, rowid").fetchall()
+    assert [(name, json.loads(detail)) for name, detail in events] == [
+        ("provider.added", {"provider": "google"}),
+        ("provider.removed", {"provider": "google", "links_kept": 0}),
+    ]
+
+
 def test_what_is_refused_is_not_written_down(migrated: Idp, installation: Path) -> None:
     assert migrated("client", "delete", "app", "--yes").code == 1
     assert trail(installation, "client_id", "app") == []

@@ -1,0 +1,126 @@
+"""People's accounts: create, invite, change, disable, delete. An account is named by its address or its id."""
+
+import re
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from idp.clock import Clock
+from idp.errors import InvalidValue, NotFound
+from idp.identity.accounts import Accounts
+from idp.identity.factor_reset import FactorResets
+from idp.identity.registration import Registration
+from idp.storage.database import Database
+from idp.storage.models import User
+
+ADMIN: Final = "admin"
+"""The role of administrators."""
+PAGE: Final = 500
+"""Accounts read at once."""
+_ROLE: Final = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class FactorReset:
+    """A reset of a person's second factors: when it takes effect, and whether that is now."""
+
+    user: User
+    at: float
+    done: bool
+
+
+class PeopleAdministration:
+    """The accounts of people, for the operator. `identity` makes each change and writes the audit trail."""
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        registration: Registration,
+        factor_resets: FactorResets,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._registration = registration
+        self._factor_resets = factor_resets
+        self._clock = clock
+
+    async def get(self, account: str) -> User:
+        """Return an account by its address or its id; raise `NotFound`."""
+        user = await (self._accounts.find(account) if "@" in account else self._accounts.get(account))
+        if user is None:
+            raise NotFound(f"There is no account {ascii(account[:100])[1:-1]}; idp user list shows them.")
+        return user
+
+    async def all(self) -> AsyncIterator[User]:
+        """Yield every account, page by page."""
+        after: str | None = None
+        while True:
+            async with self._database.reading() as uow:
+                page = await uow.users.page(after, PAGE)
+            for user in page:
+                yield user
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    async def create(
+        self, email: str, password: str | None, name: str | None, *, verified: bool, admin: bool
+    ) -> User:
+        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address in use."""
+        roles = (ADMIN,) if admin else ()
+        return await self._accounts.create(email, password, name, verified, roles, source="cli")
+
+    async def invite(self, email: str) -> str:
+        """Mail an invitation to an address; return its token."""
+        return await self._registration.invite(email)
+
+    async def set_password(self, account: str, password: str) -> User:
+        """Change a person's password and end the sessions and grants."""
+        user = await self.get(account)
+        await self._accounts.set_password(user.id, password, source="cli")
+        return await self.get(user.id)
+
+    async def change_roles(self, account: str, add: Collection[str], remove: Collection[str]) -> User:
+        """Give roles and take roles away; raise `InvalidValue` for what is not a role."""
+        for role in add:
+            if _ROLE.fullmatch(role) is None:
+                raise InvalidValue(
+                    f"{role[:80]!a} is not a role: lower-case letters, digits and _ . : - (at most 64).",
+                    field="role",
+                )
+        user = await self.get(account)
+        await self._accounts.change_roles(user.id, add, remove)
+        return await self.get(user.id)
+
+    async def disable(self, account: str) -> User:
+        """Switch an account off and end its sessions and grants."""
+        user = await self.get(account)
+        await self._accounts.disable(user.id)
+        return await self.get(user.id)
+
+    async def enable(self, account: str) -> User:
+        """Switch an account on again."""
+        user = await self.get(account)
+        await self._accounts.enable(user.id)
+        return await self.get(user.id)
+
+    async def delete(self, account: str) -> User:
+        """Delete an account with everything that belongs to it, at once; return what it was."""
+        user = await self.get(account)
+        await self._accounts.remove(user.id)
+        return user
+
+    async def reset_factors(self, account: str) -> FactorReset:
+        """Remove a person's second factors, now or after the delay that is set."""
+        user = await self.get(account)
+        at = await self._factor_resets.request(user)
+        return FactorReset(await self.get(user.id), at, done=at <= self._clock.now())
+
+    async def cancel_factor_reset(self, account: str) -> User:
+        """Call off a reset that waits; raise `NotFound` where none does."""
+        user = await self.get(account)
+        if not await self._factor_resets.cancel(user, "administrator"):
+            raise NotFound(f"No reset of the second factors of {user.email} waits.")
+        return await self.get(user.id)

@@ -1,0 +1,46 @@
+"""The JSON API, made from the provider's parts. It is imported only when the API is first asked."""
+
+from fastapi import FastAPI
+
+from idp.api import PATH
+from idp.api.access import AccountAccess
+from idp.api.app import build_api
+from idp.api.auth import AuthRoutes
+from idp.api.tokens import TokenDesk
+from idp.api.users import UserRoutes
+from idp.app.provider import Provider
+from idp.oauth.revocation import Revocation
+
+
+def api_of(provider: Provider) -> FastAPI:
+    """Return the API as an application."""
+    settings, core = provider.settings, provider.core
+    access = AccountAccess(
+        provider.database,
+        core.mint,
+        provider.second_factors,
+        provider.clock,
+        settings=settings,
+        token_url=f"{settings.url(PATH)}/auth/access-token",
+    )
+    auth = AuthRoutes(
+        database=provider.database,
+        tokens=TokenDesk(settings, provider.database, core, provider.clients, provider.metrics),
+        accounts=provider.accounts,
+        registration=provider.registration,
+        registration_settings=settings.registration,
+        recovery=provider.recovery,
+        revocation=Revocation(core.mint, provider.clock),
+        throttle=provider.throttle,
+    )
+    users = UserRoutes(
+        database=provider.database,
+        access=access,
+        self_service=provider.self_service,
+        sign_out=provider.sign_out,
+        throttle=provider.throttle,
+        sessions=settings.sessions,
+        clock=provider.clock,
+    )
+    script = provider.desk.renderer.static("api_docs.js")
+    return build_api(settings, (auth.router, users.router), provider.limiter, script=script)
