@@ -223,20 +223,29 @@ def _serve(
 ) -> None:
     import uvicorn
 
-    from idp.ops.http import BoundedHttpProtocol
     from idp.ops.logging import configure_logging
+    from idp.ops.serving import ServerConfig, allow_files
 
     configure_logging(settings.log)
     options: dict[str, Any] = {}
     if tls_cert is not None:
         options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}
-    config = uvicorn.Config(
+    fitting = allow_files(settings.server.connections)
+    if fitting is not None:
+        typer.echo(
+            f"This process may open so few files that {fitting} connections fit, fewer than "
+            f"IDP_SERVER__CONNECTIONS ({settings.server.connections}): raise its limit (ulimit -n).",
+            err=True,
+        )
+    bounds = (
+        settings.server if fitting is None else settings.server.model_copy(update={"connections": fitting})
+    )
+    config = ServerConfig(
         FACTORY,
+        bounds=bounds,
+        trusted_proxies=settings.trusted_proxies,
         factory=True,
         workers=workers,
-        loop="uvloop",
-        http=BoundedHttpProtocol,
-        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -222,6 +222,32 @@ class RateLimitSettings(Section):
     )
 
 
+class ServerSettings(Section):
+    """What `idp serve` bounds before a request is one. A bound of 0 is none."""
+
+    connections: int = Field(
+        4000,
+        ge=0,
+        description="Connections that a worker keeps. For one more, the oldest without a request is closed.",
+    )
+    connections_per_address: int = Field(
+        500,
+        ge=0,
+        description="Connections of one address (IPv6: of its /64) to a worker. Addresses in "
+        "`trusted_proxies` have no such bound.",
+    )
+    head_timeout: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds for the head of a request to arrive, from the opening of the connection or the "
+        "first byte of a later request.",
+    )
+    write_timeout: float = Field(
+        30.0, gt=0, description="Seconds for which an answer may wait until its reader takes more of it."
+    )
+    tls_handshake_timeout: float = Field(10.0, gt=0, description="Seconds for a TLS handshake.")
+
+
 class DatabaseSettings(Section):
     """The database connection."""
 

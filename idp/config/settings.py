@@ -17,6 +17,7 @@ from idp.config.sections import (
     RateLimitSettings,
     RegistrationSettings,
     SecondFactorSettings,
+    ServerSettings,
     SessionSettings,
     ThrottleSettings,
     TokenSettings,
@@ -78,6 +79,7 @@ class Settings(Section):
     clients: ClientSettings = Field(ClientSettings(), description="Clients.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="Slowing down guesses.")
     rate_limits: RateLimitSettings = Field(RateLimitSettings(), description="Rate limits.")
+    server: ServerSettings = Field(ServerSettings(), description="Connections to `idp serve`.")
     database: DatabaseSettings = Field(DatabaseSettings(), description="Database connections.")
     log: LogSettings = Field(LogSettings(), description="Logging.")
 
