@@ -8,6 +8,7 @@ settings.register_profile("idp", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("idp")
 
 pytest_plugins = [
+    "tests.support.rsa_keys",  # first: modules that are imported later make keys
     "tests.support.servers",
     "tests.support.databases",  # after the servers that it uses, as pytest imports in this order
     "tests.support.smtp",
