@@ -29,7 +29,7 @@ from idp.api.models import (
     VerifyByToken,
 )
 from idp.api.problems import Refusal
-from idp.api.tokens import Credentials, TokenDesk
+from idp.api.tokens import Credentials, FirstPartyTokens
 from idp.config import RegistrationSettings
 from idp.errors import InvalidValue
 from idp.identity.accounts import Accounts
@@ -49,7 +49,7 @@ class AuthRoutes:
         self,
         *,
         database: Database,
-        tokens: TokenDesk,
+        tokens: FirstPartyTokens,
         accounts: Accounts,
         registration: Registration,
         registration_settings: RegistrationSettings,

@@ -7,11 +7,10 @@ from typing import Any
 from idp.api.first_party import CLIENT_ID, ensure_first_party_client
 from idp.api.models import ClientChoice
 from idp.api.problems import Refusal
+from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import InvalidValue, Throttled
-from idp.oauth import bridge
 from idp.oauth.clients import ClientRegistry
-from idp.oauth.context import Core
 from idp.oauth.errors import (
     InvalidClientError,
     InvalidGrantError,
@@ -21,7 +20,7 @@ from idp.oauth.errors import (
 )
 from idp.oauth.http import CoreRequest
 from idp.oauth.metadata import PATHS
-from idp.oauth.server import TokenServer
+from idp.oauth.pipeline import TokenPipeline
 from idp.ops.metrics import Metrics
 from idp.storage.database import Database
 
@@ -35,16 +34,22 @@ class Credentials:
     address: str
 
 
-class TokenDesk:
+class FirstPartyTokens:
     """Gets grants and tokens from the core, which throttles, rotates and records as for everybody."""
 
     def __init__(
-        self, settings: Settings, database: Database, core: Core, clients: ClientRegistry, metrics: Metrics
+        self,
+        settings: Settings,
+        database: Database,
+        pipeline: TokenPipeline,
+        clients: ClientRegistry,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._uri = settings.url(PATHS["token_endpoint"])
         self._database = database
-        self._core = core
-        self._clock = core.clock
+        self._pipeline = pipeline
+        self._clock = clock
         self._clients = clients
         self._metrics = metrics
 
@@ -103,9 +108,7 @@ class TokenDesk:
             headers={},
             address=address,
         )
-        async with self._database.unit_of_work() as uow:
-            answer = await bridge.enter(TokenServer(self._core, uow).create_token_response, request)
-        # Raised only here: what an error reports (a family that was revoked) is committed.
+        answer = await self._pipeline.answer(request)
         if answer.error is not None:
             self._metrics.oauth_error(answer.error.error)
             raise _refusal(answer.error, refused)

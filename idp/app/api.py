@@ -6,10 +6,9 @@ from idp.api import PATH
 from idp.api.access import AccountAccess
 from idp.api.app import build_api
 from idp.api.auth import AuthRoutes
-from idp.api.tokens import TokenDesk
+from idp.api.tokens import FirstPartyTokens
 from idp.api.users import UserRoutes
 from idp.app.provider import Provider
-from idp.oauth.revocation import Revocation
 
 
 def api_of(provider: Provider) -> FastAPI:
@@ -25,12 +24,14 @@ def api_of(provider: Provider) -> FastAPI:
     )
     auth = AuthRoutes(
         database=provider.database,
-        tokens=TokenDesk(settings, provider.database, core, provider.clients, provider.metrics),
+        tokens=FirstPartyTokens(
+            settings, provider.database, provider.pipeline, provider.clients, provider.clock, provider.metrics
+        ),
         accounts=provider.accounts,
         registration=provider.registration,
         registration_settings=settings.registration,
         recovery=provider.recovery,
-        revocation=Revocation(core.mint, provider.clock),
+        revocation=provider.revocation,
         throttle=provider.throttle,
     )
     users = UserRoutes(

@@ -42,7 +42,11 @@ from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_met
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
 from idp.oauth.context import Core
+from idp.oauth.introspection import Introspection
 from idp.oauth.metadata import PATHS
+from idp.oauth.pipeline import TokenPipeline
+from idp.oauth.revocation import Revocation
+from idp.oauth.server import ProtocolServer
 from idp.oauth.tokens import TokenMint
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
@@ -96,6 +100,8 @@ class Provider:
     """Ways out, to be closed; federation closes its own."""
     client_auth: ClientAuthentication
     core: Core
+    pipeline: TokenPipeline
+    revocation: Revocation
     codes: AuthorizationCodes
     desk: Desk
     catalogues: Catalogues
@@ -170,10 +176,24 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         clock,
     )
     connections = Connections(database, mailer, master_key, ways_in, clock)
+    hot_path = HotPath(database)
+    mint = TokenMint(settings.issuer, keyring, settings.tokens, clock)
+    server = ProtocolServer(client_auth)
+    revocation = Revocation(database, mint, hot_path, clock, client_auth_methods=client_auth.names)
+    server.register_endpoint(revocation)
+    server.register_endpoint(
+        Introspection(
+            mint,
+            hot_path,
+            clock,
+            ClientAdmission(limiter, "introspect", settings.rate_limits.introspection_per_client),
+            client_auth_methods=client_auth.confidential_names,
+        )
+    )
     core = Core(
-        hot_path=HotPath(database),
-        mint=TokenMint(settings.issuer, keyring, settings.tokens, clock),
-        client_auth=client_auth,
+        server=server,
+        hot_path=hot_path,
+        mint=mint,
         codes=codes,
         subjects=People(database, login, second_factors, Continuations(store), settings),
         clock=clock,
@@ -245,6 +265,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         outgoing=(to_clients, range_api),
         client_auth=client_auth,
         core=core,
+        pipeline=TokenPipeline(database, core),
+        revocation=revocation,
         codes=codes,
         desk=desk,
         catalogues=catalogues,

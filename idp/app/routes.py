@@ -14,16 +14,14 @@ from idp.endpoints.discovery import DiscoveryEndpoints
 from idp.endpoints.end_session import EndSessionEndpoint
 from idp.endpoints.introspection import IntrospectionEndpoint
 from idp.endpoints.revocation import RevocationEndpoint
-from idp.endpoints.token import ClientAdmission, TokenEndpoint
+from idp.endpoints.token import TokenEndpoint
 from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.identity.acr import ACR_VALUES
 from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.end_session import EndSessionRequests
 from idp.oauth.grants.registry import GRANTS
-from idp.oauth.introspection import Introspection
 from idp.oauth.metadata import server_metadata
-from idp.oauth.revocation import Revocation
 from idp.oauth.userinfo import UserInfo
 from idp.ops.health import Health
 from idp.pages.account import AccountPages
@@ -57,24 +55,18 @@ class _Served(Protocol):
 def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute]:
     """Return every route below the issuer: the protocol endpoints, the hosted pages, their files."""
     settings, desk, core = provider.settings, provider.desk, provider.core
-    database, client_auth, mint = provider.database, provider.client_auth, core.mint
+    database, mint = provider.database, core.mint
     limits = settings.rate_limits
     admission = FormAdmission(provider.limiter, limits.pages_per_address)
-    introspection_admission = ClientAdmission(provider.limiter, "introspect", limits.introspection_per_client)
     authorization_requests = AuthorizationRequests(provider.clients, provider.keyring)
     end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
     offers = Offers(desk, provider.federation)
     parts: list[_Served] = [
         AuthorizeEndpoint(desk, authorization_requests, provider.codes, provider.metrics),
-        TokenEndpoint(settings, database, core, provider.limiter, provider.metrics),
+        TokenEndpoint(settings, provider.pipeline, provider.limiter, provider.metrics),
         UserInfoEndpoint(UserInfo(mint, core.subjects, core.hot_path)),
-        IntrospectionEndpoint(
-            settings,
-            client_auth,
-            Introspection(mint, core.hot_path, provider.clock),
-            introspection_admission,
-        ),
-        RevocationEndpoint(settings, database, client_auth, Revocation(mint, provider.clock)),
+        IntrospectionEndpoint(settings, core.server),
+        RevocationEndpoint(settings, core.server),
         EndSessionEndpoint(
             desk, end_session_requests, provider.sign_out, provider.store, provider.federation
         ),

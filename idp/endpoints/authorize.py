@@ -17,11 +17,11 @@ from idp.flow.transaction import Transaction
 from idp.oauth.authorization import AuthorizationError, AuthorizationRequest, AuthorizationRequests
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
+from idp.oauth.grants.row import new_grant
 from idp.oauth.http import CoreResponse
 from idp.oauth.responses import authorization_response, error_at_client
 from idp.ops.metrics import Metrics
 from idp.pages.desk import Desk, Visit, client_view
-from idp.storage.models import Grant, new_id
 from idp.text import Text
 
 
@@ -107,22 +107,15 @@ class AuthorizeEndpoint:
         """Make the grant, then a code that points at it."""
         desk = self._desk
         now = desk.clock.now()
-        tokens = desk.settings.tokens
-        expires_at = now + tokens.code_ttl
-        grant = Grant(
-            id=new_id(),
-            user_id=session.user_id,
-            client_id=authorization.client_id,
+        grant = new_grant(
+            session.user_id,
+            authorization.client_id,
+            authorization.scopes,
+            session.authentication,
+            now=now,
+            lifetime=desk.settings.tokens.code_ttl,
             session_id=session.session_id,
-            scope=" ".join(authorization.scopes),
-            auth_time=session.authentication.auth_time,
-            acr=session.authentication.acr,
-            amr=list(session.authentication.amr),
             claims=authorization.claims.to_document(),
-            created_at=now,
-            code_redeemed_at=None,
-            expires_at=expires_at,
-            revoked_at=None,
         )
         async with desk.database.unit_of_work() as uow:
             await uow.grants.add(grant)
@@ -134,7 +127,7 @@ class AuthorizeEndpoint:
                 code_challenge=authorization.code_challenge,
                 nonce=authorization.nonce,
                 scope=grant.scope,
-                expires_at=expires_at,
+                expires_at=grant.expires_at,
             )
         )
         return authorization_response(

@@ -1,6 +1,6 @@
 """Between Starlette and the core: reading protocol requests, writing protocol responses."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -52,12 +52,13 @@ def get_instead(url: str, pairs: Iterable[tuple[str, str]]) -> Response:
     return RedirectResponse(f"{url}?{query}", 303, headers=NO_STORE)
 
 
-async def core_request(request: Request, uri: str) -> CoreRequest:
-    """Read a form posted to a protocol endpoint whose own address is `uri`."""
+async def core_request(request: Request, uri: str, known: Collection[str]) -> CoreRequest:
+    """Read a form posted to a protocol endpoint whose own address is `uri` and that reads the parameters
+    `known`."""
     return CoreRequest(
         request.method,
         uri,
-        parameters=single_valued(await form_pairs(request)),
+        parameters=single_valued(await form_pairs(request), known),
         headers=request.headers,
         address=request.state.address,
     )

@@ -12,7 +12,7 @@ from idp.errors import ClientRequestError, FlowError
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.sessions import CurrentSession
-from idp.oauth.end_session import EndSessionRequest, EndSessionRequests
+from idp.oauth.end_session import PARAMETERS, EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import single_valued
 from idp.pages.desk import Desk, client_view
@@ -74,7 +74,7 @@ class EndSessionEndpoint:
             raise ClientRequestError(sentence, status=error.status_code) from error
 
     async def _requested(self, request: Request) -> Response:
-        logout = await self._requests.read(single_valued(query_pairs(request)))
+        logout = await self._requests.read(single_valued(query_pairs(request), PARAMETERS))
         session = await self._desk.sessions.current(self._desk.cookies.session(request))
         if session is None:
             return await self._done(logout.redirect_to, logout)

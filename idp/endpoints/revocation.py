@@ -6,11 +6,10 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
-from idp.oauth.client_auth.registry import ClientAuthentication
-from idp.oauth.errors import InvalidRequestError, OAuth2Error
+from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE, error_response
-from idp.oauth.revocation import Revocation
-from idp.storage.database import Database
+from idp.oauth.revocation import PARAMETERS, Revocation
+from idp.oauth.server import ProtocolServer
 
 PATH = "/revoke"
 
@@ -18,33 +17,20 @@ PATH = "/revoke"
 class RevocationEndpoint:
     """The revocation endpoint. Public clients may use it too (RFC 7009 §2.1)."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        client_auth: ClientAuthentication,
-        revocation: Revocation,
-    ) -> None:
+    def __init__(self, settings: Settings, server: ProtocolServer) -> None:
         self._uri = settings.url(PATH)
-        self._database = database
-        self._client_auth = client_auth
-        self._revocation = revocation
+        self._server = server
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """Its route."""
         return [Route(PATH, self.post, methods=["POST"])]
 
     async def post(self, request: Request) -> Response:
-        """End the token. `token_type_hint` is not needed: our tokens tell what they are."""
+        """End the token. The body of success is empty: a client looks at the status alone (§2.2)."""
         try:
-            form = await core_request(request, self._uri)
-            client = await self._client_auth.authenticate(form)
-            token = form.form.get("token")
-            if token is None:
-                raise InvalidRequestError("The parameter token is missing")
-            async with self._database.unit_of_work() as uow:
-                await self._revocation.revoke(uow, client, token)
+            form = await core_request(request, self._uri, PARAMETERS)
         except OAuth2Error as error:
             return http_response(error_response(error))
-        return Response(status_code=200, headers=NO_STORE)
+        answer = await self._server.answer(Revocation.ENDPOINT_NAME, form)
+        return http_response(answer) if answer.error else Response(status_code=200, headers=NO_STORE)

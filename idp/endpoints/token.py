@@ -7,16 +7,14 @@ from starlette.routing import Route
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
 from idp.errors import Throttled
-from idp.oauth import bridge
 from idp.oauth.clients import Client
-from idp.oauth.context import Core
 from idp.oauth.errors import OAuth2Error
+from idp.oauth.grants.registry import PARAMETERS
 from idp.oauth.http import CoreResponse, error_response
-from idp.oauth.server import TokenServer
+from idp.oauth.pipeline import TokenPipeline
 from idp.ops.address import network_of
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
-from idp.storage.database import Database
 
 PATH = "/token"
 
@@ -25,29 +23,26 @@ class TokenEndpoint:
     """The token endpoint."""
 
     def __init__(
-        self, settings: Settings, database: Database, core: Core, limiter: RateLimiter, metrics: Metrics
+        self, settings: Settings, pipeline: TokenPipeline, limiter: RateLimiter, metrics: Metrics
     ) -> None:
         self._uri = settings.url(PATH)
         self._failures_per_minute = settings.rate_limits.token_failures_per_address
-        self._database = database
-        self._core = core
+        self._pipeline = pipeline
         self._limiter = limiter
         self._metrics = metrics
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """Its route."""
         return [Route(PATH, self.post, methods=["POST"])]
 
     async def post(self, request: Request) -> Response:
-        """Answer a token request. An error is an answer too, and commits what it reports."""
+        """Answer a token request."""
         try:
-            token_request = await core_request(request, self._uri)
+            token_request = await core_request(request, self._uri, PARAMETERS)
         except OAuth2Error as error:
             return self._answer(request, error_response(error))
-        async with self._database.unit_of_work() as uow:
-            server = TokenServer(self._core, uow)
-            answer = await bridge.enter(server.create_token_response, token_request)
+        answer = await self._pipeline.answer(token_request)
         if answer.error is None:
             self._metrics.token_issued(token_request.form["grant_type"])
         return self._answer(request, answer)

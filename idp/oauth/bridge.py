@@ -9,17 +9,17 @@ Whatever runs in the greenlet runs on the event loop: nothing slow may be comput
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
-A = TypeVar("A")
+Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
 
-async def enter(function: Callable[[A], T], argument: A) -> T:
+async def enter(function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
     """Call synchronous `function`, in which `wait` may be used, and return what it returns."""
-    return await greenlet_spawn(function, argument)
+    return await greenlet_spawn(function, *arguments)
 
 
 def wait(awaitable: Awaitable[T]) -> T:

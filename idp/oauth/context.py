@@ -1,76 +1,71 @@
-"""What a grant works with: the parts that all requests share, and this request's unit of work."""
+"""What a grant works with: the parts that all token requests share, and what this one has come to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from idp.clock import Clock
 from idp.config import TokenSettings
 from idp.events.audit import record
 from idp.events.catalogue import Event
-from idp.oauth.bridge import wait
 from idp.oauth.client_auth.registry import ClientAuthentication
 from idp.oauth.clients import Client
 from idp.oauth.codes import AuthorizationCodes
-from idp.oauth.http import CoreRequest
+from idp.oauth.server import ProtocolServer
 from idp.oauth.subject import Subjects
 from idp.oauth.tokens import TokenMint
 from idp.storage.database import UnitOfWork
 from idp.storage.hot_path import HotPath
+
+Admission = Callable[[Client], None]
+"""Called with an authenticated client; raises `idp.errors.Throttled` when it asks too often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """What the requests to the token endpoint share."""
 
+    server: ProtocolServer
     hot_path: HotPath
     mint: TokenMint
-    client_auth: ClientAuthentication
     codes: AuthorizationCodes
     subjects: Subjects
     clock: Clock
-    admit: Callable[[Client], None]
-    """Called with each authenticated client; raises `idp.errors.Throttled` when it asks too often."""
+    admit: Admission
+
+    @property
+    def client_auth(self) -> ClientAuthentication:
+        """Authenticates clients."""
+        return self.server.client_auth
 
 
+@dataclass(frozen=True, slots=True)
+class SenderConstraint:
+    """The key that a token is bound to: only its holder can use the token (RFC 9449, RFC 8705).
+
+    Nothing makes one yet. `idp.oauth.pipeline` has its phase, and the mint puts it into the token.
+    """
+
+    confirmation: Mapping[str, str]
+    """The `cnf` claim (RFC 7800 §3.1)."""
+    token_type: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
 class GrantContext:
-    """One request to the token endpoint. Its methods run in the greenlet."""
+    """One token request, as far as the phases before the grant's own have brought it."""
 
-    def __init__(self, core: Core, uow: UnitOfWork) -> None:
-        self._core = core
-        self.uow = uow
-        self.now = core.clock.now()
-
-    @property
-    def hot_path(self) -> HotPath:
-        """Finds and rotates refresh tokens, outside the unit of work."""
-        return self._core.hot_path
-
-    @property
-    def mint(self) -> TokenMint:
-        """Makes tokens."""
-        return self._core.mint
+    core: Core
+    uow: UnitOfWork
+    now: float
+    client: Client
+    scopes: tuple[str, ...]
+    """The scopes that the request asks for, which the client may have; () when it names none."""
 
     @property
     def settings(self) -> TokenSettings:
         """Token lifetimes."""
-        return self._core.mint.settings
+        return self.core.mint.settings
 
-    @property
-    def codes(self) -> AuthorizationCodes:
-        """Finds codes."""
-        return self._core.codes
-
-    @property
-    def subjects(self) -> Subjects:
-        """Finds people."""
-        return self._core.subjects
-
-    def authenticate(self, request: CoreRequest) -> Client:
-        """Return the client that sent the request, or raise `InvalidClientError`."""
-        client = wait(self._core.client_auth.authenticate(request))
-        self._core.admit(client)
-        return client
-
-    def record(self, event: Event) -> None:
+    async def record(self, event: Event) -> None:
         """Write an event to the audit trail, in this unit of work."""
-        wait(record(self.uow, event, self.now))
+        await record(self.uow, event, self.now)

@@ -10,6 +10,11 @@ from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import with_parameters
 
+PARAMETERS = frozenset(
+    {"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+)
+"""The parameters of a logout request (§2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndSessionRequest:

@@ -29,6 +29,7 @@ from authlib.oidc.core.errors import (
 __all__ = [
     "AccessDeniedError",
     "AccountSelectionRequiredError",
+    "AuthlibInvalidClientError",
     "ConsentRequiredError",
     "InteractionRequiredError",
     "InvalidClientError",

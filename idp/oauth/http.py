@@ -1,10 +1,10 @@
 """Requests and responses as values, so that the core needs no framework.
 
-`CoreRequest` is what Authlib calls an OAuth2Request. Repeated parameters are refused while it is
-built (RFC 6749 §3.1, §3.2) and empty ones count as absent (the same sections).
+`CoreRequest` is what Authlib calls an OAuth2Request. `single_valued` makes its parameters: a repeated one is
+refused and an empty one counts as absent (RFC 6749 §3.1, §3.2).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
+from idp.oauth.clients import Client
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -20,11 +21,14 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class CoreRequest(OAuth2Request):
-    """A request to a protocol endpoint.
+    """A request to a protocol endpoint, as Authlib reads it.
 
-    Its URI is built from the configured issuer and never from proxy headers; whether that is https was
-    checked when the settings were read, so Authlib's own transport check is left out.
+    Its URI is built from the configured issuer and never from proxy headers.
     """
+
+    payload: BasicOAuth2Payload
+    client: Client | None
+    auth_method: str | None
 
     def __init__(
         self,
@@ -35,43 +39,36 @@ class CoreRequest(OAuth2Request):
         headers: Mapping[str, str],
         address: str = "",
     ) -> None:
-        # Authlib's initialiser is not called: all it does beside these lines is that transport check.
-        self.method = method
+        # Authlib refuses a URI without TLS here. Whether the issuer may do without was settled when the
+        # settings were read, so Authlib sees the real URI only afterwards.
+        super().__init__(method, "https://issuer", headers=headers)
         self.uri = uri
-        self.headers = headers
         self.payload = BasicOAuth2Payload(dict(parameters))
         self.address = address
-        self.client: Any = None
-        self.auth_method: str | None = None
-        self.user = None
-        self.authorization_code: Any = None
-        self.refresh_token = None
-        self.credential = None
-        self._scope = None
-        self._body = None
 
     @property
     def args(self) -> Mapping[str, str]:
         """The parameters, wherever they came from."""
-        return self.parameters
+        return self.form
 
     @property
     def form(self) -> Mapping[str, str]:
-        """The parameters, wherever they came from."""
-        return self.parameters
-
-    @property
-    def parameters(self) -> Mapping[str, str]:
         """The parameters, each once and none empty."""
         data: Mapping[str, str] = self.payload.data
         return data
 
 
-def single_valued(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return parameters as a mapping; raise `InvalidRequestError` when one is repeated."""
+def single_valued(pairs: Iterable[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+    """Return the `known` parameters as a mapping; raise `InvalidRequestError` when one of them is repeated.
+
+    An unknown parameter is ignored (RFC 6749 §3.1, §3.2), however often it is there: RFC 8707 §2 lets a
+    client repeat `resource`.
+    """
     parameters: dict[str, str] = {}
     seen: set[str] = set()
     for name, value in pairs:
+        if name not in known:
+            continue
         if name in seen:
             raise InvalidRequestError("A request parameter is repeated")  # RFC 6749 §3.1
         seen.add(name)

@@ -1,58 +1,54 @@
-"""The token endpoint on Authlib's authorization server.
+"""Authlib's authorization server: what its grants and endpoints ask for, answered by our parts.
 
-A `TokenServer` is made for each request and holds its unit of work; what it shares with others
-(keys, clients, codes) is in `Core`, made once. Making one costs a few microseconds, which is less
-than looking its parts up in context variables would.
+It is made once and holds nothing of a request. Everything here runs in the greenlet of `idp.oauth.bridge`.
+The order of a token request is `idp.oauth.pipeline`'s, not Authlib's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
 
-from idp.oauth.context import Core, GrantContext
-from idp.oauth.errors import InvalidRequestError, UnsupportedGrantTypeError
-from idp.oauth.grants.registry import GRANTS
+from idp.oauth import bridge
+from idp.oauth.client_auth.registry import ClientAuthentication
+from idp.oauth.clients import Client
+from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import CoreRequest, CoreResponse, error_response
-from idp.storage.database import UnitOfWork
 
 
-class TokenServer(GrantContext, AuthorizationServer):
-    """Authlib's server for one request. Its methods run in the greenlet."""
+class ProtocolServer(AuthorizationServer):
+    """Runs Authlib's endpoints (revocation, introspection) and answers for its grants."""
 
-    def __init__(self, core: Core, uow: UnitOfWork) -> None:
-        AuthorizationServer.__init__(self)
-        GrantContext.__init__(self, core, uow)
+    def __init__(self, client_auth: ClientAuthentication) -> None:
+        super().__init__()
+        self.client_auth = client_auth
+
+    async def answer(self, endpoint: str, request: CoreRequest) -> CoreResponse:
+        """Let the registered endpoint of this name answer; an error is an answer too."""
+        answer: CoreResponse = await bridge.enter(self.create_endpoint_response, endpoint, request)
+        return answer
 
     # What Authlib calls --------------------------------------------------------------------------
+
+    def authenticate_client(
+        self, request: CoreRequest, methods: Collection[str], endpoint: str = "token"
+    ) -> Client:
+        """Return the client. At the token endpoint the pipeline has authenticated it before the grant asks."""
+        if request.client is not None:
+            return request.client
+        return self.client_auth.authenticate(request, methods, endpoint)
 
     def create_oauth2_request(self, request: CoreRequest) -> CoreRequest:
         """Return the request: it is made at the edge."""
         return request
 
-    def get_token_grant(self, request: CoreRequest) -> Any:
-        """Return the grant for the request's grant type."""
-        grant_type = request.form.get("grant_type")
-        if grant_type is None:
-            raise InvalidRequestError("The parameter grant_type is missing")
-        for grant in GRANTS:
-            if grant_type == grant.GRANT_TYPE:
-                return grant(request, self)
-        raise UnsupportedGrantTypeError
-
-    def create_token_response(self, request: CoreRequest) -> CoreResponse:
-        """Find the grant, let it validate the request, and let it answer."""
-        try:
-            grant = self.get_token_grant(request)
-            grant.validate_token_request()
-            return self.handle_response(*grant.create_token_response())
-        except OAuth2Error as error:
-            return error_response(error)
-
     def handle_response(self, status: int, body: Any, headers: Iterable[tuple[str, str]]) -> CoreResponse:
         """Return an answer as a value."""
         return CoreResponse(status, body, dict(headers))
+
+    def handle_error_response(self, request: CoreRequest, error: OAuth2Error) -> CoreResponse:  # noqa: ARG002
+        """Return an error as a value."""
+        return error_response(error)
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Ignore Authlib's signals: what happens is recorded as typed events."""

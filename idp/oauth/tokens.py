@@ -1,10 +1,13 @@
 """Minting the tokens: access tokens (RFC 9068), ID tokens (OIDC Core §2), and reading them back."""
 
-import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from authlib.oauth2.rfc6749 import TokenMixin
+from authlib.oauth2.rfc9068.claims import JWTAccessTokenClaimsValidator
+from authlib.oidc.core.util import create_half_hash
+from joserfc.errors import JoseError
 
 from idp.authentication import Authentication
 from idp.clock import Clock
@@ -19,14 +22,14 @@ from idp.oauth.subject import Subject
 ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
 ACCESS_TOKEN_ALGORITHMS = ("RS256",)
 
-_HALF_HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
-
 
 @dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(TokenMixin):
     """A verified access token."""
 
     claims: Mapping[str, Any]
+    revoked: bool = False
+    """Whether it was revoked, or what it stands on has ended: what the database said, if it was asked."""
 
     @property
     def jti(self) -> str:
@@ -50,9 +53,27 @@ class AccessToken:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """Whom it is for."""
+        """The resource servers that it is for."""
         audience = self.claims["aud"]
         return (audience,) if isinstance(audience, str) else tuple(audience)
+
+    # What Authlib asks (its TokenMixin) ----------------------------------------------------------
+
+    def check_client(self, client: Client) -> bool:
+        """Tell whether it was issued to the client."""
+        return self.client_id == client.client_id
+
+    def get_scope(self) -> str:
+        """Return what it allows."""
+        return str(self.claims.get("scope", ""))
+
+    def is_expired(self) -> bool:
+        """Return False: an expired token is not read."""
+        return False
+
+    def is_revoked(self) -> bool:
+        """Tell whether the database said that it was revoked."""
+        return self.revoked
 
 
 class TokenMint:
@@ -63,6 +84,15 @@ class TokenMint:
         self.settings = settings
         self._keyring = keyring
         self._clock = clock
+        self._claims = JWTAccessTokenClaimsValidator(  # RFC 9068 §2.2, §4
+            now=clock.now,
+            iss={"essential": True, "value": issuer},
+            exp={"essential": True},
+            aud={"essential": True},
+            sub={"essential": True},
+            client_id={"essential": True},
+            jti={"essential": True},
+        )
 
     def access_token(
         self,
@@ -74,8 +104,10 @@ class TokenMint:
         authentication: Authentication | None = None,
         session_id: str | None = None,
         about: Mapping[str, object] | None = None,
+        confirmation: Mapping[str, str] | None = None,
     ) -> str:
-        """Return a signed access token. `about` are claims for resource servers."""
+        """Return a signed access token. `about` are claims for resource servers; `confirmation` is the key that
+        it is bound to (`cnf`, RFC 7800 §3.1)."""
         now = int(self._clock.now())
         claims: dict[str, Any] = {
             **(about or {}),
@@ -91,6 +123,8 @@ class TokenMint:
             claims["scope"] = scope
         if grant_id is not None:
             claims["gid"] = grant_id
+        if confirmation is not None:
+            claims["cnf"] = dict(confirmation)
         if authentication is not None:
             claims.update(_authentication_claims(authentication, session_id))
         return self._keyring.sign(claims, alg="RS256", typ=ACCESS_TOKEN_TYPE)
@@ -118,7 +152,7 @@ class TokenMint:
             aud=client.client_id,
             iat=now,
             exp=now + self.settings.id_token_ttl,
-            at_hash=_half_hash(access_token, alg),
+            at_hash=create_half_hash(access_token, alg).decode(),
         )
         claims.update(_authentication_claims(authentication, session_id))
         if nonce is not None:
@@ -132,9 +166,8 @@ class TokenMint:
         """
         try:
             claims = self._keyring.verify(token, typ=ACCESS_TOKEN_TYPE, algorithms=ACCESS_TOKEN_ALGORITHMS)
-        except InvalidToken:
-            return None
-        if claims.get("iss") != self.issuer or claims.get("exp", 0) <= self._clock.now():
+            self._claims.validate(claims)
+        except (InvalidToken, JoseError):
             return None
         return AccessToken(claims)
 
@@ -148,11 +181,6 @@ def _authentication_claims(authentication: Authentication, session_id: str | Non
     if session_id is not None:
         claims["sid"] = session_id
     return claims
-
-
-def _half_hash(token: str, alg: str) -> str:
-    digest = _HALF_HASHES[alg](token.encode()).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()  # OIDC Core §3.1.3.6
 
 
 def _one_or_many(values: Sequence[str]) -> str | list[str] | None:

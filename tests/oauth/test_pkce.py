@@ -1,15 +1,26 @@
 """PKCE at the token endpoint: neither side of it can be left out, and only S256 counts (RFC 7636)."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idp.oauth.codes import AuthorizationCode
 from idp.oauth.errors import InvalidGrantError, InvalidRequestError
-from idp.oauth.pkce import verify_code_verifier
+from idp.oauth.pkce import S256CodeChallenge
 
 # RFC 7636 Appendix B.
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def verify_code_verifier(challenge: str | None, verifier: str | None) -> None:
+    """Check a verifier as Authlib's hook does."""
+    code = AuthorizationCode("g", "c", None, challenge, None, "openid", expires_at=0.0)
+    form = {} if verifier is None else {"code_verifier": verifier}
+    request = SimpleNamespace(authorization_code=code, form=form, auth_method="client_secret_basic")
+    S256CodeChallenge().validate_code_verifier(SimpleNamespace(request=request), None)
 
 
 def test_the_verifier_of_the_specification_fits_its_challenge() -> None:

@@ -55,7 +55,7 @@ class Reception:
     ) -> Client:
         """Authenticate a request."""
         request = CoreRequest("POST", TOKEN_URL, parameters=form or {}, headers=headers or {})
-        return await self.authentication.authenticate(request, **options)
+        return await self.authentication.client_of(request, **options)
 
 
 @pytest.fixture

@@ -1,23 +1,25 @@
 """A client signs an assertion with its own key (RFC 7523 §2.2, OIDC Core §9)."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from joserfc import jws
-from joserfc.errors import JoseError
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from joserfc import jwt
+from joserfc.errors import ExpiredTokenError, JoseError, MissingClaimError
 from joserfc.jwk import Key, KeySet
+from joserfc.jws import CompactSignature
 
 from idp.clock import Clock
 from idp.crypto import digest
 from idp.keys.signing import AllowedAlgorithms
+from idp.oauth.bridge import wait
 from idp.oauth.client_auth.key_sets import MIN_INTERVAL, TTL, RemoteKeySets
 from idp.oauth.clients import Client
-from idp.oauth.errors import InvalidClientError
+from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError
 from idp.oauth.http import CoreRequest
 from idp.storage.ephemeral import EphemeralStore
 
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_TYPE: str = JWTBearerClientAssertion.CLIENT_ASSERTION_TYPE
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_ASSERTION_LENGTH = 10_000
 MAX_LIFETIME = 3600
@@ -26,73 +28,111 @@ LEEWAY = 30
 """Seconds by which clocks may differ."""
 
 
-class PrivateKeyJwt:
-    """`private_key_jwt`."""
+class PrivateKeyJwt(JWTBearerClientAssertion):
+    """`private_key_jwt`.
 
-    name = "private_key_jwt"
+    Authlib reads the assertion, finds the client by its `sub`, asks for its key, verifies and validates.
+    Corrected here: the algorithms are an explicit list, the assertion has one audience, every time is read from
+    our clock, and what is malformed is refused rather than a fault.
+    """
+
+    name = CLIENT_AUTH_METHOD = "private_key_jwt"
 
     def __init__(
         self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
     ) -> None:
         """Accept assertions for `audiences`: our issuer first, then other names of ours."""
+        super().__init__(leeway=LEEWAY)
         self._audiences = audiences
         self._store = store
         self._clock = clock
         self._key_sets = key_sets
+        self._algorithms = AllowedAlgorithms(algorithms=list(ALGORITHMS))  # refuses an unknown `crit` too
+        self._claims = jwt.JWTClaimsRegistry(
+            now=clock.now,  # type: ignore[arg-type]  # it compares only, so parts of seconds do
+            leeway=LEEWAY,
+            iss={"essential": True},
+            sub={"essential": True},
+            aud={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            jti={"essential": True},
+        )
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the `sub` of the assertion, not yet verified."""
-        if "client_assertion" not in request.form and "client_assertion_type" not in request.form:
+        form = request.form
+        if "client_assertion" not in form and "client_assertion_type" not in form:
             return None
-        if request.form.get("client_assertion_type") != ASSERTION_TYPE:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
             raise InvalidClientError("The client_assertion_type is not supported")
-        subject = _unverified_payload(request.form.get("client_assertion", "")).get("sub")
+        _, claims = self.extract_assertion(form.get("client_assertion", ""))
+        subject = claims.get("sub")
         if not isinstance(subject, str) or not subject:
             raise InvalidClientError("The client assertion has no sub")
         return subject
 
-    async def verify(self, request: CoreRequest, client: Client) -> bool:
-        """Check signature, claims and single use."""
-        if client.auth_method != self.name:
-            return False
-        assertion = request.form["client_assertion"]
-        header = _unverified_header(assertion)
-        key = await self._key(client, header)
-        registry = AllowedAlgorithms(algorithms=list(ALGORITHMS))  # refuses other algorithms and unknown crit
+    # What Authlib calls --------------------------------------------------------------------------
+
+    def extract_assertion(self, assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return header and claims, not yet verified."""
+        if len(assertion) > MAX_ASSERTION_LENGTH or not assertion.isascii():
+            raise InvalidClientError("The client assertion is malformed")
         try:
-            verified = jws.deserialize_compact(assertion, key, registry=registry)
-            claims = json.loads(verified.payload)
+            extracted: tuple[dict[str, Any], dict[str, Any]] = super().extract_assertion(assertion)
+        except (AuthlibInvalidClientError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidClientError("The client assertion is malformed") from error
+        return extracted
+
+    def resolve_client_public_key(self, client: Client) -> Any:
+        """Return what joserfc asks for the key when it has read the header."""
+        if client.auth_method != self.name:  # before its assertion is looked at, and its `jti` used up
+            raise InvalidClientError("The client does not use private_key_jwt")
+        return lambda signature: self._key(client, signature)
+
+    def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Mapping[str, Any]:
+        """Verify the signature, then the claims."""
+        try:
+            token = jwt.decode(assertion, resolve_key, registry=self._algorithms)
         except (JoseError, ValueError, TypeError) as error:
             raise InvalidClientError("The client assertion does not verify") from error
-        expires_at = self._check_claims(claims, client.client_id)
-        replay_key = f"jti:{digest(client.client_id + ' ' + claims['jti'])}"
-        uses = await self._store.increment(replay_key, expires_at - self._clock.now() + LEEWAY)
-        if uses > 1:  # RFC 7523 §3 (7), Hydra GHSA-3p3g-vpw6-4w66
-            raise InvalidClientError("The client assertion was used before")
-        return True
+        self.verify_claims(token.claims)
+        return token.claims
 
-    def _check_claims(self, claims: Mapping[str, Any], client_id: str) -> float:
-        now = self._clock.now()
-        expires_at, audience, jti = claims.get("exp"), claims.get("aud"), claims.get("jti")
-        if claims.get("iss") != client_id or claims.get("sub") != client_id:
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        """Check the claims (RFC 7523 §3); single use comes last, when all else is proven."""
+        try:
+            self._claims.validate(claims)
+        except JoseError as error:
+            raise InvalidClientError(_sentence(error)) from error
+        now, audience, jti = self._clock.now(), claims["aud"], claims["jti"]
+        if claims["iss"] != claims["sub"]:  # Authlib found the client by `sub`
             raise InvalidClientError("The client assertion must have the client_id as iss and sub")
-        audiences = audience if isinstance(audience, list) else [audience]
         # One audience, and it is us: an assertion meant for several could be passed on by one of them, and the
         # URL of a token endpoint can be a lie that the client was told (CVE-2025-27370, CVE-2025-27371).
-        if len(audiences) != 1 or audiences[0] not in self._audiences:
+        audiences = audience if isinstance(audience, list) else [audience]
+        if len(audiences) != 1 or audiences[0] not in self.get_audiences():
             raise InvalidClientError(f"The client assertion must have {self._audiences[0]} as its only aud")
-        if not isinstance(expires_at, int | float) or isinstance(expires_at, bool):
-            raise InvalidClientError("The client assertion has no exp")
-        if not now - LEEWAY < expires_at <= now + MAX_LIFETIME + LEEWAY:
-            raise InvalidClientError("The client assertion has expired or lives too long")
-        for name, value in (("iat", claims.get("iat")), ("nbf", claims.get("nbf", now))):
-            if not isinstance(value, int | float) or value > now + LEEWAY:
-                raise InvalidClientError(f"The client assertion has no {name}, or one in the future")
-        if not isinstance(jti, str) or not jti or not jti.isprintable():
+        if claims["exp"] > now + MAX_LIFETIME + LEEWAY:
+            raise InvalidClientError("The client assertion lives too long")
+        if not jti or not jti.isprintable():
             raise InvalidClientError("The client assertion has no jti")
-        return float(expires_at)
+        if not self.validate_jti(claims, jti):  # RFC 7523 §3 (7), Hydra GHSA-3p3g-vpw6-4w66
+            raise InvalidClientError("The client assertion was used before")
 
-    async def _key(self, client: Client, header: Mapping[str, Any]) -> Key:
+    def get_audiences(self) -> list[str]:
+        """Return the audiences of which an assertion must have one."""
+        return list(self._audiences)
+
+    def validate_jti(self, claims: Mapping[str, Any], jti: str) -> bool:
+        """Tell whether this is the first use; remember it for as long as the assertion would verify."""
+        key = f"jti:{digest(claims['sub'] + ' ' + jti)}"
+        return wait(self._store.increment(key, claims["exp"] - self._clock.now() + LEEWAY)) == 1
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _key(self, client: Client, signature: CompactSignature) -> Key:
+        header = signature.headers()
         kid, alg = header.get("kid"), header.get("alg")
         if alg not in ALGORITHMS:
             raise InvalidClientError("The client assertion's algorithm is not supported")
@@ -101,22 +141,31 @@ class PrivateKeyJwt:
         if jwks:
             key = _choose(KeySet.import_key_set(jwks), kid, alg)
         elif jwks_uri:
-            key = await self._remote_key(jwks_uri, kid, alg)
+            key = self._remote_key(jwks_uri, kid, alg)
         else:
             key = None
         if key is None:
             raise InvalidClientError("None of the client's keys fits the assertion")
         return key
 
-    async def _remote_key(self, uri: str, kid: object, alg: str) -> Key | None:
+    def _remote_key(self, uri: str, kid: object, alg: str) -> Key | None:
         for max_age in (TTL, MIN_INTERVAL):  # the second time, as it may have been rotated since we looked
-            keys = await self._key_sets.get(uri, max_age)
+            keys = wait(self._key_sets.get(uri, max_age))
             if keys is None:
                 raise InvalidClientError("The client's jwks_uri cannot be read")
             key = _choose(keys, kid, alg)
             if key is not None:
                 return key
         return None
+
+
+def _sentence(error: JoseError) -> str:
+    if isinstance(error, ExpiredTokenError):
+        return "The client assertion has expired"
+    claim = getattr(error, "claim", "claims")
+    if isinstance(error, MissingClaimError):
+        return f"The client assertion has no {claim}"
+    return f"The {claim} of the client assertion is wrong, or in the future"
 
 
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
@@ -128,31 +177,8 @@ def _choose(keys: KeySet, kid: object, alg: str) -> Key | None:
         key
         for key in keys.keys
         if key.key_type == _KEY_TYPES[alg]
-        and key.get("use") in {None, "sig"}
-        and key.get("alg") in {None, alg}
+        and key.get("use") in (None, "sig")
+        and key.get("alg") in (None, alg)
         and (kid is None or key.kid == kid)
     ]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def _unverified_header(assertion: str) -> Mapping[str, Any]:
-    return _extract(assertion).headers()
-
-
-def _unverified_payload(assertion: str) -> Mapping[str, Any]:
-    try:
-        payload = json.loads(_extract(assertion).payload)
-    except (ValueError, RecursionError) as error:
-        raise InvalidClientError("The client assertion is malformed") from error
-    if not isinstance(payload, dict):
-        raise InvalidClientError("The client assertion is malformed")
-    return payload
-
-
-def _extract(assertion: str) -> jws.CompactSignature:
-    if len(assertion) > MAX_ASSERTION_LENGTH or not assertion.isascii():
-        raise InvalidClientError("The client assertion is malformed")
-    try:
-        return jws.extract_compact(assertion.encode())
-    except (JoseError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidClientError("The client assertion is malformed") from error

@@ -1,16 +1,25 @@
-"""The client authentication methods, and the one pipeline that runs them."""
+"""The client authentication methods, in Authlib's registry."""
+
+from collections.abc import Collection
+
+from authlib.oauth2.rfc6749 import ClientAuthentication as AuthlibClientAuthentication
 
 from idp.clock import Clock
+from idp.oauth import bridge
 from idp.oauth.client_auth.key_sets import RemoteKeySets
 from idp.oauth.client_auth.method import ClientAuthMethod
 from idp.oauth.client_auth.private_key_jwt import PrivateKeyJwt
 from idp.oauth.client_auth.public import PublicClient
 from idp.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
+from idp.oauth.client_metadata import PUBLIC
 from idp.oauth.clients import Client, ClientRegistry
-from idp.oauth.errors import InvalidClientError, InvalidRequestError
+from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError, InvalidRequestError
 from idp.oauth.http import CoreRequest
 from idp.outgoing import Outgoing
 from idp.storage.ephemeral import EphemeralStore
+
+PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+"""What a request may authenticate its client with, beside the Authorization header."""
 
 
 def client_auth_methods(
@@ -25,47 +34,64 @@ def client_auth_methods(
     )
 
 
-class ClientAuthentication:
-    """Finds out which client sent a request (RFC 6749 §2.3)."""
+class ClientAuthentication(AuthlibClientAuthentication):
+    """Finds out which client sent a request (RFC 6749 §2.3).
+
+    Authlib runs the method and checks that the client may use it. Ours is what Authlib leaves open: a request
+    uses one method (it would try them in turn), and every refusal is a 401 that says as little of an unknown
+    client as of a wrong secret.
+    """
 
     def __init__(self, clients: ClientRegistry, methods: tuple[ClientAuthMethod, ...]) -> None:
+        super().__init__(self._query_client)
         self._clients = clients
-        self._methods = methods
+        self._ordered = methods
+        for method in methods:
+            self.register(method.name, method)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The methods, for discovery."""
-        return tuple(method.name for method in self._methods)
+        return tuple(method.name for method in self._ordered)
 
-    async def authenticate(self, request: CoreRequest, *, allow_public: bool = True) -> Client:
-        """Return the client, or raise `InvalidClientError`. The same answer for an unknown client and a
-        wrong secret."""
-        method, client_id = self._presented(request)
-        client = self._clients.at_hand(client_id) or await self._clients.get(client_id)
-        if (
-            client is None
-            or not client.check_endpoint_auth_method(method.name, "token")
-            or not await method.verify(request, client)
-        ):
-            raise InvalidClientError("Client authentication failed")
-        if client.is_public and not allow_public:
+    @property
+    def confidential_names(self) -> tuple[str, ...]:
+        """The methods that prove something."""
+        return tuple(name for name in self.names if name != PUBLIC)
+
+    async def client_of(self, request: CoreRequest, *, allow_public: bool = True) -> Client:
+        """Return the client that sent the request, which then knows it, or raise `InvalidClientError`."""
+        methods = self.names if allow_public else self.confidential_names
+        return await bridge.enter(self.authenticate, request, methods, "token")
+
+    def authenticate(self, request: CoreRequest, methods: Collection[str], endpoint: str) -> Client:
+        """Do the same with `methods`, as Authlib's endpoints ask for it: in the greenlet."""
+        method = self._method_of(request)
+        if method not in methods:
             raise InvalidClientError("A public client cannot use this endpoint")
+        try:
+            client: Client = super().authenticate(request, [method], endpoint)
+        except InvalidClientError:
+            raise
+        except AuthlibInvalidClientError as error:
+            raise InvalidClientError("Client authentication failed") from error
         request.client = client
-        request.auth_method = method.name
         return client
 
-    def _presented(self, request: CoreRequest) -> tuple[ClientAuthMethod, str]:
-        presented = [
-            (method, client_id)
-            for method in self._methods
+    def _method_of(self, request: CoreRequest) -> str:
+        presented = {
+            method.name: client_id
+            for method in self._ordered
             if (client_id := method.client_id(request)) is not None
-        ]
-        proofs = [pair for pair in presented if not isinstance(pair[0], PublicClient)]
-        if len(proofs) > 1:  # RFC 6749 §2.3
-            raise InvalidRequestError("More than one client authentication method is used")
+        }
         if not presented:
             raise InvalidClientError("The request says nothing about its client")
-        method, client_id = (proofs or presented)[0]
-        if request.form.get("client_id", client_id) != client_id:
+        proofs = [name for name in presented if name != PUBLIC]
+        if len(proofs) > 1:  # RFC 6749 §2.3
+            raise InvalidRequestError("More than one client authentication method is used")
+        if len({*presented.values(), request.form.get("client_id", "")} - {""}) > 1:
             raise InvalidRequestError("The parameter client_id is not the authenticated client")
-        return method, client_id
+        return proofs[0] if proofs else PUBLIC
+
+    def _query_client(self, client_id: str) -> Client | None:
+        return self._clients.at_hand(client_id) or bridge.wait(self._clients.get(client_id))

@@ -1,63 +1,75 @@
 """The refresh token grant, with rotation and reuse detection (RFC 6749 §6, RFC 9700 §4.14)."""
 
+from typing import NoReturn
+
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTokenGrant
 
 from idp.crypto import digest
 from idp.events import catalogue
 from idp.oauth.bridge import wait
-from idp.oauth.errors import InvalidGrantError, InvalidRequestError
-from idp.oauth.grants.base import TokenGrant, TokenResponse
+from idp.oauth.errors import InvalidGrantError
+from idp.oauth.grants.base import Issuance, TokenGrant
+from idp.oauth.refresh_tokens import PresentedRefreshToken
 from idp.storage.repositories.refresh_tokens import FoundRefreshToken
 
 
 class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
     """Exchanges a refresh token for new tokens.
 
-    Each use spends the token. The same token again within the grace window is a retry or a second tab
-    and gets a sibling; after it, it is a copy in wrong hands, and the grant ends with all its tokens.
+    Authlib validates: the token, its client, and that the scope only shrinks. Each use spends the token. The
+    same token again within the grace window is a retry or a second tab and gets a sibling; after it, it is a
+    copy in wrong hands, and the grant ends with all its tokens.
     """
 
-    def validate_token_request(self) -> None:
-        """Authenticate the client, find the token, and check the scope, which may only shrink."""
-        client = self.authenticate_token_endpoint_client()
-        value = self.request.form.get("refresh_token")
-        if value is None:
-            raise InvalidRequestError("The parameter refresh_token is missing")
-        found = wait(self.server.hot_path.find_refresh_token(digest(value)))
-        if found is None or found.grant.client_id != client.client_id:
-            raise InvalidGrantError("The refresh token is unknown")
-        # What was taken from the client since is not refreshed (authentik CVE-2024-52287).
-        granted = tuple(scope for scope in found.grant.scope.split() if scope in client.scopes)
-        self._scopes = self.requested_scopes(granted) or granted
-        self._found = found
+    PARAMETERS = frozenset({"refresh_token"})
 
-    def create_token_response(self) -> TokenResponse:
-        """Rotate, then issue."""
-        uow, now, found = self.server.uow, self.server.now, self._found
-        grant = found.grant
-        if grant.revoked_at is not None or found.user_disabled:
+    def validate_token_request(self) -> None:
+        """Let Authlib validate."""
+        AuthlibRefreshTokenGrant.validate_token_request(self)
+
+    def authenticate_refresh_token(self, refresh_token: str) -> PresentedRefreshToken:
+        """Return the token if it stands; whether it was used before is for `spend`."""
+        found = wait(self.context.core.hot_path.find_refresh_token(digest(refresh_token)))
+        token = PresentedRefreshToken(found, self.context.now) if found else None
+        if token is None or not token.check_client(self.context.client):
+            raise InvalidGrantError("The refresh token is unknown")
+        if token.is_revoked():
             raise InvalidGrantError("The grant was revoked")
-        if found.token.expires_at <= now:
+        if token.is_expired():
             raise InvalidGrantError("The refresh token has expired")
-        value, row = self.new_refresh_token(grant, found.token.digest)
+        return token
+
+    async def spend(self) -> Issuance:
+        """Rotate."""
+        presented: PresentedRefreshToken = self.request.refresh_token
+        found, now = presented.found, self.context.now
+        value, row = self.new_refresh_token(found.grant, found.token.digest)
         used_at = found.token.used_at
-        if used_at is None and not wait(
-            self.server.hot_path.rotate(found.token.digest, row, now, row.expires_at)
-        ):
+        hot_path = self.context.core.hot_path
+        if used_at is None and not await hot_path.rotate(found.token.digest, row, now, row.expires_at):
             used_at = now  # another request spent it since we looked
         if used_at is not None:
-            if now - used_at >= self.server.settings.refresh_grace:
-                self._raise_alarm(found)
-            wait(uow.refresh_tokens.add(row))
-        subject = self.server.subjects.describe(found.user)
+            if now - used_at >= self.context.settings.refresh_grace:
+                await self._raise_alarm(found)
+            await self.context.uow.refresh_tokens.add(row)
         # No nonce: it belongs to the authentication, not to this request (OIDC Core §12.2).
-        return self.tokens_for(grant, subject, self._scopes, refresh_token=value)
+        return Issuance(
+            self._scopes(presented),
+            found.grant,
+            self.context.core.subjects.describe(found.user),
+            refresh_token=value,
+        )
 
-    def _raise_alarm(self, found: FoundRefreshToken) -> None:
+    def _scopes(self, token: PresentedRefreshToken) -> tuple[str, ...]:
+        """Return what is asked for, or all that was granted, without what was taken from the client since
+        (authentik CVE-2024-52287)."""
+        return self.context.scopes or token.scopes_for(self.context.client)
+
+    async def _raise_alarm(self, found: FoundRefreshToken) -> NoReturn:
         grant = found.grant
-        if wait(self.server.uow.grants.revoke(grant.id, self.server.now)):
+        if await self.context.uow.grants.revoke(grant.id, self.context.now):
             event = catalogue.RefreshTokenReused(
                 user_id=grant.user_id, client_id=grant.client_id, grant_id=grant.id
             )
-            self.server.record(event)
+            await self.context.record(event)
         raise InvalidGrantError("The refresh token was used before; its grant is revoked")

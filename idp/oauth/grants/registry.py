@@ -1,5 +1,6 @@
 """The grants that run. Discovery, client registration and the token endpoint read this table."""
 
+from idp.oauth.client_auth.registry import PARAMETERS as CLIENT_AUTH_PARAMETERS
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.base import TokenGrant
 from idp.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -14,3 +15,6 @@ GRANTS: tuple[type[TokenGrant], ...] = (
 )
 
 GRANT_TYPES = tuple(grant.GRANT_TYPE for grant in GRANTS)
+
+PARAMETERS = CLIENT_AUTH_PARAMETERS.union({"grant_type", "scope"}, *(grant.PARAMETERS for grant in GRANTS))
+"""Every parameter that the token endpoint reads."""
