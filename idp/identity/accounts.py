@@ -14,6 +14,7 @@ from idp.events.catalogue import (
     UserRemoved,
 )
 from idp.identity.addresses import email_key
+from idp.identity.endings import Event, Kept, end
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
@@ -87,13 +88,10 @@ class Accounts:
         hashed = await self._hash(password)
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _existing(uow, user_id)
+            user = await _locked(uow, user_id)
             user.password_hash = hashed
+            await end(uow, user, Event.PASSWORD_SET, now, Kept(keep_session))
             await uow.users.save(user)
-            await uow.sessions.end_all_for_user(user_id, now, keep_session)
-            await uow.tickets.end_all_for_user(user_id, now)
-            await uow.grants.revoke_for_user(user_id, now)
-            await uow.factors.delete_trusted_devices(user_id)
             changed = PasswordChanged(
                 user_id=user_id, removed=password is None, source=source, address=address
             )
@@ -103,18 +101,17 @@ class Accounts:
         """Switch an account off and end its sessions and grants. Done twice, it changes nothing."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _existing(uow, user_id)
+            user = await _locked(uow, user_id)
             if user.disabled_at is None:
                 user.disabled_at = now
+                await end(uow, user, Event.DISABLED, now)
                 await uow.users.save(user)
-                await uow.sessions.end_all_for_user(user_id, now)
-                await uow.grants.revoke_for_user(user_id, now)
                 await record(uow, UserDisabled(user_id=user_id), now)
 
     async def enable(self, user_id: str) -> None:
         """Switch an account on again, also one that its owner has deleted and that is still there."""
         async with self._database.unit_of_work() as uow:
-            user = await _existing(uow, user_id)
+            user = await _locked(uow, user_id)
             if user.disabled_at is not None:
                 user.disabled_at = user.delete_at = None
                 await uow.users.save(user)
@@ -124,7 +121,7 @@ class Accounts:
         """Give roles and take roles away; what is in both goes."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _existing(uow, user_id)
+            user = await _locked(uow, user_id)
             before = user.roles
             user.roles = [role for role in dict.fromkeys((*before, *add)) if role not in remove]
             if user.roles == before:
@@ -138,9 +135,11 @@ class Accounts:
     async def remove(self, user_id: str) -> None:
         """Delete an account with all that hangs from it, at once. Its audit trail stays."""
         async with self._database.unit_of_work() as uow:
-            user = await _existing(uow, user_id)
+            now = self._clock.now()
+            user = await _locked(uow, user_id)
+            await end(uow, user, Event.REMOVED, now)
             await uow.users.delete(user.id)
-            await record(uow, UserRemoved(user_id=user_id), self._clock.now())
+            await record(uow, UserRemoved(user_id=user_id), now)
 
     async def _hash(self, password: str | None) -> str | None:
         if password is None:
@@ -164,8 +163,8 @@ def claim_name(text: str, *, field: str = "name") -> str:
     return name
 
 
-async def _existing(uow: UnitOfWork, user_id: str) -> User:
-    user = await uow.users.get(user_id)
+async def _locked(uow: UnitOfWork, user_id: str) -> User:
+    user = await uow.users.locked(user_id)
     if user is None:
         raise NotFound("There is no such account.", detail=user_id)
     return user

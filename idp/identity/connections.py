@@ -21,6 +21,7 @@ from idp.events.catalogue import (
 )
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key, same_mailbox
+from idp.identity.endings import Event, end
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import LookUp, check_way_in_remains
@@ -134,11 +135,10 @@ class Connections:
         Raise `Conflict` if the account is verified by now, or its address another."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            await uow.users.locked(user_id)
-            user = await _existing(uow, user_id)
+            user = _in_use(await uow.users.locked(user_id))
             if user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
                 raise Conflict("This address has been verified or changed meanwhile.")
-            await empty(uow, user, now)
+            await end(uow, user, Event.EMPTIED, now)
             user.email_verified = True
             user.verification_due = False
             user.profile = _profile(elsewhere)
@@ -220,19 +220,11 @@ class Connections:
         return self._master_key.seal(tokens, context=f"upstream:{identity_id}") if tokens else None
 
 
-async def empty(uow: UnitOfWork, user: User, now: float) -> None:
-    """Take away all that whoever made an account without verifying its address could come back with, or
-    could find out by. The caller saves `user`."""
-    user.password_hash = None
-    await uow.sessions.end_all_for_user(user.id, now)
-    await uow.grants.revoke_for_user(user.id, now)
-    await uow.factors.delete_all(user.id)
-    await uow.identities.delete_all(user.id)
-    await uow.tickets.end_all_for_user(user.id, now)
-
-
 async def _existing(uow: UnitOfWork, user_id: str) -> User:
-    user = await uow.users.get(user_id)
+    return _in_use(await uow.users.get(user_id))
+
+
+def _in_use(user: User | None) -> User:
     if user is None or user.disabled_at is not None:
         raise NotFound("This account is not in use.")
     return user

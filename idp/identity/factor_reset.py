@@ -14,6 +14,7 @@ from idp.clock import Clock
 from idp.errors import IdpError, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorResetCancelled, FactorResetRequested, FactorsReset
+from idp.identity.endings import Event, end
 from idp.identity.mail import Mailer
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
@@ -46,7 +47,7 @@ class FactorResets:
         async with self._database.unit_of_work() as uow:
             if self._delay == 0:
                 await uow.factors.cancel_reset(user.id)  # one that waited since the setting was another
-                await self._carry_out(uow, user, now)
+                await self._carry_out(uow, user.id, now)
                 return now
             if not await uow.factors.kinds(user.id):
                 raise InvalidValue("This account has no second factor.")
@@ -91,12 +92,13 @@ class FactorResets:
         for user in due:
             async with self._database.unit_of_work() as uow:
                 if await uow.factors.take_due_reset(user.id, now):
-                    await self._carry_out(uow, user, now)
+                    await self._carry_out(uow, user.id, now)
 
-    async def _carry_out(self, uow: UnitOfWork, user: User, now: float) -> None:
-        """Every session ends too, so that the reset is of no use to a thief of one."""
-        await uow.factors.delete_all(user.id)
-        await uow.sessions.end_all_for_user(user.id, now)
-        await uow.grants.revoke_for_user(user.id, now)
+    async def _carry_out(self, uow: UnitOfWork, user_id: str, now: float) -> None:
+        user = await uow.users.locked(user_id)
+        if user is None:
+            return
+        await end(uow, user, Event.FACTORS_RESET, now)
+        await uow.users.save(user)
         await record(uow, FactorsReset(user_id=user.id), now)
         await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=PATH)

@@ -5,6 +5,7 @@ from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, PasswordChanged
 from idp.identity.addresses import email_key
+from idp.identity.endings import Event, end
 from idp.identity.even import evenly
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
@@ -69,24 +70,19 @@ class Recovery:
         hashed = await self._hasher.hash(password)
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
+            user = await uow.users.locked(owner.id)
             ticket = await self._tickets.redeem_token(uow, token, RESET_PASSWORD)
-            user = await uow.users.get(ticket.user_id) if ticket else None
             if ticket is None or user is None or user.disabled_at is not None or user.email != ticket.email:
                 raise InvalidValue(LINK_DEAD, field="token")
+            # The account may have been made by somebody else (pre-hijacking).
+            await end(uow, user, Event.EMPTIED if user.verification_due else Event.PASSWORD_RESET, now)
             user.password_hash = hashed
             if not user.email_verified:  # the link was read there
-                if user.verification_due:  # whoever made the account may be somebody else (pre-hijacking)
-                    await uow.factors.delete_all(user.id)
-                    await uow.identities.delete_all(user.id)
                 user.email_verified = True
                 user.verification_due = False
                 user.updated_at = now
                 await record(uow, EmailVerified(user_id=user.id, address=address), now)
             await uow.users.save(user)
-            await uow.sessions.end_all_for_user(user.id, now)
-            await uow.tickets.end_all_for_user(user.id, now)  # a change of address begun by a thief, too
-            await uow.grants.revoke_for_user(user.id, now)
-            await uow.factors.delete_trusted_devices(user.id)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
         return user

@@ -20,7 +20,7 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
-from idp.identity.connections import empty
+from idp.identity.endings import Event, end
 from idp.identity.even import evenly
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
@@ -256,8 +256,7 @@ class Registration:
     async def _contest(self, uow: UnitOfWork, user: User, address: str) -> None:
         """Take away all that was chosen and done without a proof."""
         now = self._clock.now()
-        await empty(uow, user, now)
-        user.profile = {}
+        await end(uow, user, Event.EMPTIED, now)
         user.updated_at = now
         await uow.users.save(user)
         await record(uow, RegistrationContested(user_id=user.id, address=address), now)

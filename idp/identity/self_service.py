@@ -22,6 +22,7 @@ from idp.events.catalogue import (
 from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
+from idp.identity.endings import Event, Kept, end
 from idp.identity.even import evenly
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
@@ -130,7 +131,7 @@ class SelfService:
             else:
                 ticket = await self._tickets.redeem_code(uow, user_id or "nobody", CHANGE_EMAIL, code or "")
             if ticket is not None:
-                user = await _own(uow, ticket.user_id)
+                user = await _locked(uow, ticket.user_id)
                 await self._change_email(uow, user, ticket.email)
         # Raised only here: a wrong code has been counted and must stay so.
         if user is None:
@@ -143,6 +144,7 @@ class SelfService:
         user.email_verified = True
         user.verification_due = False
         user.updated_at = now
+        await end(uow, user, Event.EMAIL_CHANGED, now)
         try:
             await uow.users.save(user)
         except Conflict as error:
@@ -171,14 +173,11 @@ class SelfService:
         hashed = await self._hasher.hash(new)
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _own(uow, user_id)
+            user = await _locked(uow, user_id)
             user.password_hash = hashed
+            event = Event.PASSWORD_CHANGED if end_others else Event.PASSWORD_CHANGED_ALONE
+            await end(uow, user, event, now, Kept(keep_session, keep_grant))
             await uow.users.save(user)
-            if end_others:
-                await uow.sessions.end_all_for_user(user_id, now, keep_session)
-                await uow.tickets.end_all_for_user(user_id, now)
-                await uow.grants.revoke_for_user(user_id, now, keep_grant)
-            await uow.factors.delete_trusted_devices(user_id)
             await record(uow, PasswordChanged(user_id=user_id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
 
@@ -277,12 +276,11 @@ class SelfService:
         """Disable the account, end its sessions and grants, and return when it goes for good."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _own(uow, user_id)
+            user = await _locked(uow, user_id)
             user.disabled_at = now
             user.delete_at = now + self._settings.deletion_grace
+            await end(uow, user, Event.DELETED, now)
             await uow.users.save(user)
-            await uow.sessions.end_all_for_user(user_id, now)
-            await uow.grants.revoke_for_user(user_id, now)
             await record(uow, AccountDeleted(user_id=user_id, address=address), now)
             if self._settings.deletion_grace:
                 issued = await self._tickets.issue(
@@ -312,7 +310,14 @@ class SelfService:
 
 
 async def _own(uow: UnitOfWork, user_id: str) -> User:
-    user = await uow.users.get(user_id)
+    return _in_use(await uow.users.get(user_id))
+
+
+async def _locked(uow: UnitOfWork, user_id: str) -> User:
+    return _in_use(await uow.users.locked(user_id))
+
+
+def _in_use(user: User | None) -> User:
     if user is None or user.disabled_at is not None:
         raise NotFound("This account is not in use.")
     return user

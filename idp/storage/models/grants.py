@@ -23,6 +23,8 @@ class Grant(Base):
     session_id: Mapped[Identifier | None] = mapped_column(
         ForeignKey("browser_sessions.id", ondelete="SET NULL"), index=True
     )
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    """That of the account when its user was authenticated; with another one the grant is over."""
     scope: Mapped[str] = mapped_column(String(4000))
     auth_time: Mapped[Instant]
     acr: Mapped[str] = mapped_column(String(100))

@@ -23,6 +23,8 @@ class User(Base):
     verification_due: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether the person made the account themselves and has not shown yet that the address is theirs.
     An account that an administrator made is vouched for, verified or not."""
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Raised by whatever ends what was proven before (`idp.identity.generation`)."""
     password_hash: Mapped[str | None] = mapped_column(Text)
     """Argon2id in PHC form; None when the account has no password."""
     profile: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -53,6 +55,8 @@ class BrowserSession(Base):
     """The `sid` claim; the cookie never carries it."""
     token_digest: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[Identifier] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    """That of the account when its user was authenticated; with another one the session is over."""
     auth_time: Mapped[Instant]
     """When the person last proved who they are in this session."""
     acr: Mapped[str] = mapped_column(String(100))

@@ -53,6 +53,10 @@ class Consents:
         statement = delete(Consent).where(Consent.user_id == user_id, Consent.client_id == client_id)
         return await changed(self._session, statement) > 0
 
+    async def forget_all(self, user_id: str) -> None:
+        """Forget all that this person has allowed."""
+        await self._session.execute(delete(Consent).where(Consent.user_id == user_id))
+
     async def for_user(self, user_id: str) -> Sequence[Consent]:
         """Return what this person has allowed, the latest first."""
         statement = (

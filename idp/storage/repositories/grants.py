@@ -98,6 +98,14 @@ class Grants:
         """Revoke all that a person has granted to a client; return how many."""
         return await self._revoke(now, Grant.user_id == user_id, Grant.client_id == client_id)
 
+    async def carry_over(self, user_id: str, generation: int) -> None:
+        """Let what is not revoked go on in this generation of the account, which follows the one before."""
+        await self._session.execute(
+            update(Grant)
+            .where(Grant.user_id == user_id, Grant.revoked_at.is_(None), Grant.generation == generation - 1)
+            .values(generation=generation)
+        )
+
     async def active_for_user(self, user_id: str, now: float) -> Sequence[Grant]:
         """Return a person's grants that are neither revoked nor expired, the latest first."""
         statement = (

@@ -61,6 +61,18 @@ class BrowserSessions:
             statement = statement.where(BrowserSession.id != except_id)
         return await changed(self._session, statement.values(ended_at=now))
 
+    async def carry_over(self, user_id: str, generation: int) -> None:
+        """Let what has not ended go on in this generation of the account, which follows the one before."""
+        await self._session.execute(
+            update(BrowserSession)
+            .where(
+                BrowserSession.user_id == user_id,
+                BrowserSession.ended_at.is_(None),
+                BrowserSession.generation == generation - 1,
+            )
+            .values(generation=generation)
+        )
+
     async def all_for_user(self, user_id: str) -> Sequence[BrowserSession]:
         """Return every session of a person that is still kept, the latest first."""
         statement = (

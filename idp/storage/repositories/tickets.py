@@ -82,6 +82,14 @@ class Invitations:
         """Return the invitation, in whatever state it is."""
         return await self._session.get(Invitation, token_digest)
 
+    async def end_all_for_address(self, key: str, now: float) -> None:
+        """End every unused invitation to an address."""
+        await self._session.execute(
+            update(Invitation)
+            .where(Invitation.email == key, Invitation.used_at.is_(None))
+            .values(used_at=now)
+        )
+
     async def use(self, token_digest: str, now: float) -> bool:
         """Use the invitation: of many callers at once, one gets True."""
         statement = (

@@ -16,6 +16,7 @@ class Users:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._locked: set[str] = set()
 
     async def add(self, user: User) -> None:
         """Add an account; raise `Conflict` when its address is taken. The unit of work stays usable."""
@@ -37,7 +38,13 @@ class Users:
     async def locked(self, user_id: str) -> User | None:
         """Return the account as it is now, and let nobody else change it until the unit of work ends."""
         statement = select(User).where(User.id == user_id).with_for_update()
+        self._locked.add(user_id)
         return await self._session.scalar(statement.execution_options(populate_existing=True))
+
+    def require_lock(self, user: User) -> None:
+        """Raise `RuntimeError` unless `locked` returned this account: a mistake of ours, found in any test."""
+        if user.id not in self._locked:
+            raise RuntimeError("The account was not locked in this unit of work.")
 
     async def page(self, after: str | None, limit: int) -> Sequence[User]:
         """Return up to `limit` accounts in the order of their id, from the one behind `after`."""

@@ -1,0 +1,129 @@
+"""What ends when: one table, read by every place that ends something of an account.
+
+A new thing that an account can have is a line in `What`, a line in `_ROWS`, and a thought for each event.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from idp.storage.database import UnitOfWork
+from idp.storage.models import User
+
+
+class What(Enum):
+    """What an account has, and can end."""
+
+    PROOFS = "proofs"
+    """What was proven and has not led to anything yet: a password just checked, a code on its way
+    (`idp.identity.generation`)."""
+    SESSIONS = "sessions"
+    GRANTS = "grants"
+    """With their codes and tokens."""
+    TICKETS = "tickets"
+    """Links and codes in mails."""
+    INVITATIONS = "invitations"
+    """Invitations to the address of the account."""
+    DEVICES = "devices"
+    """Browsers that skip the second factor."""
+    FACTORS = "factors"
+    """Authenticators, passkeys and recovery codes, and a reset of them that waits."""
+    LINKS = "links"
+    """Accounts at other providers."""
+    CONSENTS = "consents"
+    PASSWORD = "password"
+    PROFILE = "profile"
+
+
+class Event(Enum):
+    """What happens to an account."""
+
+    PASSWORD_CHANGED = "password_changed"
+    """By the user, who signs out everywhere else with it."""
+    PASSWORD_CHANGED_ALONE = "password_changed_alone"
+    """By the user, who leaves sessions and apps as they are."""
+    PASSWORD_RESET = "password_reset"
+    """By the link of a mail."""
+    PASSWORD_SET = "password_set"
+    """By an operator, who may also take it away."""
+    EMAIL_CHANGED = "email_changed"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    """By the user. Apps keep what they have for times without a session."""
+    FACTOR_REMOVED = "factor_removed"
+    LAST_FACTOR_REMOVED = "last_factor_removed"
+    """The recovery codes stand in for the others, and go with the last."""
+    FACTORS_RESET = "factors_reset"
+    """By an operator."""
+    EMPTIED = "emptied"
+    """The owner of the address takes over an account that somebody else may have made (pre-hijacking)."""
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    """By the user, who can still restore it with what is left."""
+    REMOVED = "removed"
+    """For good; the rows of the account are deleted."""
+
+
+_ACCESS = frozenset({What.PROOFS, What.SESSIONS, What.GRANTS, What.TICKETS, What.DEVICES})
+"""All ways in which somebody may be in the account now, or come in without its secrets."""
+
+ENDINGS: Mapping[Event, frozenset[What]] = {
+    Event.PASSWORD_CHANGED: _ACCESS,
+    Event.PASSWORD_CHANGED_ALONE: frozenset({What.PROOFS, What.TICKETS, What.DEVICES}),
+    Event.PASSWORD_RESET: _ACCESS,
+    Event.PASSWORD_SET: _ACCESS,
+    Event.EMAIL_CHANGED: frozenset({What.TICKETS}),  # they went to the old address
+    Event.SIGNED_OUT_EVERYWHERE: frozenset({What.PROOFS, What.SESSIONS}),
+    Event.FACTOR_REMOVED: frozenset({What.DEVICES}),
+    Event.LAST_FACTOR_REMOVED: frozenset({What.DEVICES, What.FACTORS}),
+    Event.FACTORS_RESET: _ACCESS | {What.FACTORS},
+    Event.EMPTIED: frozenset(What) - {What.INVITATIONS},  # one may be what the owner comes with
+    Event.DISABLED: _ACCESS | {What.INVITATIONS},
+    Event.DELETED: _ACCESS | {What.INVITATIONS},
+    Event.REMOVED: frozenset({What.INVITATIONS}),  # all others hang from the account's row
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the user who caused the event keeps: where they are."""
+
+    session_id: str | None = None
+    grant_id: str | None = None
+
+
+NOTHING = Kept()
+
+
+async def end(uow: UnitOfWork, user: User, event: Event, now: float, kept: Kept = NOTHING) -> None:
+    """End what the table says. `user` was read by `users.locked` in this unit of work, and the caller saves it.
+
+    What does not end goes on in the new generation of the account.
+    """
+    uow.users.require_lock(user)
+    ends = ENDINGS[event]
+    for what in What:
+        if what in ends and (delete := _ROWS.get(what)) is not None:
+            await delete(uow, user, now, kept)
+    if What.PASSWORD in ends:
+        user.password_hash = None
+    if What.PROFILE in ends:
+        user.profile = {}
+    if What.FACTORS in ends:
+        user.factor_reset_at = None
+    if What.PROOFS in ends:
+        user.generation += 1
+        await uow.sessions.carry_over(user.id, user.generation)
+        await uow.grants.carry_over(user.id, user.generation)
+
+
+_ROWS: Mapping[What, Callable[[UnitOfWork, User, float, Kept], Awaitable[object]]] = {
+    What.SESSIONS: lambda uow, user, now, kept: uow.sessions.end_all_for_user(user.id, now, kept.session_id),
+    What.GRANTS: lambda uow, user, now, kept: uow.grants.revoke_for_user(user.id, now, kept.grant_id),
+    What.TICKETS: lambda uow, user, now, _: uow.tickets.end_all_for_user(user.id, now),
+    What.INVITATIONS: lambda uow, user, now, _: uow.invitations.end_all_for_address(user.email_key, now),
+    What.DEVICES: lambda uow, user, _now, _: uow.factors.delete_trusted_devices(user.id),
+    What.FACTORS: lambda uow, user, _now, _: uow.factors.delete_all(user.id),
+    What.LINKS: lambda uow, user, _now, _: uow.identities.delete_all(user.id),
+    What.CONSENTS: lambda uow, user, _now, _: uow.consents.forget_all(user.id),
+}
+"""How the rows of each end; the rest is in the row of the account."""
