@@ -1,16 +1,21 @@
 """Who asks: the bearer of an access token with the scope `account` (RFC 6750)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
 from fastapi.security import OAuth2
 from starlette.requests import Request
 
 from idp.api.problems import Refusal
+from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
-from idp.identity.acr import ACR_MULTI, satisfies
-from idp.identity.second_factor import SecondFactors
+from idp.flow.demand import Demand
+from idp.flow.dispatch import pending
+from idp.flow.situation import SignedIn, Situation, Situations
+from idp.flow.steps import Login, SecondFactor, Step
+from idp.flow.transaction import Transaction
+from idp.identity.acr import ACR_MULTI
 from idp.oauth.scopes import ACCOUNT
 from idp.oauth.tokens import AccessToken, TokenMint
 from idp.storage.database import Database
@@ -27,8 +32,7 @@ class Caller:
     token: AccessToken
     grant_id: str
     session_id: str | None
-    auth_time: float
-    acr: str
+    authentication: Authentication
     address: str
 
     @property
@@ -44,7 +48,8 @@ class AccountAccess(OAuth2):
         self,
         database: Database,
         mint: TokenMint,
-        second_factors: SecondFactors,
+        situations: Situations,
+        steps: tuple[Step, ...],
         clock: Clock,
         *,
         settings: Settings,
@@ -55,7 +60,8 @@ class AccountAccess(OAuth2):
         self._database = database
         self._mint = mint
         self._clock = clock
-        self._second_factors = second_factors
+        self._situations = situations
+        self._steps = steps
         self._recent = settings.accounts.recent_sign_in
         self._factors_on = settings.second_factor.policy != "off"
 
@@ -85,31 +91,36 @@ class AccountAccess(OAuth2):
             token,
             status.grant.id,
             status.grant.session_id,
-            status.grant.auth_time,
-            status.grant.acr,
+            status.grant.authentication,
             request.state.address,
         )
 
     async def require_proof(self, caller: Caller, *, recent: bool) -> None:
         """Raise `Refusal` unless the token comes from a sign-in that is good enough for a sensitive change
-        (RFC 9470 §3): a `recent` one, and of who has a second factor a recent one with both, as on the
-        pages."""
-        enrolled = self._factors_on and await self._second_factors.is_enrolled(caller.id)
-        weak = enrolled and not satisfies(caller.acr, ACR_MULTI)
-        stale = (recent or enrolled) and self._clock.now() - caller.auth_time > self._recent
-        if not weak and not stale:
+        (RFC 9470 §3): a `recent` one, and from a user who has a second factor a recent one with both."""
+        situation = await self._situation(caller, Demand(strong=True))
+        has_factor = self._factors_on and situation.session is not None and situation.session.has_factor
+        if recent or has_factor:
+            demand = Demand(recent=self._recent, strong=True)
+            situation = replace(situation, transaction=replace(situation.transaction, demand=demand))
+        due = {each.step.name for each in pending(situation, self._steps)}
+        if due.isdisjoint({Login.name, SecondFactor.name}):
             return
-        wanted: dict[str, str | int] = {"acr_values": ACR_MULTI} if enrolled else {}
+        wanted: dict[str, str | int] = {"acr_values": ACR_MULTI} if has_factor else {}
         wanted["max_age"] = int(self._recent)
         challenge = "".join(f', {name}="{value}"' for name, value in wanted.items())
         raise Refusal(
             "reauthentication_required",
             "Sign in again for this, with your second factor."
-            if weak
+            if SecondFactor.name in due
             else "Sign in again for this: the sign-in behind this token is too old.",
             headers={"WWW-Authenticate": f'{REALM}, error="insufficient_user_authentication"{challenge}'},
             members=wanted,
         )
+
+    async def _situation(self, caller: Caller, demand: Demand) -> Situation:
+        draft = Transaction.draft(self._clock.now(), demand=demand)
+        return await self._situations.of(draft, None, SignedIn.by_account(caller.user, caller.authentication))
 
 
 def caller_of(request: Request) -> Caller:

@@ -17,7 +17,8 @@ def api_of(provider: Provider) -> FastAPI:
     access = AccountAccess(
         provider.database,
         core.mint,
-        provider.second_factors,
+        provider.desk.situations,
+        provider.desk.steps,
         provider.clock,
         settings=settings,
         token_url=f"{settings.url(PATH)}/auth/access-token",

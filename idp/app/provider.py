@@ -13,6 +13,7 @@ from idp.flow.federated.arrivals import Arrivals
 from idp.flow.federated.departures import Departures
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
+from idp.flow.situation import Situations
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
@@ -190,12 +191,23 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             client_auth_methods=client_auth.confidential_names,
         )
     )
+    situations = Situations(database, second_factors, clock)
+    flow_steps = steps(
+        settings.registration.verify_email,
+        FactorDemands(
+            settings.second_factor.policy,
+            settings.second_factor.required_for_roles,
+            grace=settings.second_factor.enrolment_grace > 0,
+            offers=settings.second_factor.offer_after_sign_in,
+        ),
+        settings.accounts.recent_sign_in,
+    )
     core = Core(
         server=server,
         hot_path=hot_path,
         mint=mint,
         codes=codes,
-        subjects=People(database, login, second_factors, Continuations(store), settings),
+        subjects=People(database, login, second_factors, Continuations(store), situations, flow_steps),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
     )
@@ -217,15 +229,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         forms=FormProtection(master_key.derive("forms")),
         renderer=renderer,
         errors=ErrorPages(renderer, dev=settings.dev),
-        steps=steps(
-            settings.registration.verify_email,
-            FactorDemands(
-                settings.second_factor.policy,
-                settings.second_factor.required_for_roles,
-                grace=settings.second_factor.enrolment_grace > 0,
-                offers=settings.second_factor.offer_after_sign_in,
-            ),
-        ),
+        steps=flow_steps,
+        situations=situations,
         second_factors=second_factors,
     )
     accounts = Accounts(database, hasher, clock)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from idp.endpoints.edge import form_pairs, get_instead, http_response, query_pairs, route_without_head
 from idp.errors import ClientRequestError
 from idp.flow.dispatch import GoTo, Issue, Refuse
-from idp.flow.steps import SignedIn
+from idp.flow.situation import SignedIn
 from idp.flow.transaction import Transaction
 from idp.oauth.authorization import AuthorizationError, AuthorizationRequest, AuthorizationRequests
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
@@ -62,7 +62,7 @@ class AuthorizeEndpoint:
             return self._refuse(error)
         browser = desk.cookies.browser_or_new(request)
         # Looked at before it is stored: with a session and a consent there is nothing to remember.
-        draft = Transaction("", "", authorization, desk.clock.now())
+        draft = Transaction.draft(desk.clock.now(), authorization)
         visit = await desk.look_at(request, browser, draft)
         if isinstance(visit.decision, GoTo):
             transaction = await desk.transactions.begin(authorization, browser)

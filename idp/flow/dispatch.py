@@ -1,8 +1,10 @@
 """The single decision: what happens next."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from idp.flow.steps import Consent, Reason, SignedIn, Situation, Step
+from idp.flow.situation import SignedIn, Situation
+from idp.flow.steps import Consent, Reason, Step
 from idp.identity.acr import satisfies
 from idp.oauth.errors import (
     AccessDeniedError,
@@ -37,16 +39,23 @@ class Issue:
 Decision = GoTo | Refuse | Issue
 
 
-def dispatch(situation: Situation, steps: tuple[Step, ...]) -> Decision:
-    """Decide. `prompt=none` is handled here and nowhere else."""
-    if situation.transaction.cancelled:
-        return Refuse(AccessDeniedError("The person cancelled the sign-in"))
+def pending(situation: Situation, steps: Iterable[Step]) -> Iterator[GoTo]:
+    """Yield every step that is pending, in order."""
     for step in steps:
         reason = step.pending(situation)
         if reason is not None:
-            if situation.prompted("none"):  # OIDC Core §3.1.2.6
-                return Refuse(reason.error("The client allowed no questions, but one has to be asked"))
-            return GoTo(step, reason)
+            yield GoTo(step, reason)
+
+
+def dispatch(situation: Situation, steps: Iterable[Step]) -> Decision:
+    """Decide. What `prompt=none` means is decided here and nowhere else (OIDC Core §3.1.2.6)."""
+    if situation.transaction.cancelled:
+        return Refuse(AccessDeniedError("The user cancelled the sign-in"))
+    for due in pending(situation, steps):
+        if not situation.prompted("none"):
+            return due
+        if not due.step.is_optional(situation):
+            return Refuse(due.reason.error("The client allowed no questions, but one has to be asked"))
     session = situation.session
     if session is None:  # no step can leave it so; a list without Login must not issue anything
         return Refuse(LoginRequiredError("Nobody is signed in"))

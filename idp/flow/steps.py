@@ -4,15 +4,12 @@ A step looks at the situation and says whether it is pending, and why. It touche
 no clock, no HTTP.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from idp.authentication import Authentication
-from idp.flow.transaction import Transaction
+from idp.flow.situation import SignedIn, Situation
 from idp.identity.acr import ACR_MULTI, ACR_VALUES, AMR_EMAIL, satisfies
-from idp.oauth.authorization import AuthorizationRequest
-from idp.oauth.clients import Client
 from idp.oauth.errors import (
     AccountSelectionRequiredError,
     ConsentRequiredError,
@@ -26,101 +23,77 @@ FactorPolicy = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """The session of this browser, as far as the flow cares."""
-
-    session_id: str
-    user_id: str
-    authentication: Authentication
-    verification_due: bool = False
-    roles: Sequence[str] = ()
-    has_factor: bool = False
-    """Whether the person has a second factor."""
-    trusted_device: bool = False
-    """Whether the person lets this browser skip it."""
-    factor_offered_at: float | None = None
-    """When they did not want one."""
-    factor_due_at: float | None = None
-    """When they must have one, if they were asked before and put it off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything that the decision depends on."""
-
-    transaction: Transaction
-    client: Client | None
-    """None when a person came by themselves, to their account."""
-    session: SignedIn | None
-    consented_scopes: frozenset[str] = field(default_factory=frozenset)
-    consented_claims: frozenset[str] = field(default_factory=frozenset)
-    now: float = 0.0
-
-    @property
-    def request(self) -> AuthorizationRequest | None:
-        """What the client asked for."""
-        return self.transaction.request
-
-    def has_proof(self, step: str) -> bool:
-        """Whether `step` was done in this transaction, in the session that is current now."""
-        return self.session is not None and (
-            self.transaction.proof(step, self.session.session_id) is not None
-        )
-
-    def prompted(self, prompt: str) -> bool:
-        """Whether the client asked for this prompt."""
-        return self.request is not None and prompt in self.request.prompts
-
-
-@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a step is pending, in plain words, and the error for a client that wanted no questions."""
 
     text: str
     error: type[OAuth2Error]
+    anew: bool = False
+    """Whether a sign-in at another provider counts only if the user is authenticated there again."""
 
 
 class Step(Protocol):
-    """Something that may be asked of a person."""
+    """Something that may be asked of a user."""
 
     name: str
     path: str
     """The page that asks."""
 
     def pending(self, situation: Situation) -> Reason | None:
-        """Say why the person must be asked, or None."""
+        """Say why the user must be asked, or None."""
         ...
 
+    def is_optional(self, situation: Situation) -> bool:
+        """Whether the flow may go on without it where no question may be asked (`prompt=none`)."""
+        del situation
+        return False
 
-class Login:
-    """The person proves who they are."""
+
+class Login(Step):
+    """The user proves who they are."""
 
     name = "login"
     path = "/login"
 
     def pending(self, situation: Situation) -> Reason | None:
         """OIDC Core §3.1.2.1: prompt, max_age, id_token_hint."""
-        session, request = situation.session, situation.request
+        text = self._why(situation)
+        return Reason(text, LoginRequiredError, self._anew(situation)) if text else None
+
+    @staticmethod
+    def _why(situation: Situation) -> str | None:
+        session, request, transaction = situation.session, situation.request, situation.transaction
         if session is None:
-            return Reason("nobody is signed in in this browser", LoginRequiredError)
-        if situation.transaction.switching:  # before the proof: it may be that of the account to leave
-            return Reason("the person wants to use another account", LoginRequiredError)
-        if situation.has_proof(self.name):
+            return "nobody is signed in in this browser"
+        if transaction.switching:  # before the proof: it may be that of the account to leave
+            return "the user wants to use another account"
+        if situation.has_proof(Login.name):
             return None
-        if situation.transaction.reauthenticate:
-            return Reason("what the person wants to do asks for a recent sign-in", LoginRequiredError)
+        if transaction.link_user is not None:
+            return "the user has to sign in to the account that another one is to be linked to"
+        if situation.is_stale(transaction.demand.recent):
+            return "the destination asks for a recent sign-in"
         if request is None:
             return None
         if situation.prompted("login") or request.max_age == 0:
-            return Reason("the client asked for a new sign-in", LoginRequiredError)
-        if request.max_age is not None and situation.now - session.authentication.auth_time > request.max_age:
-            return Reason("the last sign-in is older than max_age", LoginRequiredError)
+            return "the client asked for a new sign-in"
+        if situation.is_stale(request.max_age):
+            return "the last sign-in is older than max_age"
         if not request.expects(session.user_id):
-            return Reason("somebody else is signed in than the client expects", LoginRequiredError)
+            return "another user is signed in than the client expects"
         return None
 
+    @staticmethod
+    def _anew(situation: Situation) -> bool:
+        transaction = situation.transaction
+        return (
+            situation.prompted("login")
+            or transaction.link_user is not None
+            or transaction.demand.recent is not None
+        )
 
-class SelectAccount:
+
+class SelectAccount(Step):
     """The person says which account to go on with; on the sign-in page."""
 
     name = "select_account"
@@ -169,7 +142,7 @@ class FactorDemands:
         """Whether neither a trusted browser nor a code by mail stands in for a second factor."""
         request = situation.request
         return (
-            situation.transaction.demand_factor
+            situation.transaction.demand.strong
             or self._role_insists(situation)
             or self._client_insists(situation)
             or (request is not None and wants_multi(request.acr_values))
@@ -199,7 +172,7 @@ class FactorDemands:
         return bool(known) and all(each == ACR_MULTI for each in known)
 
 
-class SecondFactor:
+class SecondFactor(Step):
     """The person proves a second factor."""
 
     name = "second_factor"
@@ -231,7 +204,7 @@ class SecondFactor:
         return self._demands.wants_strong(situation)
 
 
-class EnrolFactor:
+class EnrolFactor(Step):
     """The person, who has no second factor yet, enrols one, because somebody insists on two."""
 
     name = "enrol_factor"
@@ -246,18 +219,18 @@ class EnrolFactor:
         session = self._demands.open_question(situation)
         if session is None or session.has_factor or not self._demands.insists(situation):
             return None
-        if self.may_put_off(situation):
-            asked = situation.has_proof(self.name) or situation.prompted("none")
-            if asked or (session.factor_due_at is not None and not situation.has_proof(Login.name)):
+        if self._demands.may_put_off(situation):
+            asked_before = session.factor_due_at is not None and not situation.has_proof(Login.name)
+            if asked_before or situation.has_proof(self.name):
                 return None
         return Reason("a second factor is required and none is enrolled", InteractionRequiredError)
 
-    def may_put_off(self, situation: Situation) -> bool:
-        """Whether the page has a "Not now"."""
+    def is_optional(self, situation: Situation) -> bool:
+        """While it may be put off. Its page then has a "Not now"."""
         return self._demands.may_put_off(situation)
 
 
-class OfferFactor:
+class OfferFactor(Step):
     """The person, who may have a second factor, is offered one after a sign-in: once."""
 
     name = "offer_factor"
@@ -273,9 +246,42 @@ class OfferFactor:
             return None
         if session.factor_offered_at is not None or not situation.has_proof(Login.name):
             return None
-        if situation.has_proof(self.name) or situation.prompted("none"):
+        if situation.has_proof(self.name):
             return None
         return Reason("a second factor is offered", InteractionRequiredError)
+
+    def is_optional(self, situation: Situation) -> bool:
+        """Always: it is an offer."""
+        del situation
+        return True
+
+
+class RecentLogin(Step):
+    """The user signs in again before a second factor is set up: a stolen session must not become the owner's."""
+
+    name = "recent_login"
+    path = Login.path
+
+    def __init__(self, longest: float, before: tuple[Step, ...]) -> None:
+        """`longest` is how many seconds old a sign-in may be for one of the steps `before` which it stands."""
+        self._longest = longest
+        self._before = before
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Whatever was proven in this transaction: the user may have waited on a page."""
+        if not situation.is_stale(self._longest):
+            return None
+        if all(step.pending(situation) is None for step in self._before):
+            return None
+        return Reason(
+            "a second factor is set up only after a recent sign-in", InteractionRequiredError, anew=True
+        )
+
+    def is_optional(self, situation: Situation) -> bool:
+        """As the step is for which it is asked."""
+        return all(
+            step.is_optional(situation) for step in self._before if step.pending(situation) is not None
+        )
 
 
 def wants_multi(acr_values: Sequence[str]) -> bool:
@@ -284,7 +290,7 @@ def wants_multi(acr_values: Sequence[str]) -> bool:
     return bool(known) and known[0] == ACR_MULTI
 
 
-class VerifyEmail:
+class VerifyEmail(Step):
     """The person shows that their address is theirs; only asked of accounts of people's own making."""
 
     name = "verify_email"
@@ -295,8 +301,8 @@ class VerifyEmail:
 
     def pending(self, situation: Situation) -> Reason | None:
         """As the operator wants it: before any sign-in goes on, or before an app learns the address."""
-        session, request = situation.session, situation.request
-        if session is None or not session.verification_due or self._when == "never":
+        request = situation.request
+        if not self._is_due(situation):
             return None
         reason = Reason("the address has not been verified", InteractionRequiredError)
         if self._when == "before_sign_in":
@@ -305,8 +311,16 @@ class VerifyEmail:
             return reason
         return None
 
+    def withholds(self, situation: Situation) -> frozenset[str]:
+        """Return the scopes that a grant without pages leaves out until the address is verified."""
+        return frozenset({"email"}) if self._is_due(situation) else frozenset()
 
-class LinkIdentity:
+    def _is_due(self, situation: Situation) -> bool:
+        session = situation.session
+        return session is not None and session.verification_due and self._when != "never"
+
+
+class LinkIdentity(Step):
     """An account elsewhere is linked to the account here whose owner has just shown that it is theirs."""
 
     name = "link_identity"
@@ -323,7 +337,7 @@ class LinkIdentity:
         return Reason("an account elsewhere is waiting to be linked", InteractionRequiredError)
 
 
-class Consent:
+class Consent(Step):
     """The person allows the client to see what it asks for."""
 
     name = "consent"
@@ -345,15 +359,27 @@ class Consent:
         return None
 
 
-def steps(verify_email: VerifyWhen, demands: FactorDemands) -> tuple[Step, ...]:
-    """Return the steps in their order."""
+def steps(verify_email: VerifyWhen, demands: FactorDemands, recent_sign_in: float) -> tuple[Step, ...]:
+    """Return the steps in their order. `recent_sign_in` is how many seconds old a sign-in may be for something
+    sensitive."""
+    enrol, offer = EnrolFactor(demands), OfferFactor(demands)
     return (
         SelectAccount(),  # before Login: on the same page, and signing in answers both
         Login(),
         SecondFactor(demands),  # right after the first: nothing of the account is shown in between
-        EnrolFactor(demands),
+        RecentLogin(recent_sign_in, (enrol, offer)),
+        enrol,
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
-        OfferFactor(demands),  # not before the account is sure to be theirs
+        offer,  # not before the account is sure to be theirs
         LinkIdentity(),  # when all is proven that can be asked of the account's owner
         Consent(),  # last: it names who consents
     )
+
+
+def withheld_scopes(situation: Situation, steps: Iterable[Step]) -> frozenset[str]:
+    """Return the scopes that nothing true can be said about yet."""
+    withheld: frozenset[str] = frozenset()
+    for step in steps:
+        if isinstance(step, VerifyEmail):
+            withheld |= step.withholds(situation)
+    return withheld

@@ -13,6 +13,7 @@ from typing import Any
 from idp.clock import Clock
 from idp.crypto import digest, equal, random_token
 from idp.errors import FlowError
+from idp.flow.demand import NO_DEMAND, Demand
 from idp.identity.registration import Registered
 from idp.oauth.authorization import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
@@ -47,10 +48,8 @@ class Transaction:
     cancelled: bool = False
     switching: bool = False
     """Whether the person asked to go on with another account than the one signed in."""
-    reauthenticate: bool = False
-    """Whether what the person came for asks for a sign-in in this very transaction."""
-    demand_factor: bool = False
-    """Whether it asks for a second factor even in a trusted browser, from who has one."""
+    demand: Demand = NO_DEMAND
+    """What the destination asks of the sign-in."""
     destination: str = "/account"
     """The path of ours that a person who came by themselves goes to in the end."""
     registered: Registered | None = None
@@ -75,6 +74,13 @@ class Transaction:
         """Return the transaction with one more proof."""
         return replace(self, proofs={**self.proofs, proof.step: proof})
 
+    @classmethod
+    def draft(
+        cls, now: float, request: AuthorizationRequest | None = None, demand: Demand = NO_DEMAND
+    ) -> "Transaction":
+        """Return one that is not stored and is bound to no browser: to see what would be asked."""
+        return cls("", "", request, now, demand=demand)
+
 
 TRANSACTION = Kind("tx", Transaction, 0)
 """How long one is kept is a setting."""
@@ -95,8 +101,7 @@ class Transactions:
         browser: str,
         *,
         destination: str = "/account",
-        reauthenticate: bool = False,
-        demand_factor: bool = False,
+        demand: Demand = NO_DEMAND,
     ) -> Transaction:
         """Start and store a transaction for the browser with this cookie value. `destination` is a path
         that our code names: never one that came with a request."""
@@ -106,8 +111,7 @@ class Transactions:
             request,
             self._clock.now(),
             destination=destination,
-            reauthenticate=reauthenticate,
-            demand_factor=demand_factor,
+            demand=demand,
         )
         await self.save(transaction)
         return transaction

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idp.authentication import Authentication
+from idp.oauth.clients import Client
 from idp.storage.database import UnitOfWork
 from idp.storage.models import User
 
@@ -29,6 +30,16 @@ class Authenticated:
     """Scopes that this person has nothing true to say about yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class FactorAnswer:
+    """What a client sends for a second factor, after `mfa_required`."""
+
+    kind: str
+    code: str = ""
+    assertion: str = ""
+    """The response of the authenticator, as JSON (WebAuthn §5.1.4)."""
+
+
 class Subjects(Protocol):
     """Finds people, and lets them prove who they are."""
 
@@ -41,13 +52,7 @@ class Subjects(Protocol):
         ...
 
     async def authenticate(
-        self,
-        username: str,
-        password: str,
-        *,
-        address: str,
-        client_id: str,
-        requires_second_factor: bool = False,
+        self, username: str, password: str, *, address: str, client: Client
     ) -> Authenticated | None:
         """Check a password for the password grant; None when it is wrong.
 
@@ -57,10 +62,10 @@ class Subjects(Protocol):
         ...
 
     async def prove_factor(
-        self, token: str, answer: Mapping[str, str], *, address: str, client_id: str
+        self, token: str, answer: FactorAnswer, *, address: str, client: Client
     ) -> Authenticated | None:
         """Go on with the `mfa_token` of a `StepRequiredError`; None when the answer is wrong.
 
-        `answer` has `kind`, and `code`, or the `assertion` of a passkey. Raises as `authenticate` does.
+        Raises as `authenticate` does.
         """
         ...

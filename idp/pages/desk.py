@@ -1,6 +1,5 @@
 """What every page of the flow needs: who is at the browser, which transaction, what comes next."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -12,11 +11,13 @@ from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
 from idp.errors import FlowError
+from idp.flow.demand import NO_DEMAND, Demand
 from idp.flow.dispatch import Decision, Issue, dispatch
-from idp.flow.steps import Login, SecondFactor, SignedIn, Situation, Step
+from idp.flow.situation import SignedIn, Situation, Situations
+from idp.flow.steps import Login, SecondFactor, Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
-from idp.identity.acr import ACR_MULTI, satisfies
+from idp.identity.acr import ACR_MULTI
 from idp.identity.second_factor import Proven, SecondFactors
 from idp.identity.sessions import CurrentSession, Sessions, StartedSession, Visitor
 from idp.oauth.clients import Client, ClientRegistry
@@ -54,6 +55,7 @@ class Desk:
     renderer: Renderer
     errors: ErrorPages
     steps: tuple[Step, ...]
+    situations: Situations
     second_factors: SecondFactors
 
     async def visit(self, request: Request, transaction_id: str | None) -> Visit:
@@ -82,84 +84,34 @@ class Desk:
             client = await self.clients.get(transaction.request.client_id)
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")
-        situation = await self._situation(request, transaction, client, session)
+        signed_in = SignedIn.by_session(session) if session else None
+        device = self.cookies.device(request)
+        situation = await self.situations.of(transaction, client, signed_in, device=device)
         return Visit(browser, transaction, client, session, dispatch(situation, self.steps), situation)
 
-    async def _situation(
-        self,
-        request: Request,
-        transaction: Transaction,
-        client: Client | None,
-        session: CurrentSession | None,
-    ) -> Situation:
-        if session is None:
-            return Situation(transaction, client, None, now=self.clock.now())
-        has_factor = trusted = False
-        scopes: frozenset[str] = frozenset()
-        claims: frozenset[str] = frozenset()
-        async with self.database.reading() as uow:
-            if not satisfies(session.authentication.acr, ACR_MULTI):
-                has_factor = bool(await uow.factors.kinds(session.user_id))
-            if has_factor:
-                device = self.cookies.device(request)
-                trusted = await self.second_factors.is_trusted(uow, session.user_id, device)
-            if client is not None and not client.is_first_party:
-                consent = await uow.consents.get(session.user_id, client.client_id)
-                if consent is not None:
-                    scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
-        signed_in = SignedIn(
-            session.id,
-            session.user_id,
-            session.authentication,
-            verification_due=session.verification_due,
-            roles=session.roles,
-            has_factor=has_factor,
-            trusted_device=trusted,
-            factor_offered_at=session.factor_offered_at,
-            factor_due_at=session.factor_due_at,
-        )
-        return Situation(transaction, client, signed_in, scopes, claims, self.clock.now())
-
-    async def signed_in(self, request: Request, path: str) -> CurrentSession | Response:
-        """Return the session if nothing is to be asked of the person, or the way that leads to `path` of
-        ours through what is."""
-        return await self._signed_in(request, path)
-
-    async def recently_signed_in(self, request: Request, path: str) -> CurrentSession | Response:
-        """Return the session if its sign-in is recent enough for a sensitive change, or the way there."""
-        return await self._signed_in(request, path, oldest=self.settings.accounts.recent_sign_in)
-
-    async def proven(self, request: Request, path: str) -> CurrentSession | Response:
-        """Like `signed_in`, and whoever has a second factor has proven it in this session: a trusted browser
-        or a code by mail will not do."""
-        return await self._signed_in(request, path, demand_factor=True)
-
-    async def recently_proven(self, request: Request, path: str) -> CurrentSession | Response:
-        """Like `recently_signed_in`, and like `proven`."""
-        oldest = self.settings.accounts.recent_sign_in
-        return await self._signed_in(request, path, oldest=oldest, demand_factor=True)
-
-    async def _signed_in(
-        self,
-        request: Request,
-        path: str,
-        *,
-        oldest: float = math.inf,
-        demand_factor: bool = False,
+    async def signed_in(
+        self, request: Request, path: str, demand: Demand = NO_DEMAND
     ) -> CurrentSession | Response:
+        """Return the session if nothing is to be asked of the user, or the way that leads to `path` of ours
+        through what is. `demand` is what `path` asks of the sign-in."""
         now, browser = self.clock.now(), self.cookies.browser_or_new(request)
-        draft = Transaction("", "", None, now, demand_factor=demand_factor)
-        visit = await self.look_at(request, browser, draft)
-        session = visit.session
-        stale = session is not None and now - session.authentication.auth_time > oldest
-        if session is not None and isinstance(visit.decision, Issue) and not stale:
-            return session
-        transaction = await self.transactions.begin(
-            None, browser, destination=path, reauthenticate=stale, demand_factor=demand_factor
-        )
+        visit = await self.look_at(request, browser, Transaction.draft(now, demand=demand))
+        if visit.session is not None and isinstance(visit.decision, Issue):
+            return visit.session
+        transaction = await self.transactions.begin(None, browser, destination=path, demand=demand)
         response = self.resume(transaction)
         self.cookies.keep_browser(request, response, browser)
         return response
+
+    async def proven(self, request: Request, path: str) -> CurrentSession | Response:
+        """Like `signed_in`, with a strong sign-in."""
+        return await self.signed_in(request, path, Demand(strong=True))
+
+    async def recently_proven(self, request: Request, path: str) -> CurrentSession | Response:
+        """Like `signed_in`, with a recent and strong sign-in."""
+        return await self.signed_in(
+            request, path, Demand(recent=self.settings.accounts.recent_sign_in, strong=True)
+        )
 
     async def sign_in(
         self, request: Request, transaction: Transaction, user_id: str, authentication: Authentication

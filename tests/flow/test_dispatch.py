@@ -8,7 +8,8 @@ import pytest
 
 from idp.authentication import Authentication
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
-from idp.flow.steps import FactorDemands, SignedIn, Situation, steps
+from idp.flow.situation import SignedIn, Situation
+from idp.flow.steps import FactorDemands, steps
 from idp.flow.transaction import Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
 from idp.oauth.authorization import AuthorizationRequest
@@ -17,6 +18,7 @@ from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import Client
 
 NOW = 1_800_000_000.0
+RECENT = 600.0
 ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",)))
 
 
@@ -47,7 +49,7 @@ def decide(
     known = None if request is None else app or client()
     return dispatch(
         Situation(transaction, known, session, consented, consented_claims, NOW),
-        steps("before_sign_in", FactorDemands("optional", ())),
+        steps("before_sign_in", FactorDemands("optional", ()), RECENT),
     )
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from idp.authentication import Authentication
+from idp.flow.demand import Demand
 from idp.flow.dispatch import dispatch
-from idp.flow.steps import FactorDemands, FactorPolicy, SignedIn, Situation, steps
+from idp.flow.situation import SignedIn, Situation
+from idp.flow.steps import FactorDemands, FactorPolicy, steps
 from idp.flow.transaction import Transaction
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
-from tests.flow.test_dispatch import NOW, client, outcome, proof
+from tests.flow.test_dispatch import NOW, RECENT, client, outcome, proof
 
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
 ONCE = Authentication(NOW - 100, SINGLE, ("pwd",))
@@ -41,10 +43,10 @@ def decided(
 ) -> str:
     request = AuthorizationRequest("app", "https://app.example/cb", scopes=("openid",), **asked)
     given = {step: proof(step) for step in proofs}
-    transaction = Transaction("tx", "browser", request, NOW, given, demand_factor=demand)
+    transaction = Transaction("tx", "browser", request, NOW, given, demand=Demand(strong=demand))
     situation = Situation(transaction, client(**(app or {})), session, frozenset({"openid"}), now=NOW)
     demands = FactorDemands(policy, ("admin",), grace=grace, offers=offers)
-    return outcome(dispatch(situation, steps("never", demands)))
+    return outcome(dispatch(situation, steps("never", demands, RECENT)))
 
 
 STRICT = {"require_second_factor": True}

@@ -10,7 +10,7 @@ from idp.oauth.errors import InvalidGrantError
 from idp.oauth.grants.base import Issuance, TokenGrant
 from idp.oauth.grants.row import new_grant
 from idp.oauth.scopes import OFFLINE_ACCESS, OPENID
-from idp.oauth.subject import Authenticated
+from idp.oauth.subject import Authenticated, FactorAnswer
 
 
 class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
@@ -39,8 +39,7 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
                 username,
                 password,
                 address=self.request.address,
-                client_id=client.client_id,
-                requires_second_factor=client.requires_second_factor,
+                client=client,
             )
         )
         if authenticated is None:  # RFC 6749 §5.2; Authlib would call it an invalid request
@@ -49,14 +48,12 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
 
     def _second_factor(self) -> Authenticated:
         form = self.request.form
-        answer = {name: form.get(f"mfa_{name}", "") for name in ("kind", "code", "assertion")}
-        answer["kind"] = answer["kind"] or "totp"
+        answer = FactorAnswer(
+            form.get("mfa_kind") or "totp", form.get("mfa_code", ""), form.get("mfa_assertion", "")
+        )
         authenticated = wait(
             self.context.core.subjects.prove_factor(
-                form["mfa_token"],
-                answer,
-                address=self.request.address,
-                client_id=self.context.client.client_id,
+                form["mfa_token"], answer, address=self.request.address, client=self.context.client
             )
         )
         if authenticated is None:

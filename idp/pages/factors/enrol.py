@@ -1,13 +1,11 @@
 """/mfa/enrol: the person has no second factor and must have one, or may: they set one up on the way."""
 
-from dataclasses import replace
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import IdpError
-from idp.flow.steps import EnrolFactor, Login, OfferFactor
+from idp.flow.steps import EnrolFactor, OfferFactor
 from idp.flow.transaction import Proof
 from idp.identity.self_service import SelfService
 from idp.pages.admission import FormAdmission
@@ -44,8 +42,6 @@ class EnrolPage:
         asked = await self._asking.shown(request)
         if isinstance(asked, Response):
             return asked
-        if self._is_stale(asked):
-            return await self._sign_in_again(asked)
         kind = request.query_params.get("use", "totp" if _is_required(asked) else "webauthn")
         return await self._page(asked, kind)
 
@@ -58,8 +54,6 @@ class EnrolPage:
         visit, form = asked.visit, asked.form
         if form.get("decision") == "later" and _may_put_off(asked):
             return await self._put_off(asked)
-        if self._is_stale(asked):
-            return await self._sign_in_again(asked)
         try:
             self._admission.check(request)
             enrolled = await self._enrolment.finish(asked.user, form)
@@ -77,18 +71,6 @@ class EnrolPage:
             client=client_view(visit.client),
         )
         return with_cookies(page, onward)
-
-    def _is_stale(self, asked: Asked) -> bool:
-        """Whether the sign-in is too old to set up a factor: a stolen session is not to become the owner's."""
-        oldest = self._desk.settings.accounts.recent_sign_in
-        return self._desk.clock.now() - asked.session.authentication.auth_time > oldest
-
-    async def _sign_in_again(self, asked: Asked) -> Response:
-        before = asked.visit.transaction
-        proofs = {step: proof for step, proof in before.proofs.items() if step != Login.name}
-        transaction = replace(before, reauthenticate=True, proofs=proofs)
-        await self._desk.transactions.save(transaction)
-        return self._desk.resume(transaction)
 
     async def _put_off(self, asked: Asked) -> Response:
         desk, session = self._desk, asked.session
@@ -134,7 +116,4 @@ def _is_required(asked: Asked) -> bool:
 
 
 def _may_put_off(asked: Asked) -> bool:
-    step = asked.step
-    return isinstance(step, OfferFactor) or (
-        isinstance(step, EnrolFactor) and step.may_put_off(asked.visit.situation)
-    )
+    return asked.step.is_optional(asked.visit.situation)

@@ -47,7 +47,6 @@ class Onward:
                     transaction,
                     arrival=arrival.id,
                     link_user=link_user,
-                    reauthenticate=True,
                     notice=notice(
                         Text(
                             "There is an account with the address %(email)s already. Sign in to it this once, "

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from idp.errors import FlowError, IdpError
 from idp.federation.upstream import Ask
+from idp.flow.dispatch import GoTo
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.ops.metrics import Metrics
 from idp.pages.admission import FormAdmission
@@ -125,13 +126,13 @@ class SignInElsewhere:
 
 def _ask(visit: Visit, redirect_uri: str, login_hint: str | None) -> Ask:
     """Pass on what the app asked for (OIDC Core §3.1.2.1)."""
-    transaction, request = visit.transaction, visit.transaction.request
+    transaction, request, decision = visit.transaction, visit.transaction.request, visit.decision
     prompts = request.prompts if request else ()
     hint = login_hint or (request.login_hint if request else None)
     return Ask(
         redirect_uri=redirect_uri,
         state="",
-        reauthenticate=transaction.reauthenticate or "login" in prompts,
+        reauthenticate=isinstance(decision, GoTo) and decision.reason.anew,
         max_age=request.max_age if request else None,
         select_account=transaction.switching or "select_account" in prompts,
         login_hint=hint[:320] if hint else None,
