@@ -35,7 +35,9 @@ class UpstreamSettings(Section):
         (), description="Algorithms of ID tokens that are taken; none means all sound ones."
     )
     claims: Pairs = Field(
-        {}, description="Our claim from theirs, as name=their_name: email=mail,name=displayName."
+        {},
+        description="Our claim from theirs, as name=their_name: email=mail,name=displayName. "
+        "With email mapped, no address counts as verified unless email_verified is mapped too.",
     )
     userinfo: bool = Field(default=True, description="Whether claims are also fetched from userinfo.")
     assume_email_verified: bool = Field(

@@ -12,7 +12,6 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 PLAIN_CLAIMS: Final = (
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "locale", "zoneinfo"
 )  # fmt: skip
-CLAIMS: Final = (*PLAIN_CLAIMS, "email", "email_verified")
 MULTI_FACTOR_AMR: Final = "mfa"  # RFC 8176 §2
 
 
@@ -21,16 +20,13 @@ def identity_of(
     issuer: str,
     settings: UpstreamSettings,
     id_claims: Mapping[str, Any],
-    claims: Mapping[str, Any],
+    userinfo: Mapping[str, Any],
     tokens: UpstreamTokens,
 ) -> UpstreamIdentity:
-    """Return who came back: `id_claims` are those of the ID token, `claims` all that is known."""
-    mapped = {name: claims.get(settings.claims.get(name, name)) for name in CLAIMS}
-    email = text_of(mapped["email"])
-    if email is not None and not _EMAIL.fullmatch(email):
-        email = None
-    # Apple writes it as text.
-    verified = mapped["email_verified"] in {True, "true"} or settings.assume_email_verified
+    """Return the identity of the user who came back, by the claims of the ID token and those of userinfo."""
+    claims = {**userinfo, **id_claims}  # what is signed goes before what is not
+    mapped = {name: claims.get(settings.claims.get(name, name)) for name in PLAIN_CLAIMS}
+    email, verified = _email_of(settings, id_claims, userinfo)
     plain = {name: text for name in PLAIN_CLAIMS if (text := text_of(mapped[name])) is not None}
     amr = id_claims.get("amr")
     return UpstreamIdentity(
@@ -38,7 +34,7 @@ def identity_of(
         issuer=issuer,
         subject=str(id_claims["sub"]),
         email=email,
-        email_verified=email is not None and verified,
+        email_verified=verified,
         name=plain.pop("name", None),
         claims=plain,
         auth_time=auth_time(id_claims),
@@ -46,6 +42,24 @@ def identity_of(
         or id_claims.get("acr") in settings.trusted_acr,
         tokens=tokens,
     )
+
+
+def _email_of(
+    settings: UpstreamSettings, id_claims: Mapping[str, Any], userinfo: Mapping[str, Any]
+) -> tuple[str | None, bool]:
+    """Return the address and whether the provider has verified it. Both come from one document, and
+    `email_verified` is about the claim `email`: of an address under another name it says nothing, unless the
+    operator maps it too."""
+    name = settings.claims.get("email", "email")
+    source = id_claims if id_claims.get(name) is not None else userinfo
+    email = text_of(source.get(name))
+    if email is None or not _EMAIL.fullmatch(email):
+        return None, False
+    if settings.assume_email_verified:
+        return email, True
+    said_by = settings.claims.get("email_verified", "email_verified" if name == "email" else None)
+    # Apple writes it as text.
+    return email, said_by is not None and source.get(said_by) in {True, "true"}
 
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:

@@ -20,8 +20,10 @@ class LocalAccount:
     user_id: str
     email_verified: bool
     disabled: bool = False
-    privileged: bool = False
-    """Whether an administrator has given it roles, and so has vouched for it."""
+    vouched: bool = False
+    """Whether the operator made the account or gave it roles: it is no stranger's, verified or not."""
+    has_factor: bool = False
+    """Whether its owner has set up a second factor, which an address alone must not take away."""
     same_mailbox: bool = False
     """Whether its address is sure to be the identity's, and not only another spelling that finds it."""
 
@@ -63,7 +65,8 @@ class ProveExisting:
 
 @dataclass(frozen=True, slots=True)
 class TakeOverUnverified:
-    """The account with the address has proved nothing: it goes to the address's owner, emptied (pre-hijacking)."""
+    """The account with the address is a stranger's, who proved nothing: it goes to the address's owner, emptied
+    (pre-hijacking)."""
 
     user_id: str
 
@@ -120,7 +123,7 @@ def decide(
         return Create() if policy.domain_allowed else Refuse("domain_not_allowed")
     if account.disabled:
         return Refuse("disabled")
-    if not account.email_verified and not account.privileged:
+    if not (account.email_verified or account.vouched or account.has_factor):
         return TakeOverUnverified(account.user_id) if account.same_mailbox else ConfirmAddress()
     both_verified = account.email_verified and identity.email_verified and account.same_mailbox
     if policy.auto_link and both_verified and not proven_here:

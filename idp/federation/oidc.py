@@ -125,9 +125,9 @@ class OpenIdUpstream:
         claims = await self._id_claims(response, memory)
         self.check_claims(claims)
         self._check_freshness(claims, memory)
-        merged = await self._with_userinfo(metadata, response, claims)
+        userinfo = await self._userinfo(metadata, response, claims)
         issued = tokens_of(response, self._clock.now())
-        return identity_of(self.name, self.issuer, self.settings, claims, merged, issued)
+        return identity_of(self.name, self.issuer, self.settings, claims, userinfo, issued)
 
     def raise_error(self, answer: Mapping[str, str]) -> None:
         """Raise what an error response means."""
@@ -216,18 +216,18 @@ class OpenIdUpstream:
         if memory.reauthenticate and signed_in_at is not None and signed_in_at < memory.began_at - CLOCK_SKEW:
             raise self.refused("auth_time is from before this sign-in, in spite of prompt=login", sentence)
 
-    async def _with_userinfo(
+    async def _userinfo(
         self, metadata: ProviderMetadata, response: Mapping[str, Any], claims: Mapping[str, Any]
     ) -> dict[str, Any]:
         if metadata.userinfo_endpoint is None or not self.settings.userinfo:
-            return dict(claims)
+            return {}
         headers = {"Authorization": f"Bearer {response['access_token']}"}
         status, document = await self._http.json("GET", metadata.userinfo_endpoint, headers=headers)
         if status != 200:
             raise self.refused(f"userinfo answers {status}")
         if document.get("sub") != claims["sub"]:  # OIDC Core §5.3.2
             raise self.refused("userinfo is about somebody else than the ID token")
-        return {**document, **claims}  # what is signed goes before what is not
+        return document
 
     # Afterwards ----------------------------------------------------------------------------------
 

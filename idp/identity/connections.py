@@ -69,6 +69,11 @@ class Connections:
         async with self._database.reading() as uow:
             return await uow.users.by_email_key(key)
 
+    async def has_factor(self, user_id: str) -> bool:
+        """Tell whether an account has a second factor."""
+        async with self._database.reading() as uow:
+            return bool(await uow.factors.kinds(user_id))
+
     async def of_user(self, user_id: str) -> list[FederatedIdentity]:
         """Return a person's links."""
         async with self._database.reading() as uow:
@@ -132,12 +137,14 @@ class Connections:
     async def take_over(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
         """Give an account that never verified its address to the address's owner: password, sessions, tokens,
         factors, links and what was filled in go (pre-hijacking). `elsewhere` has the address that is proven.
-        Raise `Conflict` if the account is verified by now, or its address another."""
+        Raise `Conflict` if the account is verified by now, its address another, or if it has a second factor."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             user = _in_use(await uow.users.locked(user_id))
             if user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
                 raise Conflict("This address has been verified or changed meanwhile.")
+            if not user.verification_due or user.roles or await uow.factors.kinds(user.id):
+                raise Conflict("This account is not a stranger's: its owner has to sign in to it first.")
             await end(uow, user, Event.EMPTIED, now)
             user.email_verified = True
             user.verification_due = False

@@ -28,7 +28,10 @@ MINE = LocalAccount("u1", email_verified=True, same_mailbox=True)
 MINE_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=True)
 PENDING = LocalAccount("u1", email_verified=False, same_mailbox=True)
 PENDING_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False)
-ADMINS = LocalAccount("u1", email_verified=False, privileged=True, same_mailbox=True)
+VOUCHED = LocalAccount("u1", email_verified=False, vouched=True, same_mailbox=True)
+VOUCHED_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False, vouched=True)
+WITH_FACTOR = LocalAccount("u1", email_verified=False, has_factor=True, same_mailbox=True)
+WITH_FACTOR_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False, has_factor=True)
 OFF = LocalAccount("u1", email_verified=True, disabled=True, same_mailbox=True)
 AUTO = Policy(auto_link=True)
 
@@ -49,7 +52,10 @@ AUTO = Policy(auto_link=True)
         (VERIFIED, None, PENDING_SPELLED_DIFFERENTLY, AUTO, ConfirmAddress()),
         (VERIFIED, None, PENDING, Policy(), TakeOverUnverified("u1")),
         (VERIFIED, None, PENDING, AUTO, TakeOverUnverified("u1")),
-        (VERIFIED, None, ADMINS, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, VOUCHED, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, VOUCHED_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, WITH_FACTOR, AUTO, ProveExisting("u1")),
+        (VERIFIED, None, WITH_FACTOR_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
         (VERIFIED, None, OFF, AUTO, Refuse("disabled")),
         (UNVERIFIED, None, MINE, AUTO, AskForEmail("a@example.com")),
         (UNVERIFIED, None, PENDING, AUTO, AskForEmail("a@example.com")),
@@ -75,7 +81,16 @@ def test_an_address_proven_by_our_own_mail_is_never_linked_automatically() -> No
 @given(
     identity=st.sampled_from([VERIFIED, UNVERIFIED, NO_EMAIL]),
     account=st.sampled_from(
-        [None, MINE, MINE_SPELLED_DIFFERENTLY, PENDING, PENDING_SPELLED_DIFFERENTLY, ADMINS, OFF]
+        [
+            None,
+            MINE,
+            MINE_SPELLED_DIFFERENTLY,
+            PENDING,
+            PENDING_SPELLED_DIFFERENTLY,
+            VOUCHED,
+            WITH_FACTOR,
+            OFF,
+        ]
     ),
     policy=st.builds(Policy, st.booleans(), st.booleans(), st.booleans()),
     proven_here=st.booleans(),

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from idp.events.catalogue import AccountReclaimed, IdentityLinked
+from tests.support.factors import give_app
 from tests.support.provider import Browser, RunningProvider
 from tests.support.upstreams import (
     MakeFederated,
@@ -192,6 +193,42 @@ async def test_an_attacker_with_an_unverified_address_upstream_gets_a_code_to_ty
     stranger = await federated.browser()
     page = await stranger.submit(await elsewhere(stranger, "google", "noel"), email="free@example.com")
     assert _shape(text_of(page)) == _shape(known.replace(VERA, "free@example.com"))
+
+
+async def test_an_account_that_the_operator_made_keeps_all_it_has_when_somebody_arrives_with_its_address(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    user = await federated.create_user(VERA, PASSWORD, verified=False)
+    pocket = await give_app(federated, user)
+    owner = await federated.browser()
+    await owner.submit(await owner.log_in(VERA, PASSWORD), code=pocket.code())
+    newcomer = await federated.browser()
+    page = await elsewhere(newcomer, "google", "vera")
+    assert path_of(page) == "/login"
+    assert SESSION not in newcomer.cookies
+    assert AccountReclaimed.name not in await events(federated)
+    assert path_of(await owner.get("/account")) == "/account"
+    page = await newcomer.submit(page, email=VERA, password=PASSWORD)
+    assert path_of(page) == "/mfa"
+    assert await identities(federated, VERA) == []
+    page = await newcomer.submit(page, code=pocket.code())
+    assert path_of(page) == "/account"
+    assert await identities(federated, VERA) == [("google", "1001")]
+
+
+async def test_an_account_with_a_second_factor_is_not_emptied_by_an_arrival(
+    make_federated: MakeFederated, elsewhere: SignInElsewhere
+) -> None:
+    provider = await make_federated(registration={"verify_email": "before_claims"})
+    owner = await provider.browser()
+    await register(owner, VERA, PASSWORD)
+    user = await provider.parts.accounts.find(VERA)
+    assert user is not None
+    await give_app(provider, user)
+    page = await elsewhere(await provider.browser(), "google", "vera")
+    assert path_of(page) == "/login"
+    assert "already" in page.text
+    assert path_of(await (await provider.browser()).log_in(VERA, PASSWORD)) == "/mfa"
 
 
 # Without a verified address -----------------------------------------------------------------------------

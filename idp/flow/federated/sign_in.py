@@ -172,22 +172,22 @@ class FederatedSignIn:
         proven_here: bool,
     ) -> Decision:
         known = await self.connections.find(*identity.key)
-        account, key = None, None
+        account, key, has_factor = None, None, False
         if known is None and identity.email is not None:
             try:
                 key = email_key(identity.email)
             except InvalidValue:  # not an address that we could send mail to
                 return AskForEmail(None)
             account = await self.connections.account_of(identity.email)
+            has_factor = account is not None and await self.connections.has_factor(account.id)
         domains = {domain.casefold() for domain in self._registration.email_domains}
         policy = Policy(
             auto_link=settings.auto_link,
             registration_open=self._registration.mode == "open" or await self._is_invited(invitation, key),
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
         )
-        return decide(
-            identity, _local(known), _local(account, identity.email), policy, proven_here=proven_here
-        )
+        local = _local(account, identity.email, has_factor=has_factor)
+        return decide(identity, _local(known), local, policy, proven_here=proven_here)
 
     async def _is_invited(self, invitation: str | None, key: str | None) -> bool:
         if invitation is None or key is None:
@@ -235,14 +235,15 @@ class FederatedSignIn:
             await record(uow, event, self._clock.now())
 
 
-def _local(user: User | None, email: str | None = None) -> LocalAccount | None:
+def _local(user: User | None, email: str | None = None, *, has_factor: bool = False) -> LocalAccount | None:
     if user is None:
         return None
     return LocalAccount(
         user.id,
         email_verified=user.email_verified,
         disabled=user.disabled_at is not None,
-        privileged=bool(user.roles),
+        vouched=bool(user.roles) or not user.verification_due,
+        has_factor=has_factor,
         same_mailbox=email is not None and same_mailbox(user.email, email),
     )
 
