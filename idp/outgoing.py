@@ -21,6 +21,22 @@ FAILURES: Final = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
 """What a request raises that comes to nothing."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # RFC 6890 §2.2.2; also where Python before 3.11.10 says otherwise (CVE-2024-4032)
+            "192.88.99.0/24",  # RFC 7526: 6to4 relays that are no more
+            "64:ff9b:1::/48",  # RFC 8215: NAT64 of a local network
+            "100:0:0:1::/64",  # RFC 9780
+            "2001::/23",  # RFC 2928, in which nothing is assigned that would serve a provider
+            "3fff::/20",  # RFC 9637: documentation
+            "5f00::/16",  # RFC 9602: segment routing
+            "fec0::/10",  # RFC 3879: site-local, of old
+        ),
+    )
+)
+"""What `ipaddress` takes for public in some version of Python, and is not."""
 SocketOption = Any
 
 
@@ -36,6 +52,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+    if any(parsed in network for network in _NOT_PUBLIC):
+        return False
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 

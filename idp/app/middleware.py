@@ -13,6 +13,7 @@ from idp.ops.documents import Documents
 from idp.ops.headers import SecurityHeaders
 from idp.ops.language import RequestLanguage
 from idp.ops.limits import BodyLimit
+from idp.ops.loopback import LoopbackOnly
 from idp.ops.request_rate import RequestRate
 from idp.ops.requests import RequestLog
 
@@ -25,6 +26,7 @@ def middleware_of(provider: Provider) -> list[Middleware]:
     well_known = {route.path for route in discovery.root_routes}
     return [
         Middleware(SecurityHeaders, secure=settings.secure),
+        *([Middleware(LoopbackOnly)] if settings.dev else ()),
         Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),
         Middleware(RequestLanguage),
         Middleware(

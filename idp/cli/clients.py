@@ -8,7 +8,17 @@ import typer
 
 from idp.cli.client_options import given_metadata, metadata_options
 from idp.cli.client_reference import render_markdown
-from idp.cli.context import AsJson, Yes, confirm, open_database, print_fields, print_json, print_table, run
+from idp.cli.context import (
+    AsJson,
+    Yes,
+    confirm,
+    open_database,
+    print_fields,
+    print_json,
+    print_table,
+    run,
+    say,
+)
 from idp.cli.context import settings as read_settings
 from idp.errors import InvalidValue
 from idp.oauth.client_metadata import ATTRIBUTES, PUBLIC, ClientMetadata
@@ -118,7 +128,7 @@ def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> No
     if as_json:
         print_json({"client_id": client_id, "deleted": True})
     else:
-        typer.echo(f"The client {client_id} is deleted.")
+        say(f"The client {client_id} is deleted.")
 
 
 @app.command()

@@ -83,9 +83,22 @@ def _is_missing_file(database: "Database") -> bool:
     return database.is_sqlite and file not in {None, "", ":memory:"} and not Path(str(file)).exists()
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print text. Parts of it may come from outside, and a terminal obeys control characters: they are
+    printed as escapes."""
+    from idp.ops.redaction import escaped
+
+    typer.echo(escaped(text, keep="\n"), err=err)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object, the whole of the output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    typer.echo("".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in text))
+
+
+def _json_escape(character: str) -> str:
+    return f"\\u{ord(character):04x}" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def print_fields(value: Mapping[str, Any]) -> None:
@@ -124,6 +137,6 @@ def _shown(item: Any) -> str:
         return " ".join(map(str, item)) or "-"
     if isinstance(item, dict):
         return json.dumps(item, ensure_ascii=False)
-    # Names come from outside; a terminal obeys control characters.
-    text = "-" if item is None or item == "" else str(item)
-    return "".join(c if c.isprintable() else "?" for c in text)
+    from idp.ops.redaction import escaped
+
+    return escaped("-" if item is None or item == "" else str(item))  # names come from outside

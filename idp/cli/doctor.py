@@ -1,14 +1,16 @@
 """`idp doctor`: what is wrong with an installation, and what to do about it."""
 
 import asyncio
+import stat
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from idp.cli.context import AsJson, print_json, require_migrated, run
+from idp.cli.context import AsJson, print_json, require_migrated, run, say
 from idp.errors import ConfigurationError, IdpError
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ PATIENCE = 5.0
 """Seconds that a server may take to answer."""
 CLOCK_LEEWAY = 5.0
 """Seconds that this machine's clock and the issuer's may differ."""
+
+OTHERS = stat.S_IRWXO | stat.S_IWGRP
+"""Rights that nobody but the owner may have; a group may read what is mounted for it."""
 
 State = Literal["ok", "warn", "fail"]
 
@@ -39,7 +44,7 @@ def doctor(as_json: AsJson = False) -> None:
         print_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            typer.echo(f"{finding.state:<5} {finding.part}: {finding.text}")
+            say(f"{finding.state:<5} {finding.part}: {finding.text}")
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 
@@ -53,6 +58,7 @@ async def _examine() -> list[Finding]:
         return [Finding("settings", "fail", error.sentence)]
     findings = [_settings(settings)]
     findings += [finding async for finding in _storage(settings)]
+    findings.append(_files(settings))
     findings += [await check for check in (_redis(settings), _issuer(settings), _mail(settings))]
     return findings
 
@@ -120,6 +126,26 @@ async def _keys(settings: "Settings", database: "Database") -> Finding:
     if not keyring.keys:
         return Finding("keys", "warn", "There are no signing keys yet; the first start makes them.")
     return Finding("keys", "ok", f"The master key opens {len(keyring.keys)} signing keys.")
+
+
+def _files(settings: "Settings") -> Finding:
+    from sqlalchemy.engine import make_url
+
+    from idp.keys.master import FILE_NAME
+
+    directory = settings.keys.directory
+    files = [directory / FILE_NAME, *directory.glob("*.pem")]
+    if settings.database_url.startswith("sqlite"):
+        name = make_url(settings.database_url).database or ""
+        files += [Path(name + suffix) for suffix in ("", "-wal", "-shm")]
+    open_ = [str(file) for file in files if file.is_file() and file.stat().st_mode & OTHERS]
+    if open_:
+        return Finding(
+            "files",
+            "warn",
+            f"Other users of this machine can read or change what holds secrets; run: chmod 600 {' '.join(open_)}",
+        )
+    return Finding("files", "ok", "The files with secrets are their owner's alone.")
 
 
 async def _redis(settings: "Settings") -> Finding:

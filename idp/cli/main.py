@@ -1,5 +1,6 @@
 """The entry point `idp`: the table of commands, and what becomes of a failure."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ import typer
 
 from idp import __version__
 from idp.cli import clients, configuration, doctor, keys, providers, server, users
+from idp.cli.context import say
 from idp.errors import IdpError
 
 TRACEBACK = "--traceback"
@@ -45,7 +47,18 @@ def root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong use."""
+    """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong use.
+
+    The files that it makes are for its user alone: the database of SQLite and its side files, keys.
+    """
+    before = os.umask(0o077)
+    try:
+        return _run(arguments)
+    finally:
+        os.umask(before)
+
+
+def _run(arguments: Sequence[str]) -> int:
     show = TRACEBACK in arguments
     arguments = [argument for argument in arguments if argument != TRACEBACK]
     try:
@@ -84,5 +97,5 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 def _fail(sentence: str, code: int = 1) -> int:
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
     return code

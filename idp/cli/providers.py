@@ -1,6 +1,7 @@
 """`idp provider`: other providers that people may sign in with."""
 
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.context import AsJson, Yes, confirm, open_database, print_fields, print_json, print_table, run
+from idp.cli.context import (
+    AsJson,
+    Yes,
+    confirm,
+    has_terminal,
+    open_database,
+    print_fields,
+    print_json,
+    print_table,
+    run,
+    say,
+)
 from idp.cli.context import settings as read_settings
 from idp.errors import InvalidValue
 
@@ -33,7 +45,16 @@ def add(
     ] = None,
     client_id: Annotated[str, typer.Option("--client-id", help="The client id there.")] = "",
     client_secret: Annotated[
-        str | None, typer.Option("--client-secret", help="The client secret there.")
+        str | None,
+        typer.Option(
+            "--client-secret",
+            help="The client secret there. Other users of this machine see it while the command runs; without "
+            "it and --client-secret-file it is asked for on the terminal.",
+        ),
+    ] = None,
+    client_secret_file: Annotated[
+        Path | None,
+        typer.Option("--client-secret-file", help="A file with the client secret; - is standard input."),
     ] = None,
     issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer of an OpenID provider.")] = None,
     base_url: Annotated[str | None, typer.Option("--base-url", help="A GitHub Enterprise server.")] = None,
@@ -56,12 +77,12 @@ def add(
         {
             "type": kind,
             "client_id": client_id,
-            "client_secret": client_secret,
+            "client_secret": _secret(client_secret, client_secret_file, needed=private_key is None),
             "issuer": issuer,
             "base_url": base_url,
             "scopes": [part for text in scope or () for part in text.split()],
             "label": label,
-            "private_key": None if private_key is None else _read(private_key),
+            "private_key": None if private_key is None else _read(private_key, "private_key"),
             **_options(option or []),
         }
     )
@@ -112,7 +133,7 @@ def try_(name: Name, as_json: AsJson = False) -> None:
     else:
         print_fields(described)
         for fault in faults:
-            typer.echo(f"FAIL  {fault}")
+            say(f"FAIL  {fault}")
         if not faults:
             typer.echo(
                 "ok    It answers as it should. Its side must know the redirect_uri above, letter by letter."
@@ -139,7 +160,7 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"name": name, "removed": True, "links_kept": links})
         return
-    typer.echo(f"The provider {name} is removed.")
+    say(f"The provider {name} is removed.")
     if links:
         typer.echo(
             f"Accounts that are linked to it: {links}. The links are kept and work again when the provider is back "
@@ -196,8 +217,26 @@ def _parse(values: dict[str, Any]) -> "UpstreamSettings":
         raise InvalidValue(f"{field}: {fault['msg'].removeprefix('Value error, ')}.", field=field) from error
 
 
-def _read(path: Path) -> str:
+def _secret(given: str | None, file: Path | None, *, needed: bool) -> str | None:
+    if given is not None and file is not None:
+        raise InvalidValue("Give --client-secret or --client-secret-file, not both.", field="client_secret")
+    if file is not None:
+        secret = (sys.stdin.read() if str(file) == "-" else _read(file, "client_secret_file")).strip()
+        if not secret:
+            raise InvalidValue(f"There is no client secret in {file}.", field="client_secret_file")
+        return secret
+    if given is None and needed and has_terminal():
+        asked: str = typer.prompt(
+            "Client secret (empty for none)", default="", hide_input=True, show_default=False, err=True
+        )
+        return asked or None
+    return given
+
+
+def _read(path: Path, field: str) -> str:
     try:
         return path.read_text()
     except OSError as error:
-        raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="private_key") from error
+        raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field=field) from error
+    except UnicodeDecodeError as error:
+        raise InvalidValue(f"{path} is not text.", field=field) from error

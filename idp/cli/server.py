@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.context import require_migrated, run
+from idp.cli.context import require_migrated, run, say
 from idp.cli.context import settings as read_settings
 from idp.errors import ConfigurationError, IdpError, InvalidValue
 
@@ -40,8 +40,15 @@ def serve(
     ] = None,
 ) -> None:
     """Run the provider."""
+    from idp.config import is_loopback
+
     settings = read_settings()
     check_tls(tls_cert, tls_key)
+    if settings.dev and not is_loopback(host):
+        raise ConfigurationError(
+            f"IDP_DEV shows every mail and every reason to everybody, so it does not go with --host {host}: "
+            "unset IDP_DEV, or listen on 127.0.0.1."
+        )
     faults = run(find_faults(settings))
     if faults:
         raise ConfigurationError("\n".join(faults))
@@ -52,7 +59,7 @@ def serve(
         )
     listening = listen(host, port)
     scheme = "http" if tls_cert is None else "https"
-    typer.echo(f"Listening on {scheme}://{_authority(host, port)} for {settings.issuer}", err=True)
+    say(f"Listening on {scheme}://{_authority(host, port)} for {settings.issuer}", err=True)
     with listening, _shared_metrics(workers):
         _serve(settings, listening, workers, tls_cert, tls_key)
 

@@ -18,6 +18,7 @@ from idp.cli.context import (
     print_json,
     print_table,
     run,
+    say,
 )
 from idp.cli.context import settings as read_settings
 from idp.errors import InvalidValue
@@ -162,7 +163,7 @@ def reset_factors(
 
     _change(reset, as_json=as_json)
     if not as_json:
-        typer.echo(f"\n{said}")
+        say(f"\n{said}")
 
 
 @app.command()
@@ -178,7 +179,7 @@ def delete(account: Account, yes: Yes = False, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"id": user.id, "email": user.email, "deleted": True})
     else:
-        typer.echo(f"The account {user.email} is deleted.")
+        say(f"The account {user.email} is deleted.")
 
 
 @asynccontextmanager

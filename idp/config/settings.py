@@ -1,9 +1,9 @@
 """All settings together."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from idp.config.federation import FederationSettings
 from idp.config.sections import (
@@ -82,6 +82,15 @@ class Settings(Section):
     server: ServerSettings = Field(ServerSettings(), description="Connections to `idp serve`.")
     database: DatabaseSettings = Field(DatabaseSettings(), description="Database connections.")
     log: LogSettings = Field(LogSettings(), description="Logging.")
+
+    @model_validator(mode="after")
+    def _keep_development_here(self) -> Self:
+        if self.dev and not is_loopback(urlsplit(self.issuer).hostname or ""):
+            raise ValueError(
+                "IDP_DEV shows every mail and every reason to everybody, so it takes a loopback issuer only, "
+                "such as http://localhost:8000; unset it"
+            )
+        return self
 
     @property
     def base_path(self) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from idp.app import application, build_provider
@@ -19,6 +20,7 @@ from idp.dev import seed, upstreams
 from idp.dev.relying_app import create_relying_app
 from idp.errors import ConfigurationError
 from idp.ops.logging import configure_logging
+from idp.ops.loopback import LoopbackOnly
 from idp.storage import migrations
 
 STARTED_VARIABLE = "DEMO_STARTED"
@@ -64,6 +66,7 @@ async def _serve(settings: Settings, demo_url: str, sockets: list[socket.socket]
     )
     demo = Starlette(
         routes=[*upstreams.mounts(demo_url), Mount("/", demo)],
+        middleware=[Middleware(LoopbackOnly)],
         lifespan=demo.router.lifespan_context,  # a mounted app's own is not run
     )
     main = uvicorn.Server(_config(application(provider)))

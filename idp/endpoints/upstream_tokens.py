@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from idp.challenges import challenge
+from idp.config import PROVIDER_NAME
 from idp.endpoints.edge import bearer_tokens
 from idp.errors import IdpError, InvalidValue, NotFound
 from idp.federation.upstream import SCOPE_PREFIX, UpstreamDown
@@ -34,6 +36,8 @@ class UpstreamTokensEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer with a token that is good now."""
         name = request.path_params["name"]
+        if PROVIDER_NAME.fullmatch(name) is None:
+            return _refuse(404, "not_found", "There is no provider of this name")
         try:
             tokens = bearer_tokens(request, ())
         except (OAuth2Error, InvalidValue):
@@ -44,7 +48,7 @@ class UpstreamTokensEndpoint:
         if token is None:
             return _refuse(401, "invalid_token", "The access token is not valid")
         if SCOPE_PREFIX + name not in token.scopes:
-            return _refuse(403, "insufficient_scope", f"The scope {SCOPE_PREFIX}{name[:40]} is needed")
+            return _refuse(403, "insufficient_scope", f"The scope {SCOPE_PREFIX}{name} is needed")
         status = await self._hot_path.token_status(token.grant_id, token.jti)
         if status.jti_revoked or not status.grant_active or status.user is None:
             return _refuse(401, "invalid_token", "The access token is not valid any more")
@@ -70,8 +74,7 @@ class UpstreamTokensEndpoint:
 def _refuse(status: int, error: str, description: str) -> Response:
     headers = dict(NO_STORE)
     if status in {401, 403}:
-        text = description.replace('"', "'")
-        headers["WWW-Authenticate"] = (
-            f'Bearer realm="federation", error="{error}", error_description="{text}"'
+        headers["WWW-Authenticate"] = challenge(
+            "Bearer", realm="federation", error=error, error_description=description
         )
     return JSONResponse({"error": error, "error_description": description}, status, headers=headers)

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from idp.challenges import challenge
 from idp.endpoints.edge import bearer_tokens, form_pairs, has_form
 from idp.errors import InvalidValue
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
@@ -45,8 +46,12 @@ def _challenge(status: int, error: str | None = None, description: str = "") -> 
     if error is None:
         headers = {"WWW-Authenticate": 'Bearer realm="userinfo"', **NO_STORE}
         return JSONResponse({"error": "invalid_token"}, status, headers=headers)
-    text = description.replace('"', "'")
-    scope = ', scope="openid"' if error == "insufficient_scope" else ""
-    challenge = f'Bearer realm="userinfo", error="{error}", error_description="{text}"{scope}'
-    headers = {"WWW-Authenticate": challenge, **NO_STORE}
+    said = challenge(
+        "Bearer",
+        realm="userinfo",
+        error=error,
+        error_description=description,
+        scope="openid" if error == "insufficient_scope" else None,
+    )
+    headers = {"WWW-Authenticate": said, **NO_STORE}
     return JSONResponse({"error": error, "error_description": description}, status, headers=headers)

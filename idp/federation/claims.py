@@ -4,14 +4,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from idp.claim_values import is_locale, is_time_zone
 from idp.config import UpstreamSettings
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 
 LONGEST_VALUE: Final = 400
+LATEST_TIME: Final = 253_402_300_799
+"""The last second of the year 9999."""
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 PLAIN_CLAIMS: Final = (
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "locale", "zoneinfo"
 )  # fmt: skip
+_FORMS: Final = {"locale": is_locale, "zoneinfo": is_time_zone}
+"""Claims that must have a form, since others read them by it."""
 MULTI_FACTOR_AMR: Final = "mfa"  # RFC 8176 §2
 
 
@@ -27,7 +32,7 @@ def identity_of(
     claims = {**userinfo, **id_claims}  # what is signed goes before what is not
     mapped = {name: claims.get(settings.claims.get(name, name)) for name in PLAIN_CLAIMS}
     email, verified = _email_of(settings, id_claims, userinfo)
-    plain = {name: text for name in PLAIN_CLAIMS if (text := text_of(mapped[name])) is not None}
+    plain = {name: text for name in PLAIN_CLAIMS if (text := _plain(name, mapped[name])) is not None}
     amr = id_claims.get("amr")
     return UpstreamIdentity(
         provider=provider,
@@ -62,10 +67,18 @@ def _email_of(
     return email, said_by is not None and source.get(said_by) in {True, "true"}
 
 
+def _plain(name: str, value: object) -> str | None:
+    text = text_of(value)
+    is_such = _FORMS.get(name)
+    return text if text is None or is_such is None or is_such(text) else None
+
+
 def auth_time(claims: Mapping[str, Any]) -> float | None:
     """Return when the person last proved who they are there, in seconds since the epoch."""
     value = claims.get("auth_time")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value <= LATEST_TIME else None  # nor is NaN
 
 
 def text_of(value: object) -> str | None:

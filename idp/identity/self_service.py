@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
+from idp.claim_values import is_locale, is_time_zone
 from idp.clock import Clock
 from idp.config import AccountSettings
 from idp.errors import Conflict, InvalidValue, NotFound
@@ -36,8 +36,7 @@ from idp.text import Text
 LONGEST_TEXT = 200
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164, as OIDC Core §5.1 recommends
-_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
-_BIRTHDATE = re.compile(r"(\d{4}|0000)(-\d{2}-\d{2})?")
+_BIRTHDATE = re.compile(r"[0-9]{4}(-[0-9]{2}-[0-9]{2})?")
 ADDRESS_MEMBERS = ("street_address", "locality", "region", "postal_code", "country")
 
 
@@ -382,9 +381,7 @@ _CHECKS: Mapping[str, Any] = {
     "picture": _web_url,
     "profile": _web_url,
     "website": _web_url,
-    "locale": _pattern(_LOCALE, Text("Use a language tag such as en or de-AT.")),
-    "zoneinfo": lambda text: (
-        None if text in available_timezones() else Text("Use a time zone such as Europe/Berlin.")
-    ),
+    "locale": lambda text: None if is_locale(text) else Text("Use a language tag such as en or de-AT."),
+    "zoneinfo": lambda text: None if is_time_zone(text) else Text("Use a time zone such as Europe/Berlin."),
     "birthdate": _pattern(_BIRTHDATE, Text("Use the form YYYY-MM-DD.")),
 }

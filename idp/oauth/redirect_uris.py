@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 HIGHEST_PORT = 65_535
 
 _LOOPBACK = re.compile(
-    r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>\d{1,5}))?(?P<rest>(?:[/?][!-\"$-\[\]-~]*)?)"
+    r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>[0-9]{1,5}))?(?P<rest>(?:[/?][!-\"$-\[\]-~]*)?)"
 )
 """A loopback address (RFC 8252 §7.3), perhaps a port, and visible ASCII without `#` or a backslash."""
 

@@ -25,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp.config import PROVIDER_NAME
+
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
@@ -120,7 +122,8 @@ class Metrics:
     def federated_sign_in(self, provider: str, outcome: str) -> None:
         """Count a sign-in elsewhere: `succeeded`, `created`, `linked`, `must_prove`, `cancelled`, `refused`,
         `down` …"""
-        if provider not in self._providers and len(self._providers) >= _MOST_VALUES:
+        unfit = PROVIDER_NAME.fullmatch(provider) is None or len(self._providers) >= _MOST_VALUES
+        if provider not in self._providers and unfit:
             provider = "other"
         self._providers.add(provider)
         self._federated.labels(provider, outcome).inc()

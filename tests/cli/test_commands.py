@@ -454,6 +454,7 @@ def test_doctor_says_what_to_do(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> No
         "settings": "warn",
         "database": "ok",
         "keys": "warn",
+        "files": "ok",
         "redis": "ok",
         "issuer": "warn",
         "mail": "warn",
@@ -486,3 +487,54 @@ def test_doctor_finds_what_does_not_answer(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert findings(idp)[part][0] == state
+
+
+def test_doctor_finds_files_that_others_may_read(
+    idp: Idp, installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDP_DATABASE_URL", f"sqlite:///{installation}/idp.db")
+    idp("migrate")
+    for name in ("idp.db", "keys/own.pem"):
+        file = installation / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        for mode, state in ((0o644, "warn"), (0o606, "warn"), (0o620, "warn"), (0o640, "ok"), (0o600, "ok")):
+            file.chmod(mode)
+            found = findings(idp)["files"]
+            assert found[0] == state, (name, oct(mode))
+            assert (str(name) in found[1]) == (state == "warn")
+
+
+def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from tests.support.running import outside_environment
+
+    environment = outside_environment() | {"IDP_DATABASE_URL": f"sqlite:///{tmp_path}/idp.db"}
+    command = ["sh", "-c", f"umask 022; {sys.executable} -m idp migrate"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "idp.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_development_does_not_listen_for_others(migrated: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_DEV", "true")
+    outcome = migrated("serve", "--host", "0.0.0.0")
+    assert outcome.code == 1
+    assert "IDP_DEV" in outcome.err
+
+
+def test_nothing_from_outside_reaches_the_terminal_raw(migrated: Idp) -> None:
+    hostile = "x\x1b]0;pwn\x07\x9b\x7f"
+    for arguments in (
+        ("client", "show", hostile),
+        ("client", "create", "--name", f"n{hostile}", "--redirect-uri", "https://app.example/cb"),
+        ("client", "list"),
+        ("client", "list", "--json"),
+        ("user", "show", hostile),
+        ("migrate", "--to", hostile),
+        (hostile,),
+    ):
+        outcome = migrated(*arguments)
+        for character in "\x1b\x07\x9b\x7f":
+            assert character not in outcome.out + outcome.err, arguments

@@ -166,3 +166,44 @@ def test_a_loopback_provider_is_refused_unless_it_is_allowed(migrated: Idp, stan
     outcome = migrated("provider", "test", "corp")
     assert outcome.code == 1
     assert "is not an https URL" in outcome.out
+
+
+@pytest.mark.parametrize("source", ["file", "standard input"])
+def test_a_secret_need_not_be_an_argument(migrated: Idp, tmp_path: Path, source: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from-a-file\n")
+    given = "-" if source == "standard input" else str(file)
+    options = ("--type", "google", "--client-id", "abc", "--client-secret-file", given)
+    outcome = migrated("provider", "add", "google", *options, stdin="from-a-file\n")
+    assert outcome.code == 0, outcome.err
+    assert "from-a-file" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--client-secret-file", "missing"), "cannot be read"),
+        (("--client-secret-file", "-"), "no client secret"),
+        (("--client-secret-file", "-", "--client-secret", "x"), "not both"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_a_sentence(
+    migrated: Idp, options: tuple[str, ...], sentence: str
+) -> None:
+    outcome = migrated("provider", "add", "google", "--client-id", "abc", *options)
+    assert outcome.code == 1
+    assert sentence in outcome.err
+
+
+def test_a_secret_is_asked_for_on_a_terminal(migrated: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def prompt(text: str, **options: object) -> str:
+        assert options["hide_input"]
+        asked.append(text)
+        return "typed"
+
+    monkeypatch.setattr("idp.cli.providers.has_terminal", lambda: True)
+    monkeypatch.setattr("typer.prompt", prompt)
+    assert migrated("provider", "add", "google", "--client-id", "abc").code == 0
+    assert len(asked) == 1

@@ -30,6 +30,7 @@ LOOKALIKES = [
     " https://app.example/callback?tenant=1",
     "https://app.example/callback?tenant=1\x00",
     "//app.example/callback?tenant=1",
+    "http://127.0.0.1:\u0663/done",
     "javascript:alert(1)//https://app.example/callback?tenant=1",
 ]
 

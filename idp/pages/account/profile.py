@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from idp import claim_values
 from idp.identity.self_service import ADDRESS_MEMBERS
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import ConsolePage
@@ -94,5 +94,5 @@ class ProfilePage(ConsolePage):
 @lru_cache(maxsize=1)
 def time_zones() -> tuple[str, ...]:
     """Return the zones by which people know where they are: `Europe/Berlin`, not `Etc/GMT-1`."""
-    known = (zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+    known = (zone for zone in claim_values.time_zones() if "/" in zone and not zone.startswith("Etc/"))
     return ("UTC", *sorted(known))

@@ -119,7 +119,7 @@ class SecurityPages:
         kind = KINDS.get(request.path_params["page"])
         if kind is None or self._desk.settings.second_factor.policy == "off":
             raise NotFound("There is no page at this address.")
-        session = await self._desk.recently_proven(request, request.url.path)
+        session = await self._desk.recently_proven(request, f"{PATH}/{request.path_params['page']}")
         if isinstance(session, Response):
             return session
         user = await self._accounts.get(session.user_id)
