@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "translations" / "messages.pot"
 
 FOR_OPERATORS = (
+    "idp/administration",
     "idp/cli",
     "idp/config.py",
     "idp/dev",

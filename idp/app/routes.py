@@ -58,7 +58,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
     database, mint = provider.database, core.mint
     limits = settings.rate_limits
     admission = FormAdmission(provider.limiter, limits.pages_per_address)
-    authorization_requests = AuthorizationRequests(provider.clients, provider.keyring)
+    authorization_requests = AuthorizationRequests(provider.clients, provider.keyring, settings.clients)
     end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
     offers = Offers(desk, provider.federation)
     parts: list[_Served] = [

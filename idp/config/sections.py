@@ -175,6 +175,17 @@ class SecondFactorSettings(Section):
 class ClientSettings(Section):
     """Registered apps."""
 
+    require_pkce: bool = Field(
+        default=False,
+        description="Require PKCE of every client, without exception. Otherwise a client with a secret may send "
+        "an OpenID nonce instead (RFC 9700 §2.1.1). Public clients always need PKCE.",
+    )
+    unknown_scopes: Literal["ignore", "refuse"] = Field(
+        "ignore",
+        description="What happens to requested scopes that the client is not registered with: they are ignored "
+        "(OIDC Core §3.1.2.1), or the request is refused with invalid_scope.",
+    )
+
     allow_private_addresses: bool | None = Field(
         None,
         description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there. "

@@ -24,7 +24,7 @@ PROFILE_CLAIMS = (
 
 
 def standard_claims(user: User) -> dict[str, object]:
-    """Return every claim that is known of a person: the standard ones, and the tier."""
+    """Return every claim that is known of a person: the standard ones, the tier, the roles."""
     claims: dict[str, object] = {"sub": user.id}
     for name in PROFILE_CLAIMS:
         value = user.profile.get(name)
@@ -34,4 +34,5 @@ def standard_claims(user: User) -> dict[str, object]:
     claims["email_verified"] = user.email_verified
     claims["updated_at"] = int(user.updated_at)
     claims["tier"] = user.tier
+    claims["roles"] = claims["groups"] = list(user.roles)
     return claims

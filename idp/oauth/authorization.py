@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from idp.config import ClientSettings
 from idp.keys.keyring import Keyring
 from idp.keys.signing import InvalidToken
 from idp.oauth.claims import ClaimsRequest
@@ -24,7 +25,14 @@ from idp.oauth.errors import (
     UnauthorizedClientError,
     UnsupportedResponseTypeError,
 )
-from idp.oauth.scopes import OFFLINE_ACCESS, OPENID, parse_scope
+from idp.oauth.scopes import (
+    OFFLINE_ACCESS,
+    OPENID,
+    ScopePolicy,
+    UnregisteredScopeError,
+    parse_scope,
+    unavailable_claims,
+)
 
 RESPONSE_TYPES = ("code",)
 RESPONSE_MODES = ("query", "fragment", "form_post")
@@ -38,6 +46,10 @@ LONGEST_HINT = 40
 MAX_OPAQUE_LENGTH = 4000
 """Characters of a value that we only carry: state, nonce, hints."""
 
+_PKCE_MISSING = "The parameter code_challenge is missing (PKCE is required)"
+_PKCE_OR_NONCE_MISSING = (
+    "The parameter code_challenge is missing (PKCE is required, or the scope openid with a nonce)"
+)
 _CODE_CHALLENGE = re.compile(r"[A-Za-z0-9\-_]{43}")  # RFC 7636 §4.2: base64url of a SHA-256
 
 
@@ -107,8 +119,10 @@ class Draft:
 class AuthorizationRequests:
     """Turns the parameters of /authorize into an `AuthorizationRequest`."""
 
-    def __init__(self, clients: ClientRegistry, keyring: Keyring) -> None:
+    def __init__(self, clients: ClientRegistry, keyring: Keyring, settings: ClientSettings) -> None:
         self._clients = clients
+        self._always_pkce = settings.require_pkce
+        self._scope_policy = ScopePolicy(refuse=settings.unknown_scopes == "refuse")
         self._keyring = keyring
         self.checks: tuple[Callable[[Draft], Awaitable[None] | None], ...] = (
             self.client_is_known,
@@ -214,30 +228,34 @@ class AuthorizationRequests:
         if not draft.client.check_response_type("code"):
             raise UnauthorizedClientError("The client may not use the authorization code grant")
 
-    @staticmethod
-    def scopes_are_allowed(draft: Draft) -> None:
-        """Each scope must be registered for the client."""
+    def scopes_are_allowed(self, draft: Draft) -> None:
+        """Those that are not registered for the client are ignored, or refused where the settings say so."""
         try:
             scopes = parse_scope(draft.parameters.get("scope"))
         except ValueError as error:
             raise InvalidScopeError from error
         allowed = draft.client.scopes
+        try:
+            scopes = self._scope_policy.choose(scopes, allowed)
+        except UnregisteredScopeError as error:
+            draft.facts["scopes registered"] = " ".join(allowed)
+            raise InvalidScopeError("A requested scope is not registered for this client") from error
         if not scopes:  # RFC 6749 §3.3: a default, which never includes standing access
             scopes = tuple(s for s in allowed if s not in {OPENID, OFFLINE_ACCESS})
-        if not set(scopes) <= set(allowed):
-            draft.facts["scopes registered"] = " ".join(allowed)
-            raise InvalidScopeError("A requested scope is not registered for this client")
         draft.found["scopes"] = draft.client.usable_scopes(scopes)
         draft.found["nonce"] = draft.parameters.get("nonce")
 
-    @staticmethod
-    def code_challenge_is_sound(draft: Draft) -> None:
-        """S256 only; left out only by a confidential client that is exempted (RFC 9700 §2.1.1)."""
+    def code_challenge_is_sound(self, draft: Draft) -> None:
+        """S256 only. A confidential client may leave it out where a nonce protects the code (RFC 9700 §2.1.1)."""
         challenge = draft.parameters.get("code_challenge")
         method = draft.parameters.get("code_challenge_method")
         if challenge is None:
-            if method is not None or draft.client.requires_pkce:
-                raise InvalidRequestError("The parameter code_challenge is missing (PKCE is required)")
+            if method is not None:  # half of PKCE is a mistake, whatever is required
+                raise InvalidRequestError("The parameter code_challenge_method is without a code_challenge")
+            nonce = OPENID in draft.found["scopes"] and draft.found["nonce"] is not None
+            if self._always_pkce or draft.client.requires_pkce(nonce=nonce):
+                strict = self._always_pkce or draft.client.requires_pkce(nonce=True)
+                raise InvalidRequestError(_PKCE_MISSING if strict else _PKCE_OR_NONCE_MISSING)
             return
         if method not in CODE_CHALLENGE_METHODS:  # absent would mean plain (RFC 7636 §4.3)
             raise InvalidRequestError("The code_challenge_method must be S256")
@@ -270,6 +288,7 @@ class AuthorizationRequests:
             claims = ClaimsRequest.parse(draft.parameters.get("claims"))
         except ValueError as error:
             raise InvalidRequestError("The parameter claims is malformed") from error
+        claims = claims.without(unavailable_claims(draft.client.scopes))
         draft.found["claims"] = claims
         draft.found["subjects"] = claims.subjects
         draft.found["acr_values"] = tuple(draft.parameters.get("acr_values", "").split()[:20])

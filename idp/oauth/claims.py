@@ -1,7 +1,7 @@
 """The `claims` request parameter (OIDC Core §5.5)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -57,6 +57,11 @@ class ClaimsRequest:
             if request is not None and not isinstance(request, dict):
                 raise ValueError("a claim is neither null nor an object")
         return member
+
+    def without(self, names: Collection[str]) -> "ClaimsRequest":
+        """Return the request without these claims, which are then ignored like unknown ones (§5.5)."""
+        members = (self.userinfo, self.id_token)
+        return ClaimsRequest(*({n: asked for n, asked in m.items() if n not in names} for m in members))
 
     def to_document(self) -> dict[str, Any]:
         """Return the request as JSON-able data, empty when nothing is asked."""

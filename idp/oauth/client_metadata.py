@@ -167,11 +167,12 @@ class ClientMetadata:
         help="The URL of its public keys.",
         check=checks.check_link,
     )
-    require_pkce: bool = attribute(
-        default=True,
+    require_pkce: bool | None = attribute(
+        None,
         kind="flag",
         option="--require-pkce/--no-require-pkce",
-        help="Whether PKCE is required. A public client cannot be exempted.",
+        help="Whether PKCE is required. Unless this is set, a client with a secret needs PKCE or an OpenID nonce. "
+        "A public client always needs PKCE.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -181,6 +182,15 @@ class ClientMetadata:
         option="--id-token-alg",
         help="How its ID tokens are signed: RS256, ES256 or EdDSA.",
         defined_in=REGISTRATION,
+    )
+    id_token_claims: bool = attribute(
+        default=False,
+        kind="flag",
+        option="--id-token-claims/--no-id-token-claims",
+        help="Whether the claims of the granted scopes (name, email, ...) are in the ID token too, for apps that do "
+        "not ask userinfo.",
+        defined_in=OURS,
+        set_by="operator",
     )
     end_grants_on_logout: bool = attribute(
         default=True,

@@ -75,10 +75,13 @@ class Client(ClientMixin):
         """Whether it is the operator's own, so that nobody is asked for consent."""
         return self.metadata.first_party
 
-    @property
-    def requires_pkce(self) -> bool:
-        """Whether PKCE is required: always for public clients, else unless exempted."""
-        return self.is_public or self.metadata.require_pkce
+    def requires_pkce(self, *, nonce: bool) -> bool:
+        """Tell whether a request must have a `code_challenge`; `nonce`: an OpenID request with a nonce.
+
+        RFC 9700 §2.1.1: public clients always; a confidential one may use the nonce instead."""
+        if self.is_public or self.metadata.require_pkce:
+            return True
+        return self.metadata.require_pkce is None and not nonce
 
     @property
     def ends_grants_on_logout(self) -> bool:

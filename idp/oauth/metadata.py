@@ -7,7 +7,7 @@ from idp.config import Settings
 from idp.oauth import authorization
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
 from idp.oauth.grants.base import TokenGrant
-from idp.oauth.scopes import STANDARD_CLAIMS, STANDARD_SCOPES
+from idp.oauth.scopes import DEFAULT_SCOPES, STANDARD_CLAIMS
 
 PATHS: Mapping[str, str] = {
     "authorization_endpoint": "/authorize",
@@ -33,7 +33,7 @@ def server_metadata(
     document: dict[str, Any] = {"issuer": settings.issuer}
     document.update({name: settings.url(path) for name, path in PATHS.items()})
     document.update(
-        scopes_supported=list(STANDARD_SCOPES),
+        scopes_supported=list(DEFAULT_SCOPES),
         response_types_supported=list(authorization.RESPONSE_TYPES),
         response_modes_supported=list(authorization.RESPONSE_MODES),
         grant_types_supported=[grant.GRANT_TYPE for grant in grants],

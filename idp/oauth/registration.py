@@ -43,11 +43,16 @@ class RegistrationPolicy:
 
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
     """What ID tokens can be signed with here."""
+    always_pkce: bool = False
+    """Whether no client can be exempted from PKCE."""
 
     @classmethod
     def of(cls, settings: Settings) -> "RegistrationPolicy":
         """Return the policy that the settings describe."""
-        return cls(algorithms=tuple(settings.keys.algorithms))
+        return cls(
+            algorithms=tuple(settings.keys.algorithms),
+            always_pkce=settings.clients.require_pkce,
+        )
 
     def supported(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that are supported, under the names of the server's metadata (RFC 8414 §2)."""
@@ -137,14 +142,19 @@ def _check_attribute(attribute: Attribute, value: Any) -> None:
             attribute.check(single, attribute.name)
 
 
-def _check_secret_keeping(metadata: ClientMetadata, _policy: RegistrationPolicy) -> None:
+def _check_secret_keeping(metadata: ClientMetadata, policy: RegistrationPolicy) -> None:
+    if policy.always_pkce and metadata.require_pkce is False:
+        raise InvalidValue(
+            "This installation requires PKCE of every client (IDP_CLIENTS__REQUIRE_PKCE).",
+            field="require_pkce",
+        )
     if metadata.auth_method != PUBLIC:
         return
     if "client_credentials" in metadata.grant_types:  # RFC 6749 §4.4
         raise InvalidValue(
             "The grant client_credentials needs a client that authenticates.", field="grant_types"
         )
-    if not metadata.require_pkce:  # RFC 9700 §2.1.1
+    if metadata.require_pkce is False:  # RFC 9700 §2.1.1
         raise InvalidValue("A public client always needs PKCE.", field="require_pkce")
 
 

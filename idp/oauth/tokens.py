@@ -1,6 +1,6 @@
 """Minting the tokens: access tokens (RFC 9068), ID tokens (OIDC Core §2), and reading them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from idp.keys.keyring import Keyring
 from idp.keys.signing import InvalidToken
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client
+from idp.oauth.scopes import claims_of
 from idp.oauth.subject import Subject
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
@@ -138,13 +139,16 @@ class TokenMint:
         session_id: str | None,
         access_token: str,
         claims_request: ClaimsRequest,
+        scopes: Iterable[str] = (),
         nonce: str | None = None,
     ) -> str:
-        """Return a signed ID token. Scopes' claims are at userinfo (OIDC Core §5.4); here are those
-        that the `claims` parameter asked for by name."""
+        """Return a signed ID token. The claims of `scopes` are at userinfo (OIDC Core §5.4). Here are those that
+        the `claims` parameter asked for by name, and for a client with `id_token_claims` those of the scopes too."""
         now = int(self._clock.now())
         alg = client.id_token_alg
-        asked = claims_request.id_token
+        asked = set(claims_request.id_token)
+        if client.metadata.id_token_claims:
+            asked |= claims_of(scopes)
         claims: dict[str, Any] = {name: value for name, value in subject.claims.items() if name in asked}
         claims.update(
             iss=self.issuer,

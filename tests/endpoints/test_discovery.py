@@ -89,7 +89,7 @@ async def test_each_announced_claim_is_issued_and_no_other(
         },
     )
     app = await provider.relying_party(scopes=STANDARD_SCOPES)
-    tokens = await app.tokens(browser, scope="openid profile email address phone tier")
+    tokens = await app.tokens(browser, scope="openid profile email address phone tier roles groups")
     userinfo = (await app.userinfo(tokens["access_token"])).json()
     document = (await provider.http("GET", WELL_KNOWN[0])).json()
     assert {*userinfo, *await app.id_claims(tokens)} == set(document["claims_supported"])

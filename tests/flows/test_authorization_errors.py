@@ -67,8 +67,8 @@ async def test_nobody_is_sent_to_a_lookalike_of_a_redirect_uri(
     [
         ({"response_type": None}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
-        ({"scope": "openid admin"}, "invalid_scope"),
-        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"code_challenge": None, "code_challenge_method": None, "nonce": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
         ({"request_uri": "https://app.example/request"}, "request_uri_not_supported"),

@@ -1,7 +1,11 @@
 """Validating an authorization request, without HTTP: which fault is found, and who is told."""
 
+import json
+from typing import Any
+
 import pytest
 
+from idp.config import ClientSettings
 from idp.oauth.authorization import AuthorizationError, AuthorizationRequests
 from tests.support.provider import RelyingParty, RunningProvider
 
@@ -10,7 +14,7 @@ LONG = "x" * 50_000
 
 @pytest.fixture
 def requests(provider: RunningProvider) -> AuthorizationRequests:
-    return AuthorizationRequests(provider.parts.clients, provider.parts.keyring)
+    return AuthorizationRequests(provider.parts.clients, provider.parts.keyring, provider.settings.clients)
 
 
 async def fault(requests: AuthorizationRequests, *pairs: tuple[str, str]) -> AuthorizationError:
@@ -43,7 +47,7 @@ TOLD_TO_THE_CLIENT = [
     ("request", "eyJ", "request_not_supported"),
     ("request_uri", "https://app.example/r", "request_uri_not_supported"),
     ("registration", "{}", "registration_not_supported"),
-    ("scope", "openid admin", "invalid_scope"),
+    ("scope", "admin", "invalid_scope"),
     ("scope", 'open"id', "invalid_scope"),
     ("scope", "openid\ne-mail", "invalid_scope"),
     ("scope", LONG, "invalid_scope"),
@@ -110,6 +114,81 @@ async def test_any_other_parameter_named_twice_is_told_to_the_client(
 ) -> None:
     refusal = await fault(requests, *relying_party.parameters().items(), (name, "a"), (name, "a"))
     assert (refusal.error.error, refusal.redirect_uri) == ("invalid_request", relying_party.redirect_uri)
+
+
+NOTHING = {"code_challenge": None, "code_challenge_method": None, "nonce": None}
+NONCE = {**NOTHING, "nonce": "n-1"}
+
+
+@pytest.mark.parametrize(
+    ("client", "parameters", "taken"),
+    [
+        ({}, {}, True),
+        ({}, NONCE, True),  # RFC 9700 §2.1.1: the nonce protects the code of a confidential client
+        ({}, {**NONCE, "scope": "email"}, False),  # no ID token, so nobody checks the nonce
+        ({}, NOTHING, False),
+        ({"require_pkce": True}, {}, True),
+        ({"require_pkce": True}, NONCE, False),
+        ({"require_pkce": False}, NOTHING, True),
+        ({"public": True}, {}, True),
+        ({"public": True}, NONCE, False),
+    ],
+)
+async def test_a_code_is_protected_by_pkce_or_for_a_confidential_client_by_a_nonce(
+    requests: AuthorizationRequests,
+    provider: RunningProvider,
+    client: dict[str, Any],
+    parameters: dict[str, str | None],
+    taken: bool,
+) -> None:
+    app = await provider.relying_party(**client)
+    pairs = tuple(app.parameters(**parameters).items())
+    if taken:
+        await requests.validate(pairs)
+    else:
+        assert (await fault(requests, *pairs)).error.error == "invalid_request"
+
+
+@pytest.mark.parametrize("require_pkce", [None, False])
+async def test_the_strict_setting_requires_pkce_of_every_client(
+    provider: RunningProvider, require_pkce: bool | None
+) -> None:
+    strict = AuthorizationRequests(
+        provider.parts.clients, provider.parts.keyring, ClientSettings(require_pkce=True)
+    )
+    app = await provider.relying_party(require_pkce=require_pkce)
+    assert (await fault(strict, *app.parameters(**NONCE).items())).error.error == "invalid_request"
+    await strict.validate(tuple(app.parameters().items()))
+
+
+async def test_scopes_that_the_client_does_not_have_are_ignored(
+    requests: AuthorizationRequests, relying_party: RelyingParty
+) -> None:
+    """OIDC Core §3.1.2.1: an app may ask for whatever another provider offers."""
+    request, _ = await requests.validate(
+        tuple(relying_party.parameters(scope="openid admin email roles").items())
+    )
+    assert request.scopes == ("openid", "email")
+
+
+async def test_scopes_that_the_client_does_not_have_are_refused_where_the_setting_says_so(
+    provider: RunningProvider, relying_party: RelyingParty
+) -> None:
+    strict = AuthorizationRequests(
+        provider.parts.clients, provider.parts.keyring, ClientSettings(unknown_scopes="refuse")
+    )
+    refusal = await fault(strict, *relying_party.parameters(scope="openid admin").items())
+    assert refusal.error.error == "invalid_scope"
+
+
+async def test_a_claim_behind_a_scope_that_the_client_does_not_have_is_ignored(
+    requests: AuthorizationRequests, provider: RunningProvider
+) -> None:
+    claims = json.dumps({"userinfo": {"roles": None, "name": None}, "id_token": {"groups": None}})
+    for scopes, names in ((("openid",), {"name"}), (("openid", "roles"), {"name", "roles"})):
+        app = await provider.relying_party(scopes=scopes)
+        request, _ = await requests.validate(tuple(app.parameters(scope="openid", claims=claims).items()))
+        assert request.claims.names == names
 
 
 @pytest.mark.parametrize("method", ["plain", "S256"])
