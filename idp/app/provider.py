@@ -47,6 +47,7 @@ from idp.oauth.introspection import Introspection
 from idp.oauth.metadata import PATHS
 from idp.oauth.pipeline import TokenPipeline
 from idp.oauth.revocation import Revocation
+from idp.oauth.scopes import ScopePolicy
 from idp.oauth.server import ProtocolServer
 from idp.oauth.tokens import TokenMint
 from idp.ops.metrics import Metrics
@@ -210,6 +211,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         subjects=People(database, login, second_factors, Continuations(store), situations, flow_steps),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
+        scope_policy=ScopePolicy(refuse=settings.clients.unknown_scopes == "refuse"),
     )
     renderer = Renderer(
         templates_dir=TEMPLATES,

@@ -10,6 +10,7 @@ from idp.events.catalogue import Event
 from idp.oauth.client_auth.registry import ClientAuthentication
 from idp.oauth.clients import Client
 from idp.oauth.codes import AuthorizationCodes
+from idp.oauth.scopes import ScopePolicy
 from idp.oauth.server import ProtocolServer
 from idp.oauth.subject import Subjects
 from idp.oauth.tokens import TokenMint
@@ -31,6 +32,7 @@ class Core:
     subjects: Subjects
     clock: Clock
     admit: Admission
+    scope_policy: ScopePolicy
 
     @property
     def client_auth(self) -> ClientAuthentication:

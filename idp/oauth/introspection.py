@@ -1,6 +1,6 @@
 """Token introspection (RFC 7662): Authlib's endpoint, on our tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from idp.oauth.http import CoreRequest
 from idp.oauth.refresh_tokens import PresentedRefreshToken
 from idp.oauth.tokens import AccessToken, TokenMint
 from idp.storage.hot_path import HotPath
+from idp.storage.models import User
 
 PARAMETERS = CLIENT_AUTH_PARAMETERS | {"token", "token_type_hint"}
 _COPIED = (
@@ -76,10 +77,15 @@ class Introspection(AuthlibIntrospectionEndpoint):
         """Return the token with what the database says of it."""
         access_token = self._mint.read_access_token(token_string)
         if access_token is not None:
-            stands = wait(self._hot_path.token_stands(access_token.grant_id, access_token.jti))
-            return access_token if stands else replace(access_token, revoked=True)
+            return self._with_status(access_token)
         found = wait(self._hot_path.find_refresh_token(digest(token_string)))
         return PresentedRefreshToken(found, self._clock.now()) if found else None
+
+    def _with_status(self, token: AccessToken) -> AccessToken:
+        if token.grant_id is None:  # a client's own
+            return replace(token, revoked=not wait(self._hot_path.token_stands(None, token.jti)))
+        status = wait(self._hot_path.token_status(token.grant_id, token.jti))
+        return replace(token, revoked=status.jti_revoked or not status.grant_active, user=status.user)
 
     def check_permission(
         self,
@@ -101,7 +107,7 @@ class Introspection(AuthlibIntrospectionEndpoint):
         """Return what an active token says."""
         if isinstance(token, AccessToken):
             body = {name: token.claims[name] for name in _COPIED if name in token.claims}
-            return {"active": True, "token_type": "Bearer", **body}
+            return {"active": True, "token_type": "Bearer", **body, **_about(token.user, token.scopes)}
         grant, row = token.found.grant, token.found.token
         if row.used_at is not None:  # only its successor counts
             return {"active": False}
@@ -113,4 +119,15 @@ class Introspection(AuthlibIntrospectionEndpoint):
             "iss": self._mint.issuer,
             "exp": int(row.expires_at),
             "iat": int(row.created_at),
+            **_about(token.found.user, grant.scope.split()),
         }
+
+
+def _about(user: User | None, scopes: Collection[str]) -> dict[str, Any]:
+    """Return the `username` (RFC 7662 §2.2), and the address where the scope `email` was granted."""
+    if user is None:
+        return {}
+    about = {"username": user.profile.get("preferred_username")}
+    if "email" in scopes:
+        about |= {"email": user.email, "email_verified": user.email_verified}
+    return {name: value for name, value in about.items() if value is not None}

@@ -21,7 +21,7 @@ from idp.oauth.errors import (
 from idp.oauth.grants.base import Issuance, TokenGrant
 from idp.oauth.grants.registry import GRANTS
 from idp.oauth.http import NO_STORE, CoreRequest, CoreResponse, error_response
-from idp.oauth.scopes import OPENID, TIER, parse_scope
+from idp.oauth.scopes import ABOUT_CLAIMS, OPENID, UnregisteredScopeError, parse_scope
 from idp.storage.database import Database
 
 
@@ -68,17 +68,16 @@ class TokenPipeline:
         """DPoP (RFC 9449) and mutual TLS (RFC 8705) belong here. There is neither yet: tokens are bearer's."""
         return None
 
-    @staticmethod
-    def _scopes(request: CoreRequest, client: Client, grant: type[TokenGrant]) -> tuple[str, ...]:
+    def _scopes(self, request: CoreRequest, client: Client, grant: type[TokenGrant]) -> tuple[str, ...]:
         """Every grant checks them against what the client may have (authentik CVE-2024-52287)."""
         if not grant.TAKES_SCOPE:
             return ()
         try:
-            scopes = parse_scope(request.payload.scope)
+            scopes = self._core.scope_policy.choose(parse_scope(request.payload.scope), client.scopes)
+        except UnregisteredScopeError as error:
+            raise InvalidScopeError("A requested scope is not allowed for this client") from error
         except ValueError as error:
             raise InvalidScopeError from error
-        if not set(scopes) <= set(client.scopes):
-            raise InvalidScopeError("A requested scope is not allowed for this client")
         return grant.narrow(scopes, client)
 
     async def _settle(
@@ -125,7 +124,7 @@ class TokenPipeline:
             grant_id=grant.id,
             authentication=grant.authentication,
             session_id=grant.session_id,
-            about={TIER: subject.claims.get(TIER)} if TIER in scopes else None,
+            about={name: subject.claims.get(name) for name in ABOUT_CLAIMS if name in scopes},
             confirmation=confirmation,
         )
         if OPENID in scopes:
@@ -136,6 +135,7 @@ class TokenPipeline:
                 session_id=grant.session_id,
                 access_token=body["access_token"],
                 claims_request=ClaimsRequest.from_document(grant.claims),
+                scopes=scopes,
                 nonce=issuance.nonce,
             )
         return body

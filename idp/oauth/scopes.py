@@ -77,6 +77,10 @@ def claims_of(scopes: Iterable[str]) -> set[str]:
     return {name for scope in scopes for name in SCOPE_CLAIMS.get(scope, ())}
 
 
+ABOUT_CLAIMS = (TIER, ROLES, GROUPS)
+"""Claims that resource servers read, in access tokens with the scope of the same name (RFC 9068 §2.2.3.1)."""
+
+
 class UnregisteredScopeError(ValueError):
     """A request asks only for scopes that its client does not have, or for any such where none is ignored."""
 

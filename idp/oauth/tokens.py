@@ -19,6 +19,7 @@ from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client
 from idp.oauth.scopes import claims_of
 from idp.oauth.subject import Subject
+from idp.storage.models import User
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
 ACCESS_TOKEN_ALGORITHMS = ("RS256",)
@@ -31,6 +32,8 @@ class AccessToken(TokenMixin):
     claims: Mapping[str, Any]
     revoked: bool = False
     """Whether it was revoked, or what it stands on has ended: what the database said, if it was asked."""
+    user: User | None = None
+    """The person that it is about, if the database was asked."""
 
     @property
     def jti(self) -> str:

@@ -44,6 +44,29 @@ async def test_a_client_may_ask_about_its_own_access_token(
     assert body["sub"] == person.id
 
 
+async def test_it_names_the_person_and_with_the_scope_the_address(
+    provider: RunningProvider, app: RelyingParty, browser: Browser, person: User
+) -> None:
+    """RFC 7662 §2.2."""
+    await set_username(provider, person, "alice")
+    tokens = await app.tokens(browser, scope="openid email offline_access")
+    for name in ("access_token", "refresh_token"):
+        body = await introspect(app, tokens[name])
+        assert (body["username"], body["email"], body["email_verified"]) == ("alice", person.email, True)
+    tokens = await app.tokens(browser, scope="openid")
+    body = await introspect(app, tokens["access_token"])
+    assert body["username"] == "alice"
+    assert "email" not in body
+
+
+async def set_username(provider: RunningProvider, person: User, username: str) -> None:
+    async with provider.database.unit_of_work() as uow:
+        user = await uow.users.get(person.id)
+        assert user is not None
+        user.profile = {**user.profile, "preferred_username": username}
+        await uow.users.save(user)
+
+
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense"])
 async def test_a_wrong_hint_does_no_harm(app: RelyingParty, browser: Browser, hint: str) -> None:
     tokens = await app.tokens(browser)

@@ -109,6 +109,16 @@ async def test_the_scope_cannot_grow(relying_party: RelyingParty, browser: Brows
     await refreshed(relying_party, first)  # and nothing is spent
 
 
+async def test_an_app_may_repeat_the_scopes_that_it_first_asked_for(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    """Those that its client does not have were ignored then and are ignored now."""
+    first = await relying_party.tokens(browser, scope="openid admin email")
+    assert first["scope"] == "openid email"
+    again = await refreshed(relying_party, first["refresh_token"], scope="openid admin email")
+    assert again["scope"] == "openid email"
+
+
 async def test_without_openid_in_the_request_there_is_no_id_token(
     relying_party: RelyingParty, browser: Browser
 ) -> None:

@@ -42,6 +42,39 @@ async def test_scope_claims_are_at_userinfo_and_not_in_the_id_token(
     assert not {"email", "name"} & claims.keys()
 
 
+async def test_a_client_that_reads_only_the_id_token_gets_the_claims_of_its_scopes_there(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    app = await provider.relying_party(id_token_claims=True)
+    tokens = await app.tokens(browser, scope="openid email")
+    claims = await app.id_claims(tokens)
+    assert (claims["email"], claims["email_verified"]) == (person.email, True)
+    assert "name" not in claims  # its scope was not asked for
+    again = await app.post(
+        "/token", {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    )
+    assert jwt.decode(again.json()["id_token"], options={"verify_signature": False})["email"] == person.email
+
+
+async def test_roles_go_to_a_client_that_is_registered_with_their_scope(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    """RFC 9068 §2.2.3.1 for the access token. Roles and groups are the same."""
+    await provider.parts.accounts.change_roles(person.id, ["editor", "admin"], [])
+    app = await provider.relying_party(scopes=("openid", "roles", "groups"), id_token_claims=True)
+    tokens = await app.tokens(browser, scope="openid roles groups")
+    access_token = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    for claims in (
+        access_token,
+        await app.id_claims(tokens),
+        (await app.userinfo(tokens["access_token"])).json(),
+    ):
+        assert claims["roles"] == claims["groups"] == ["editor", "admin"]
+    other = await provider.relying_party()
+    claims = await other.id_claims(await other.tokens(browser, scope="openid roles"))
+    assert "roles" not in claims
+
+
 async def test_a_claim_asked_for_by_name_is_in_the_id_token(
     relying_party: RelyingParty, browser: Browser
 ) -> None:

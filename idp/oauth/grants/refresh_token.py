@@ -7,7 +7,7 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant as AuthlibRefreshTok
 from idp.crypto import digest
 from idp.events import catalogue
 from idp.oauth.bridge import wait
-from idp.oauth.errors import InvalidGrantError
+from idp.oauth.errors import InvalidGrantError, InvalidScopeError
 from idp.oauth.grants.base import Issuance, TokenGrant
 from idp.oauth.refresh_tokens import PresentedRefreshToken
 from idp.storage.repositories.refresh_tokens import FoundRefreshToken
@@ -38,6 +38,12 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         if token.is_expired():
             raise InvalidGrantError("The refresh token has expired")
         return token
+
+    def _validate_token_scope(self, token: PresentedRefreshToken) -> None:
+        """Compare what is asked for with what was granted (RFC 6749 §6). Authlib would compare it as it was sent,
+        and refuse the unregistered scopes that were ignored when the grant was made."""
+        if not set(self.context.scopes) <= set(token.get_scope().split()):
+            raise InvalidScopeError
 
     async def spend(self) -> Issuance:
         """Rotate."""
