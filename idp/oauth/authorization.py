@@ -31,7 +31,6 @@ from idp.oauth.scopes import (
     ScopePolicy,
     UnregisteredScopeError,
     parse_scope,
-    unavailable_claims,
 )
 
 RESPONSE_TYPES = ("code",)
@@ -283,13 +282,12 @@ class AuthorizationRequests:
 
     @staticmethod
     def claims_parameter_is_well_formed(draft: Draft) -> None:
-        """OIDC Core §5.5."""
+        """OIDC Core §5.5. What the client is not registered for is left out, as what is not known is."""
         try:
             claims = ClaimsRequest.parse(draft.parameters.get("claims"))
         except ValueError as error:
             raise InvalidRequestError("The parameter claims is malformed") from error
-        claims = claims.without(unavailable_claims(draft.client.scopes))
-        draft.found["claims"] = claims
+        draft.found["claims"] = claims.within({OPENID, *draft.client.scopes})
         draft.found["subjects"] = claims.subjects
         draft.found["acr_values"] = tuple(draft.parameters.get("acr_values", "").split()[:20])
 

@@ -1,12 +1,12 @@
 """The `claims` request parameter (OIDC Core §5.5)."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from idp.oauth.scopes import STANDARD_CLAIMS
+from idp.oauth.scopes import STANDARD_CLAIMS, claims_of
 
 MAX_CLAIMS_LENGTH = 8000
 """Characters of the parameter's JSON text."""
@@ -58,15 +58,20 @@ class ClaimsRequest:
                 raise ValueError("a claim is neither null nor an object")
         return member
 
-    def without(self, names: Collection[str]) -> "ClaimsRequest":
-        """Return the request without these claims, which are then ignored like unknown ones (§5.5)."""
-        members = (self.userinfo, self.id_token)
-        return ClaimsRequest(*({n: asked for n, asked in m.items() if n not in names} for m in members))
-
     def to_document(self) -> dict[str, Any]:
         """Return the request as JSON-able data, empty when nothing is asked."""
         document = {"userinfo": dict(self.userinfo), "id_token": dict(self.id_token)}
         return {name: member for name, member in document.items() if member}
+
+    def within(self, scopes: Iterable[str]) -> "ClaimsRequest":
+        """Return what a client that is registered for these scopes may ask for: of the claims about a user
+        those that one of the scopes contains. The parameter asks for less than a scope, never for more."""
+        allowed = claims_of(scopes)
+        members = (
+            {name: value for name, value in member.items() if name in allowed or name not in STANDARD_CLAIMS}
+            for member in (self.userinfo, self.id_token)
+        )
+        return ClaimsRequest(*members)
 
     @property
     def names(self) -> set[str]:

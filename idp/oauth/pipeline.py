@@ -134,7 +134,8 @@ class TokenPipeline:
                 grant.authentication,
                 session_id=grant.session_id,
                 access_token=body["access_token"],
-                claims_request=ClaimsRequest.from_document(grant.claims),
+                # By the scopes of now: what was taken from the client since is not refreshed.
+                claims_request=ClaimsRequest.from_document(grant.claims).within({OPENID, *client.scopes}),
                 scopes=scopes,
                 nonce=issuance.nonce,
             )

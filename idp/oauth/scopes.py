@@ -101,10 +101,3 @@ class ScopePolicy:
         if (self.refuse and known != requested) or (requested and not known):
             raise UnregisteredScopeError
         return known
-
-
-def unavailable_claims(registered: Collection[str]) -> frozenset[str]:
-    """Return the claims that a client without the scopes behind them may not ask for by name either."""
-    return frozenset(
-        name for scope in SPECIAL_SCOPES - set(registered) for name in SCOPE_CLAIMS.get(scope, ())
-    )

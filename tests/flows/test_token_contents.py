@@ -84,6 +84,35 @@ async def test_a_claim_asked_for_by_name_is_in_the_id_token(
     assert "name" not in claims
 
 
+PERSONAL = {"email": None, "tier": None, "name": {"essential": True}}
+
+
+async def test_a_claim_of_a_scope_that_the_client_does_not_have_is_given_nowhere(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    """The parameter asks for less than a scope, never for more."""
+    app = await provider.relying_party(first_party=True, scopes=("openid",))
+    asked = json.dumps({"id_token": PERSONAL, "userinfo": PERSONAL})
+    tokens = await app.tokens(browser, scope="openid", claims=asked)
+    assert not PERSONAL.keys() & (await app.id_claims(tokens)).keys()
+    told = (await app.userinfo(tokens["access_token"])).json()
+    assert told == {"sub": person.id}
+
+
+async def test_a_claim_is_not_refreshed_after_its_scope_was_taken_from_the_client(
+    provider: RunningProvider, browser: Browser, person: User
+) -> None:
+    app = await provider.relying_party(first_party=True, scopes=("openid", "email", "offline_access"))
+    asked = json.dumps({"id_token": {"email": None}})
+    tokens = await app.tokens(browser, scope="openid offline_access", claims=asked)
+    assert (await app.id_claims(tokens))["email"] == person.email
+    clients = provider.parts.administration.clients
+    await clients.change(app.client_id, {"scopes": ("openid", "offline_access")})
+    provider.clock.advance(6)  # until every worker has read it
+    refreshed = (await app.refresh(tokens["refresh_token"])).json()
+    assert "email" not in await app.verify(refreshed["id_token"])
+
+
 async def test_without_a_nonce_there_is_none(relying_party: RelyingParty, browser: Browser) -> None:
     tokens = await relying_party.tokens(browser, nonce=None)
     assert "nonce" not in await relying_party.verify(tokens["id_token"])

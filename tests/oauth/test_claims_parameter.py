@@ -27,6 +27,18 @@ def test_claims_are_sorted_by_where_they_are_wanted() -> None:
     assert claims.names == {"email", "name"}
 
 
+def test_a_client_gets_no_claim_that_none_of_its_scopes_contains() -> None:
+    asked = ClaimsRequest.parse(
+        '{"userinfo": {"email": null, "tier": null}, "id_token": {"name": null, "email": null, '
+        '"sub": {"value": "alice"}, "acr": {"essential": true, "value": "a"}}}'
+    )
+    assert asked.within(("openid",)).names == set()
+    within = asked.within(("openid", "email"))
+    assert within.names == {"email"}
+    assert (within.subjects, within.essential_acr) == (("alice",), ("a",))
+    assert asked.within(("openid", "email", "profile", "tier")) == asked
+
+
 def test_unknown_claims_and_members_are_ignored() -> None:
     claims = ClaimsRequest.parse('{"userinfo": {"shoe_size": null}, "vendor": 1}')
     assert claims.names == set()
