@@ -11,7 +11,7 @@ from idp.api.problems import Problems
 from idp.app.provider import Provider
 from idp.oauth.metadata import PATHS
 from idp.ops.requests import render_json
-from idp.pages.errors import error_id_of
+from idp.pages.errors import ErrorPages, error_id_of
 from idp.text import Text
 
 PROTOCOL_PATHS = (*PATHS.values(), "/.well-known/", "/health", "/readyz", "/metrics")
@@ -22,7 +22,7 @@ class ErrorRenderer:
     """Answers for the last net in the form that whoever asked can read."""
 
     def __init__(self, provider: Provider) -> None:
-        self._errors = provider.desk.errors
+        self._errors = ErrorPages(provider.renderer, dev=provider.settings.dev)
         base = provider.settings.base_path
         self._api = f"{base}{API_PATH}/"
         self._problems = Problems(provider.settings.url(API_PATH))
@@ -52,7 +52,7 @@ class NotServed:
     """Answers for paths and methods that nothing serves."""
 
     def __init__(self, provider: Provider) -> None:
-        self._errors = provider.desk.errors
+        self._errors = ErrorPages(provider.renderer, dev=provider.settings.dev)
 
     async def answer(self, request: Request, error: Exception) -> Response:
         """Return a page to people and JSON to programs."""

@@ -17,8 +17,8 @@ def api_of(provider: Provider) -> FastAPI:
     access = AccountAccess(
         provider.database,
         core.mint,
-        provider.desk.situations,
-        provider.desk.steps,
+        provider.situations,
+        provider.visits.steps,
         provider.clock,
         settings=settings,
         token_url=f"{settings.url(PATH)}/auth/access-token",
@@ -44,5 +44,5 @@ def api_of(provider: Provider) -> FastAPI:
         sessions=settings.sessions,
         clock=provider.clock,
     )
-    script = provider.desk.renderer.static("api_docs.js")
+    script = provider.renderer.static("api_docs.js")
     return build_api(settings, (auth.router, users.router), provider.limiter, script=script)

@@ -12,11 +12,13 @@ from idp.flow.continuations import Continuations
 from idp.flow.federated.arrivals import Arrivals
 from idp.flow.federated.departures import Departures
 from idp.flow.federated.sign_in import FederatedSignIn
+from idp.flow.sign_in import SignIn
 from idp.flow.sign_out import SignOut
 from idp.flow.situation import Situations
 from idp.flow.steps import FactorDemands, steps
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
+from idp.flow.visits import Visits
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.connections import Connections
@@ -53,16 +55,20 @@ from idp.oauth.tokens import TokenMint
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 from idp.outgoing import Outgoing
+from idp.pages.account.gate import AccountGate
+from idp.pages.admission import FormAdmission
 from idp.pages.brand import text_on
 from idp.pages.desk import Desk
-from idp.pages.errors import ErrorPages
+from idp.pages.parts import PageParts
 from idp.pages.render import Renderer
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.hot_path import HotPath
 from idp.storage.sweeper import Sweeper
 from idp.web.cookies import Cookies
+from idp.web.edge import BrowserEdge
 from idp.web.forms import FormProtection
+from idp.web.links import Links
 
 TEMPLATES = PROJECT_ROOT / "templates"
 
@@ -105,9 +111,25 @@ class Provider:
     pipeline: TokenPipeline
     revocation: Revocation
     codes: AuthorizationCodes
+    transactions: Transactions
+    visits: Visits
+    situations: Situations
+    sign_in: SignIn
+    page_parts: PageParts
+    gate: AccountGate
     desk: Desk
     catalogues: Catalogues
     administration: Administration
+
+    @property
+    def edge(self) -> BrowserEdge:
+        """The edge to browsers."""
+        return self.page_parts.edge
+
+    @property
+    def renderer(self) -> Renderer:
+        """Renders templates."""
+        return self.page_parts.renderer
 
 
 def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
@@ -220,21 +242,16 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         dev=settings.dev,
         catalogues=catalogues,
     )
-    desk = Desk(
-        settings=settings,
-        clock=clock,
-        database=database,
-        clients=clients,
-        transactions=Transactions(store, clock, settings.sessions.transaction_ttl),
-        sessions=sessions,
-        cookies=Cookies(settings),
-        forms=FormProtection(master_key.derive("forms")),
-        renderer=renderer,
-        errors=ErrorPages(renderer, dev=settings.dev),
-        steps=flow_steps,
-        situations=situations,
-        second_factors=second_factors,
+    transactions = Transactions(store, clock, settings.sessions.transaction_ttl)
+    visits = Visits(transactions, sessions, clients, situations, flow_steps, clock)
+    sign_in = SignIn(sessions, transactions, second_factors, clock)
+    page_parts = PageParts(
+        BrowserEdge(Cookies(settings), FormProtection(master_key.derive("forms")), Links(settings.base_path)),
+        visits,
+        renderer,
+        FormAdmission(limiter, settings.rate_limits.pages_per_address),
     )
+    gate = AccountGate(page_parts.edge, visits, settings.accounts.recent_sign_in)
     accounts = Accounts(database, hasher, clock)
     return Provider(
         settings=settings,
@@ -259,7 +276,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         federation=FederatedSignIn(
             providers,
             connections,
-            Departures(providers, store, master_key),
+            Departures(providers, store, master_key, settings.url),
             Arrivals(connections, database, store, mailer, mail_throttle, master_key),
             database,
             settings.registration,
@@ -275,7 +292,13 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         pipeline=TokenPipeline(database, core),
         revocation=revocation,
         codes=codes,
-        desk=desk,
+        transactions=transactions,
+        visits=visits,
+        situations=situations,
+        sign_in=sign_in,
+        page_parts=page_parts,
+        gate=gate,
+        desk=Desk(settings, clock, page_parts, gate, sign_in, transactions, second_factors),
         catalogues=catalogues,
         administration=Administration(
             clients=client_administration(settings, database, clock),

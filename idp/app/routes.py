@@ -17,6 +17,7 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import TokenEndpoint
 from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
+from idp.flow.consents import Consents
 from idp.identity.acr import ACR_VALUES
 from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.end_session import EndSessionRequests
@@ -25,7 +26,6 @@ from idp.oauth.metadata import server_metadata
 from idp.oauth.userinfo import UserInfo
 from idp.ops.health import Health
 from idp.pages.account import AccountPages
-from idp.pages.admission import FormAdmission
 from idp.pages.consent import ConsentPage
 from idp.pages.dev_mail import DevMailPage
 from idp.pages.factors.challenge import ChallengePage
@@ -36,12 +36,14 @@ from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPages
 from idp.pages.federation import FederationPages
 from idp.pages.federation.offers import Offers
+from idp.pages.form_post import FormPostPage
 from idp.pages.login import LoginPage
-from idp.pages.recover import RecoverPages
+from idp.pages.recover import RecoverPage, ResetPage
 from idp.pages.register import RegisterPage
+from idp.pages.sign_out import SignOutPages
 from idp.pages.static import StaticPages
 from idp.pages.strength import PasswordStrength
-from idp.pages.verify_email import VerifyEmailPage
+from idp.pages.verify_email import AfterVerification, VerifyEmailPage
 from idp.pages.verify_link import VerifyLinkPage
 
 
@@ -54,60 +56,77 @@ class _Served(Protocol):
 
 def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute]:
     """Return every route below the issuer: the protocol endpoints, the hosted pages, their files."""
-    settings, desk, core = provider.settings, provider.desk, provider.core
+    settings, clock, core = provider.settings, provider.clock, provider.core
     database, mint = provider.database, core.mint
-    limits = settings.rate_limits
-    admission = FormAdmission(provider.limiter, limits.pages_per_address)
-    authorization_requests = AuthorizationRequests(provider.clients, provider.keyring, settings.clients)
-    end_session_requests = EndSessionRequests(settings.issuer, provider.clients, provider.keyring)
-    offers = Offers(desk, provider.federation)
-    parts: list[_Served] = [
-        AuthorizeEndpoint(desk, authorization_requests, provider.codes, provider.metrics),
+    parts, edge, renderer = provider.page_parts, provider.edge, provider.renderer
+    federation, sign_in = provider.federation, provider.sign_in
+    offers = Offers(edge.links, federation.providers)
+    after_verification = AfterVerification(edge, provider.visits, sign_in, clock)
+    served: list[_Served] = [
+        AuthorizeEndpoint(
+            settings,
+            database,
+            edge,
+            provider.visits,
+            AuthorizationRequests(provider.clients, provider.keyring, settings.clients),
+            provider.codes,
+            FormPostPage(renderer),
+            provider.metrics,
+            clock,
+        ),
         TokenEndpoint(settings, provider.pipeline, provider.limiter, provider.metrics),
         UserInfoEndpoint(UserInfo(mint, core.subjects, core.hot_path)),
         IntrospectionEndpoint(settings, core.server),
         RevocationEndpoint(settings, core.server),
         EndSessionEndpoint(
-            desk, end_session_requests, provider.sign_out, provider.store, provider.federation
+            edge,
+            provider.sessions,
+            EndSessionRequests(settings.issuer, provider.clients, provider.keyring),
+            provider.sign_out,
+            federation.departures,
+            provider.store,
+            SignOutPages(renderer),
         ),
-        UpstreamTokensEndpoint(mint, core.hot_path, provider.federation),
+        UpstreamTokensEndpoint(mint, core.hot_path, federation),
         discovery,
-        *_factor_pages(provider, admission),
+        *_factor_pages(provider),
         LoginPage(
-            desk,
-            provider.login,
-            admission,
-            provider.metrics,
-            offers,
+            parts, settings, provider.login, provider.second_factors, sign_in, offers, provider.metrics
         ),
-        FederationPages(desk, provider.federation, admission, provider.metrics),
-        RegisterPage(desk, provider.registration, provider.policy, admission, offers),
-        VerifyEmailPage(desk, provider.registration, admission),
-        VerifyLinkPage(desk, provider.registration, admission),
-        RecoverPages(desk, provider.recovery, provider.policy, admission),
-        PasswordStrength(desk, provider.policy, admission),
-        ConsentPage(desk, provider.federation.providers),
+        FederationPages(parts, federation, sign_in, provider.metrics),
+        RegisterPage(parts, provider.registration, provider.policy, sign_in, offers, clock),
+        VerifyEmailPage(parts, provider.registration, after_verification),
+        VerifyLinkPage(parts, provider.registration, after_verification),
+        RecoverPage(parts, provider.recovery),
+        ResetPage(parts, provider.recovery, provider.policy),
+        PasswordStrength(parts, provider.policy),
+        ConsentPage(parts, Consents(database, clock), federation.providers),
         AccountPages(
-            desk,
+            parts,
+            provider.gate,
             provider.self_service,
-            admission,
+            settings=settings,
+            clock=clock,
             policy=provider.policy,
             registration=provider.registration,
+            second_factors=provider.second_factors,
+            sessions=provider.sessions,
             sign_out=provider.sign_out,
-            federation=provider.federation,
+            federation=federation,
         ),
-        StaticPages(desk.renderer.assets),
+        StaticPages(renderer.assets),
     ]
     if settings.dev:
-        parts.append(DevMailPage(desk.renderer, database))
-    return [*(route for part in parts for route in part.routes), _api(provider)]
+        served.append(DevMailPage(renderer, database))
+    return [*(route for part in served for route in part.routes), _api(provider)]
 
 
-def _factor_pages(provider: Provider, admission: FormAdmission) -> list[_Served]:
+def _factor_pages(provider: Provider) -> list[_Served]:
     """Return the pages of the second factors."""
     desk, factors, accounts = provider.desk, provider.factors, provider.self_service
     second_factors = provider.second_factors
-    enrolment = Enrolment(factors, second_factors, desk.renderer.say)
+    admission = provider.page_parts.admission
+    enrolment = Enrolment(factors, second_factors, provider.renderer.say)
     return [
         ChallengePage(desk, accounts, factors, admission, provider.metrics),
         EnrolPage(desk, accounts, enrolment, admission),

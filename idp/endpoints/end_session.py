@@ -1,6 +1,7 @@
 """/end_session: signing out (OIDC RP-Initiated Logout 1.0)."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,55 +10,79 @@ from starlette.routing import Route
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
 from idp.errors import ClientRequestError, FlowError
-from idp.flow.federated.sign_in import FederatedSignIn
+from idp.flow.federated.departures import Departures
 from idp.flow.sign_out import SignOut
-from idp.identity.sessions import CurrentSession
+from idp.identity.sessions import CurrentSession, Sessions
+from idp.oauth.clients import Client
 from idp.oauth.end_session import PARAMETERS, EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import single_valued
-from idp.pages.desk import Desk, client_view
-from idp.pages.federation.paths import signed_out_path
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
 from idp.text import Text
+from idp.web.edge import BrowserEdge
 from idp.web.forms import SIGN_OUT
 
 CONFIRMATION_TTL = 600
-"""Seconds in which a person may answer whether they want to sign out."""
+"""Seconds in which a user may answer whether they want to sign out."""
+
+
+class SignOutPages(Protocol):
+    """Renders the question and the end."""
+
+    def ask(
+        self,
+        client: Client | None,
+        session: CurrentSession,
+        csrf: str,
+        pending: str,
+        targets: tuple[str, ...],
+    ) -> Response:
+        """Ask whether the user wants to sign out. `targets` are where the answer may lead in the end."""
+        ...
+
+    def done(self, client: Client | None) -> Response:
+        """Say that the user is signed out."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A logout that waits for the person's word."""
+class PendingLogout:
+    """A logout request that waits for the user's word."""
 
     browser: str
+    """Digest of the browser's name."""
     client_id: str | None
     redirect_to: str | None
 
 
-PENDING = Kind("logout", Pending, CONFIRMATION_TTL)
+PENDING = Kind("logout", PendingLogout, CONFIRMATION_TTL)
 
 
 class EndSessionEndpoint:
-    """The logout endpoint and its confirmation page."""
+    """The logout endpoint."""
 
     def __init__(
         self,
-        desk: Desk,
+        edge: BrowserEdge,
+        sessions: Sessions,
         requests: EndSessionRequests,
         sign_out: SignOut,
+        departures: Departures,
         store: EphemeralStore,
-        federation: FederatedSignIn,
+        pages: SignOutPages,
     ) -> None:
-        self._desk = desk
-        self._federation = federation
+        self._edge = edge
+        self._sessions = sessions
         self._requests = requests
         self._sign_out = sign_out
-        self._pending_questions = Kept(store, PENDING)
+        self._departures = departures
+        self._pending = Kept(store, PENDING)
+        self._pages = pages
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """The endpoint, which takes the answer to its own question too."""
         return [route_without_head("/end_session", self.answer, "GET", "POST")]
 
     async def answer(self, request: Request) -> Response:
@@ -68,89 +93,73 @@ class EndSessionEndpoint:
             pairs = await form_pairs(request)
             if any(name == "csrf_token" for name, _ in pairs):
                 return await self._confirmed(request)
-            return get_instead(self._desk.renderer.url("/end_session"), pairs)
+            return get_instead(self._edge.links.path("/end_session"), pairs)
         except InvalidRequestError as error:  # §4: nobody is redirected anywhere
             sentence = Text("Signing out did not work: %(reason)s.", reason=error.description)
             raise ClientRequestError(sentence, status=error.status_code) from error
 
     async def _requested(self, request: Request) -> Response:
         logout = await self._requests.read(single_valued(query_pairs(request), PARAMETERS))
-        session = await self._desk.sessions.current(self._desk.cookies.session(request))
+        session = await self._sessions.current(self._edge.browser(request).session_token)
         if session is None:
-            return await self._done(logout.redirect_to, logout)
+            return await self._done(logout.redirect_to, logout.client)
         if _is_about(logout, session):
             await self._sign_out.end(session.id, session.user_id)
-            return await self._done(logout.redirect_to, logout, session)
+            return await self._done(logout.redirect_to, logout.client, session)
         return await self._ask(request, logout, session)
 
     async def _ask(self, request: Request, logout: EndSessionRequest, session: CurrentSession) -> Response:
-        """Without a hint that fits, anybody may have sent the person here (§6)."""
-        desk = self._desk
-        browser = desk.cookies.browser_or_new(request)
+        """Without a hint that fits, anybody may have sent the user here (§6)."""
+        browser = self._edge.named_browser(request)
         pending_id = random_token()
         client_id = logout.client.client_id if logout.client else None
-        pending = Pending(digest(browser), client_id, logout.redirect_to)
-        await self._pending_questions.put(pending_id, pending)
-        response = desk.renderer.page(
-            "end_session.html",
-            client=client_view(logout.client),
-            csrf=desk.forms.token(browser, SIGN_OUT, None),
-            form_action=_targets(logout, session),
-            account=session,
-            request=pending_id,
-        )
-        desk.cookies.keep_browser(request, response, browser)
+        pending = PendingLogout(digest(browser.name or ""), client_id, logout.redirect_to)
+        await self._pending.put(pending_id, pending)
+        csrf = self._edge.token(browser, SIGN_OUT)
+        response = self._pages.ask(logout.client, session, csrf, pending_id, _targets(logout, session))
+        self._edge.keep_name(request, response, browser)
         return response
 
     async def _confirmed(self, request: Request) -> Response:
-        desk = self._desk
-        form = await desk.form(request, SIGN_OUT)
-        pending = await self._pending(request, form.get("request"))
+        form = await self._edge.form(request, SIGN_OUT)
+        browser = self._edge.browser(request)
+        pending_id, redirect_to = form.get("request"), None
+        if pending_id:  # else it is the form of our own account page
+            redirect_to = (await self._take(browser.name or "", pending_id)).redirect_to
         if form.get("decision") != "yes":
-            return desk.redirect("/account")
-        session = await desk.sessions.current(desk.cookies.session(request))
+            return self._edge.links.redirect("/account")
+        session = await self._sessions.current(browser.session_token)
         if session is not None:
             await self._sign_out.end(session.id, session.user_id)
-        return await self._done(pending.redirect_to if pending else None, None, session)
+        return await self._done(redirect_to, None, session)
 
-    async def _pending(self, request: Request, pending_id: str | None) -> Pending | None:
-        if not pending_id:
-            return None  # signing out from our own page
-        pending = await self._pending_questions.take(pending_id)
-        if pending is None or pending.browser != digest(self._desk.cookies.browser(request) or ""):
+    async def _take(self, browser: str, pending_id: str) -> PendingLogout:
+        pending = await self._pending.take(pending_id)
+        if pending is None or pending.browser != digest(browser):
             raise FlowError("This question has been answered or has expired. Sign out again from the app.")
         return pending
 
     async def _done(
-        self,
-        redirect_to: str | None,
-        logout: EndSessionRequest | None,
-        ended: CurrentSession | None = None,
+        self, redirect_to: str | None, client: Client | None, ended: CurrentSession | None = None
     ) -> Response:
-        desk = self._desk
         if ended is not None and ended.authentication.upstream is not None:
-            back_to = desk.settings.url(signed_out_path(ended.authentication.upstream))
-            there = await self._federation.departures.sign_out_there(
-                ended.authentication.upstream, redirect_to, back_to
-            )
+            there = await self._departures.sign_out_there(ended.authentication.upstream, redirect_to)
             redirect_to = there or redirect_to
         if redirect_to is not None:
             response: Response = RedirectResponse(redirect_to, status_code=303)
         else:
-            response = desk.renderer.page(
-                "signed_out.html", client=client_view(logout.client if logout else None)
-            )
-        desk.cookies.clear_session(response)
+            response = self._pages.done(client)
+        self._edge.cookies.clear_session(response)
         return response
 
 
 def _targets(logout: EndSessionRequest, session: CurrentSession) -> tuple[str, ...]:
-    """Return where the answer may lead in the end: to the app, by way of the provider they came from."""
+    """Return where the answer may lead in the end: to the app, by way of the provider that the user came from."""
     if logout.redirect_to is not None:
         return ("https:", logout.redirect_to)
     return ("https:",) if session.authentication.upstream is not None else ()
 
 
 def _is_about(logout: EndSessionRequest, session: CurrentSession) -> bool:
-    """Whether the hint names this very session; then the client speaks for the person (§2)."""
+    """Tell whether the hint names this very session; then the client speaks for the user (§2)."""
     return logout.hinted_session == session.id and logout.hinted_subject == session.user_id

@@ -78,10 +78,11 @@ class UpstreamDown(UpstreamError):
 class Ask:
     """What a sign-in elsewhere is to be like."""
 
-    redirect_uri: str
-    state: str
+    redirect_uri: str = ""
+    """Filled in with `state` where the sign-in begins."""
+    state: str = ""
     reauthenticate: bool = False
-    """Whether the person has to prove again who they are (OIDC Core §3.1.2.1, prompt=login)."""
+    """Whether the user has to prove again who they are (OIDC Core §3.1.2.1, prompt=login)."""
     max_age: int | None = None
     select_account: bool = False
     login_hint: str | None = None

@@ -290,6 +290,10 @@ def wants_multi(acr_values: Sequence[str]) -> bool:
     return bool(known) and known[0] == ACR_MULTI
 
 
+SIGN_IN_STEPS = (Login.name, SelectAccount.name, RecentLogin.name)
+"""Those that the sign-in page asks for."""
+
+
 class VerifyEmail(Step):
     """The person shows that their address is theirs; only asked of accounts of people's own making."""
 

@@ -177,6 +177,12 @@ class Registration:
             user = await uow.users.get(ticket.user_id)
         return user if user is not None and user.email_verified and user.email == ticket.email else None
 
+    async def find_verified(self, user_id: str) -> User | None:
+        """Return the user if the account is in use and its address is verified."""
+        async with self._database.reading() as uow:
+            user = await uow.users.get(user_id)
+        return user if user is not None and user.email_verified and user.disabled_at is None else None
+
     async def invite(self, email: str) -> str:
         """Make an invitation for an address and mail it; return its token."""
         key = email_key(email)

@@ -1,5 +1,6 @@
 """Browser sessions: a person signed in at one browser."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +147,12 @@ class Sessions:
             async with self._database.unit_of_work() as uow:
                 await uow.sessions.touch(session.id, now)
         return _view(session, user)
+
+    async def live(self, user_id: str) -> Sequence[BrowserSession]:
+        """Return the user's sessions that have not ended, the one used last first."""
+        async with self._database.reading() as uow:
+            now, idle_ttl = self._clock.now(), self._settings.idle_ttl
+            return await uow.sessions.live_for_user(user_id, now, idle_ttl)
 
     async def end(self, token: str) -> bool:
         """End the session of a cookie; tell whether it was this call that did."""

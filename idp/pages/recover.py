@@ -1,4 +1,4 @@
-"""/recover: a forgotten password. The mail proves an address; signing in comes after, with what else is due."""
+"""/recover: a forgotten password. The mail proves an address; the sign-in comes after, with what else is due."""
 
 from collections.abc import Mapping
 
@@ -6,159 +6,140 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError, InvalidValue
+from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.flow.visits import Browser
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.recovery import LINK_DEAD, Recovery
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk, Visit, client_view
+from idp.pages.flow_page import FlowPage, Turn
+from idp.pages.mail_link import MailLinkPage
+from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.strength import strength_view
 from idp.storage.models import User
 from idp.text import Text
 
-ASK_PURPOSE = "recover"
-RESET_PURPOSE = "reset_password"
+
+class RecoverPage(FlowPage):
+    """Asks for the address that the mail goes to."""
+
+    path = "/recover"
+    purpose = "recover"
+    fields = ("email",)
+    begins = True
+
+    def __init__(self, parts: PageParts, recovery: Recovery) -> None:
+        super().__init__(parts)
+        self._recovery = recovery
+
+    async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
+        """Ask for the address, or say where to look."""
+        tx = turn.visit.transaction.id
+        return self.page(
+            "recover.html",
+            turn,
+            refusal,
+            form_action=(),
+            values={"email": turn.form.get("email", "").strip()},
+            sent=sent,
+            recover_url=self.parts.path(self.path, tx=tx),
+            login_url=self.parts.path("/login", tx=tx),
+        )
+
+    async def take(self, turn: Turn) -> Response:
+        """Send the mail, or none; the answer is the same."""
+        email = turn.form.get("email", "").strip()
+        await self._recovery.ask(email, link_query=f"&tx={turn.visit.transaction.id}")
+        return await self.show(turn, sent=True)
 
 
-class RecoverPages:
-    """Asking for the mail, and choosing a new password by its link."""
+class ResetPage(MailLinkPage):
+    """Asks the owner of an address, who opened the link of the mail, for a new password."""
 
-    def __init__(
-        self, desk: Desk, recovery: Recovery, policy: PasswordPolicy, admission: FormAdmission
-    ) -> None:
-        self._desk = desk
+    path = "/recover/reset"
+    purpose = "reset_password"
+
+    def __init__(self, parts: PageParts, recovery: Recovery, policy: PasswordPolicy) -> None:
+        super().__init__(parts)
         self._recovery = recovery
         self._policy = policy
-        self._admission = admission
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are served."""
-        return [
-            Route("/recover", self.show, methods=["GET"]),
-            Route("/recover", self.submit, methods=["POST"]),
-            Route("/recover/reset", self.show_reset, methods=["GET"]),
-            Route("/recover/reset", self.submit_reset, methods=["POST"]),
-        ]
+        """The page and its form."""
+        return [Route(self.path, self.show, methods=["GET"]), Route(self.path, self.take, methods=["POST"])]
 
     async def show(self, request: Request) -> Response:
-        """Ask for the address; without a transaction begin one that leads to the account."""
-        desk = self._desk
-        visit = await desk.visit_or_begin(request)
-        response = self._page(visit, "")
-        desk.cookies.keep_browser(request, response, visit.browser)
-        return response
-
-    async def submit(self, request: Request) -> Response:
-        """Send the mail, or none; the answer is the same."""
-        desk = self._desk
-        form = await desk.form(request, ASK_PURPOSE)
-        visit = await desk.visit(request, form.get("tx"))
-        email = form.get("email", "").strip()
-        try:
-            self._admission.check(request)
-            await self._recovery.ask(email, link_query=f"&tx={visit.transaction.id}")
-        except IdpError as error:
-            return self._page(visit, email, Refusal.of(error, ("email",)))
-        return self._page(visit, email, sent=True)
-
-    async def show_reset(self, request: Request) -> Response:
         """Ask for a new password, if the link is good."""
-        desk = self._desk
-        token = request.query_params.get("token", "")
-        owner = await self._recovery.owner(token)
+        owner = await self._recovery.owner(request.query_params.get("token", ""))
         if owner is None:
             return self._dead()
-        browser = desk.cookies.browser_or_new(request)
-        response = await self._reset_page(browser, owner, dict(request.query_params), password="")
-        desk.cookies.keep_browser(request, response, browser)
+        browser = self.edge.named_browser(request)
+        response = await self._page(browser, owner, dict(request.query_params), password="")
+        self.edge.keep_name(request, response, browser)
         return response
 
-    async def submit_reset(self, request: Request) -> Response:
-        """Set the new password. It signs nobody in."""
-        desk = self._desk
-        form = await desk.form(request, RESET_PURPOSE)
+    async def take(self, request: Request) -> Response:
+        """Set the new password, or only judge it. It signs nobody in."""
+        form = await self.edge.form(request, self.purpose)
         token, password = form.get("token", ""), form.get("password", "")
         owner = await self._recovery.owner(token)
         if owner is None:
             return self._dead()
-        refusal = None
+        browser, refusal = self.edge.browser(request), None
         try:
-            self._admission.check(request)
+            self.parts.admission.check(request)
             if form.get("decision") != "check":
-                await self._recovery.reset(token, password, address=request.state.address)
+                await self._recovery.reset(token, password, address=browser.visitor.address)
                 return await self._done(request, form.get("tx"))
-            await self._policy.check(password, (owner.email, str(owner.profile.get("name", ""))))
-        except IdpError as error:
-            if isinstance(error, InvalidValue) and error.sentence == LINK_DEAD:
+            await self._policy.check(password, _about(owner))
+        except (InvalidValue, Conflict, Unavailable) as error:
+            if error.sentence == LINK_DEAD:
                 return self._dead()
             refusal = Refusal.of(error, ("password",))
-        browser = desk.cookies.browser(request) or ""
-        return await self._reset_page(browser, owner, form, password=password, refusal=refusal)
+        return await self._page(browser, owner, form, password=password, refusal=refusal)
 
     async def _done(self, request: Request, transaction_id: str | None) -> Response:
         """Lead back into the sign-in under way, if it is still this browser's."""
-        desk = self._desk
-        try:
-            visit = await desk.visit(request, transaction_id)
-        except FlowError:
-            next_url, client = desk.path("/account"), None
-        else:
-            next_url, client = desk.path("/authorize/resume", tx=visit.transaction.id), visit.client
-        return desk.renderer.page(
-            "mail_link.html",
-            client=client_view(client),
+        visit = await self.visit_of(request, transaction_id)
+        return self.tell(
             title=Text("Your password is changed"),
             sentence=Text("Sign in with the new one. Every browser and app has been signed out."),
-            next_url=next_url,
+            next_url=self.onward(visit),
             next_label=Text("Sign in"),
+            visit=visit,
         )
 
     def _dead(self) -> Response:
-        return self._desk.renderer.page(
-            "mail_link.html",
+        return self.tell(
             status=400,
             title=Text("This link is no longer good"),
             sentence=LINK_DEAD,
-            next_url=self._desk.path("/recover"),
+            next_url=self.parts.path("/recover"),
             next_label=Text("Ask for a new link"),
         )
 
-    def _page(
-        self, visit: Visit, email: str, refusal: Refusal | None = None, *, sent: bool = False
-    ) -> Response:
-        desk, transaction = self._desk, visit.transaction
-        return desk.renderer.page(
-            "recover.html",
-            client=client_view(visit.client),
-            csrf=desk.forms.token(visit.browser, ASK_PURPOSE, transaction.id),
-            tx=transaction.id,
-            values={"email": email},
-            sent=sent,
-            recover_url=desk.path("/recover", tx=transaction.id),
-            login_url=desk.path("/login", tx=transaction.id),
-            **outcome(refusal),
-        )
-
-    async def _reset_page(
+    async def _page(
         self,
-        browser: str,
+        browser: Browser,
         owner: User,
         form: Mapping[str, str],
         *,
         password: str,
         refusal: Refusal | None = None,
     ) -> Response:
-        desk, tx = self._desk, form.get("tx") or None
-        about = (owner.email, str(owner.profile.get("name", "")))
-        return desk.renderer.page(
+        tx = form.get("tx") or None
+        return self.parts.renderer.page(
             "reset.html",
-            csrf=desk.forms.token(browser, RESET_PURPOSE, tx),
+            csrf=self.edge.token(browser, self.purpose, tx),
             tx=tx,
             connects=True,
             token=form.get("token", ""),
             email=owner.email,
             rule=self._policy.rule,
-            strength=await strength_view(desk, self._policy, browser, password, about),
+            strength=await strength_view(self.edge, self._policy, browser, password, _about(owner)),
             **outcome(refusal),
         )
+
+
+def _about(owner: User) -> tuple[str, str]:
+    return owner.email, str(owner.profile.get("name", ""))

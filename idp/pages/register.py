@@ -1,138 +1,107 @@
-"""/register: a person makes an account, on the way to an app or by themselves.
+"""/register: a user makes an account, on the way to an app or on their own.
 
-Where addresses are verified first, what follows is the same page whether the address has an account or
-not: only a mail to its owner tells.
+Where addresses are verified first, the same page follows whether the address has an account or not: only a
+mail to its owner tells.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from idp.errors import IdpError, InvalidValue
-from idp.flow.dispatch import GoTo
-from idp.flow.steps import Login
+from idp.clock import Clock
+from idp.errors import InvalidValue
+from idp.flow.sign_in import SignIn
+from idp.flow.steps import SIGN_IN_STEPS
+from idp.flow.visits import Visit
 from idp.identity.login import by_password
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import NewAccount, Registration
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk, Visit, client_view, form_targets
 from idp.pages.federation.offers import Offers
-from idp.pages.refusal import Refusal, outcome
+from idp.pages.flow_page import FlowPage, Turn
+from idp.pages.parts import PageParts
+from idp.pages.refusal import Refusal
 from idp.pages.strength import strength_view
 
-PURPOSE = "register"
-FIELDS = ("email", "name", "password")
 LONGEST_INVITATION = 200
 """Characters; ours are far shorter."""
 
 
-class RegisterPage:
-    """The registration page."""
+class RegisterPage(FlowPage):
+    """The registration page. It is asked for where a sign-in is: a user who is signed in, and not asked to sign
+    in again, has no use for another account."""
+
+    path = "/register"
+    purpose = "register"
+    steps = SIGN_IN_STEPS
+    fields = ("email", "name", "password")
+    begins = True
 
     def __init__(
         self,
-        desk: Desk,
+        parts: PageParts,
         registration: Registration,
         policy: PasswordPolicy,
-        admission: FormAdmission,
+        sign_in: SignIn,
         offers: Offers,
+        clock: Clock,
     ) -> None:
-        self._desk = desk
-        self._offers = offers
+        super().__init__(parts)
         self._registration = registration
         self._policy = policy
-        self._admission = admission
+        self._sign_in = sign_in
+        self._offers = offers
+        self._clock = clock
 
-    @property
-    def routes(self) -> list[Route]:
-        """Where it is served."""
-        return [
-            Route("/register", self.show, methods=["GET"]),
-            Route("/register", self.submit, methods=["POST"]),
-        ]
-
-    async def show(self, request: Request) -> Response:
-        """Show the form; without a transaction begin one that leads to the account."""
-        desk = self._desk
-        visit = await desk.visit_or_begin(request)
-        if not _may_register(visit):
-            return desk.resume(visit.transaction)
+    async def arrive(self, request: Request) -> Visit:
+        """Keep the invitation whose link was opened."""
+        visit = await super().arrive(request)
         invitation = request.query_params.get("invitation")
-        if invitation:
-            transaction = replace(visit.transaction, invitation=invitation[:LONGEST_INVITATION])
-            await desk.transactions.save(transaction)
-            visit = replace(visit, transaction=transaction)
-        response = await self._page(visit, {})
-        desk.cookies.keep_browser(request, response, visit.browser)
-        return response
+        if not invitation or not self.is_asked(visit):
+            return visit
+        transaction = await self.visits.keep(visit, invitation=invitation[:LONGEST_INVITATION])
+        return replace(visit, transaction=transaction)
 
-    async def submit(self, request: Request) -> Response:
-        """Take the form."""
-        desk = self._desk
-        form = await desk.form(request, PURPOSE)
-        visit = await desk.visit(request, form.get("tx"))
-        if not _may_register(visit):
-            return desk.resume(visit.transaction)
-        try:
-            self._admission.check(request)
-            if form.get("decision") == "check":
-                return await self._check(visit, form)
-            return await self._register(request, visit, form)
-        except IdpError as error:
-            return await self._page(visit, form, Refusal.of(error, FIELDS))
-
-    async def _check(self, visit: Visit, form: Mapping[str, str]) -> Response:
-        await self._policy.check(form.get("password", ""), (form.get("email", ""), form.get("name", "")))
-        return await self._page(visit, form)
-
-    async def _register(self, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:
-        desk, transaction = self._desk, visit.transaction
-        new = NewAccount(
-            email=form.get("email", ""),
-            password=form.get("password", ""),
-            name=form.get("name", ""),
-            invitation=transaction.invitation,
-        )
-        done = await self._registration.register(
-            new, address=request.state.address, link_query=f"&tx={transaction.id}"
-        )
-        if done.user_id is not None and not self._registration.verifies_before_sign_in:
-            return await desk.sign_in(request, transaction, done.user_id, by_password(desk.clock.now()))
-        await desk.transactions.save(replace(transaction, registered=done))
-        return desk.redirect("/verify-email", tx=transaction.id)
-
-    async def _page(self, visit: Visit, form: Mapping[str, str], refusal: Refusal | None = None) -> Response:
-        desk, transaction = self._desk, visit.transaction
+    async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
+        """Show the form, or why nobody can register."""
+        visit, form = turn.visit, turn.form
         closed = None
         try:
-            self._registration.check_possible(transaction.invitation)
+            self._registration.check_possible(visit.transaction.invitation)
         except InvalidValue as error:
-            closed = error.sentence
-            refusal = Refusal(403)
-        await self._offers.refresh()
-        about = (form.get("email", ""), form.get("name", ""))
-        return desk.renderer.page(
+            closed, refusal = error.sentence, Refusal(403)
+        email, name = form.get("email", ""), form.get("name", "")
+        offer = await self._offers.for_visit(visit)
+        return self.page(
             "register.html",
-            client=client_view(visit.client),
-            csrf=desk.forms.token(visit.browser, PURPOSE, transaction.id),
-            tx=transaction.id,
-            form_action=form_targets(transaction),
+            turn,
+            refusal,
             connects=True,
             closed=closed,
-            values={"email": form.get("email", ""), "name": form.get("name", "")},
+            values={"email": email, "name": name},
             rule=self._policy.rule,
             strength=await strength_view(
-                self._desk, self._policy, visit.browser, form.get("password", ""), about
+                self.edge, self._policy, visit.browser, form.get("password", ""), (email, name)
             ),
-            providers=self._offers.buttons(visit),
-            login_url=desk.path("/login", tx=transaction.id),
-            **outcome(refusal),
+            providers=offer.buttons,
+            login_url=self.parts.path("/login", tx=visit.transaction.id),
         )
 
-
-def _may_register(visit: Visit) -> bool:
-    """Whoever is signed in and not asked to sign in again has no use for another account."""
-    return isinstance(visit.decision, GoTo) and visit.decision.step.path == Login.path
+    async def take(self, turn: Turn) -> Response:
+        """Make the account, or only judge the password."""
+        visit, form = turn.visit, turn.form
+        transaction = visit.transaction
+        email, name, password = form.get("email", ""), form.get("name", ""), form.get("password", "")
+        if form.get("decision") == "check":
+            await self._policy.check(password, (email, name))
+            return await self.show(turn)
+        new = NewAccount(email=email, password=password, name=name, invitation=transaction.invitation)
+        done = await self._registration.register(
+            new, address=turn.address, link_query=f"&tx={transaction.id}"
+        )
+        if done.user_id is not None and not self._registration.verifies_before_sign_in:
+            authentication = by_password(self._clock.now())
+            progress = await self._sign_in.sign_in(visit.browser, transaction, done.user_id, authentication)
+            return self.edge.go_on(progress)
+        transaction = await self.visits.keep(visit, registered=done)
+        return self.edge.links.redirect("/verify-email", tx=transaction.id)

@@ -1,18 +1,20 @@
-"""/password/strength: what the small script beside a password field asks while somebody types."""
+"""/password/strength: what the small script beside a password field asks while the user types."""
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.errors import InvalidValue, Unavailable
+from idp.flow.visits import Browser
 from idp.identity.password_policy import PasswordPolicy
+from idp.identity.password_strength import Strength
 from idp.oauth.http import NO_STORE
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.parts import PageParts
+from idp.web.edge import BrowserEdge
 
 PURPOSE = "password_strength"
 
@@ -20,21 +22,20 @@ PURPOSE = "password_strength"
 class PasswordStrength:
     """Judges a password without keeping it. The forms themselves do the same without a script."""
 
-    def __init__(self, desk: Desk, policy: PasswordPolicy, admission: FormAdmission) -> None:
-        self._desk = desk
+    def __init__(self, parts: PageParts, policy: PasswordPolicy) -> None:
+        self._parts = parts
         self._policy = policy
-        self._admission = admission
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """One address, for scripts."""
         return [Route("/password/strength", self.judge, methods=["POST"])]
 
     async def judge(self, request: Request) -> Response:
         """Answer with a score from 0 to 4, its word, advice, and why the policy refuses it, if it does."""
-        say = self._desk.renderer.say
-        form = await self._desk.form(request, PURPOSE)
-        self._admission.check(request)
+        say = self._parts.renderer.say
+        form = await self._parts.edge.form(request, PURPOSE)
+        self._parts.admission.check(request)
         password, about = form.get("password", ""), (form.get("email", ""), form.get("name", ""))
         refused = None
         try:
@@ -53,11 +54,21 @@ class PasswordStrength:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StrengthView:
+    """What a form with a new password shows."""
+
+    csrf: str
+    """The token with which its script asks."""
+    verdict: Strength | None
+    """About the password that was sent, if one was."""
+
+
 async def strength_view(
-    desk: Desk, policy: PasswordPolicy, browser: str, password: str, about: Sequence[str]
-) -> dict[str, Any]:
-    """Return what a form with a new password shows: a verdict on the one that was sent, if any."""
+    edge: BrowserEdge, policy: PasswordPolicy, browser: Browser, password: str, about: Sequence[str]
+) -> StrengthView:
+    """Judge the password that a form was sent with. `about` is what is known of the user."""
     verdict = None
     with suppress(Unavailable):  # a form does without a verdict
         verdict = await policy.strength(password, about) if password else None
-    return {"csrf": desk.forms.token(browser, PURPOSE, None), "verdict": verdict}
+    return StrengthView(edge.token(browser, PURPOSE), verdict)

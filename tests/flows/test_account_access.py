@@ -100,7 +100,7 @@ async def test_the_download_has_what_is_kept_and_no_secret(
 
 
 def cookie(browser: Browser) -> str:
-    return browser.provider.parts.desk.cookies.session_name
+    return browser.provider.parts.edge.cookies.session_name
 
 
 async def delete(browser: Browser) -> None:

@@ -132,7 +132,7 @@ async def test_a_form_without_a_token_of_this_browser_purpose_and_transaction_is
     page = await browser.get(relying_party.authorization_url())
     tx, cookie = the_form(page).fields["tx"], browser.cookies["idp_browser"]
     purpose, other = ("login", "consent") if path == "/login" else ("consent", "login")
-    sign = provider.parts.desk.forms.token
+    sign = provider.parts.edge.forms.token
     good = {"tx": tx, "email": EMAIL, "password": PASSWORD, "decision": "allow"}
     tokens = [None, "", "x", sign(cookie, other, tx), sign(cookie, purpose, None), sign("else", purpose, tx)]
     for token in tokens:

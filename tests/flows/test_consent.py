@@ -120,7 +120,7 @@ async def test_a_consent_posted_before_the_sign_in_proves_nothing(
     """Keycloak CVE-2026-18963: a step posted out of order."""
     page = await browser.get(relying_party.authorization_url())
     tx = the_form(page).fields["tx"]
-    token = provider.parts.desk.forms.token(browser.cookies["idp_browser"], "consent", tx)
+    token = provider.parts.edge.forms.token(browser.cookies["idp_browser"], "consent", tx)
     posted = await browser.post("/consent", {"tx": tx, "csrf_token": token, "decision": "allow"})
     assert posted.status_code == 400
     page = await browser.submit(page, email=EMAIL, password=PASSWORD)

@@ -70,14 +70,14 @@ async def mallory(federated: RunningProvider) -> Browser:
 
 async def token_for(browser: Browser, path: str) -> str:
     """Return a form token of the browser's own for a page of the account."""
-    desk = browser.provider.parts.desk
-    name = browser.cookies[desk.cookies.browser_name]
+    edge = browser.provider.parts.edge
+    name = browser.cookies[edge.cookies.browser_name]
     user = await browser.provider.parts.accounts.find(MALLORY)
     assert user is not None
     async with browser.provider.database.reading() as uow:
         (session,) = await uow.sessions.all_for_user(user.id)
     purpose = "security" if path == "/account/security" else f"{path}:{session.id}"
-    return desk.forms.token(name, purpose, None)
+    return edge.forms.token(name, purpose, None)
 
 
 @pytest.mark.parametrize(

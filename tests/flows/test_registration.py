@@ -38,7 +38,7 @@ async def test_the_link_works_on_another_device_and_the_first_one_goes_on(
     page = await register(browser, start=relying_party.authorization_url())
     pressed = await other_browser.submit(await other_browser.get((await provider.mails.latest(NEW)).link))
     assert "confirmed" in pressed.text
-    assert provider.parts.desk.cookies.session_name not in other_browser.cookies
+    assert provider.parts.edge.cookies.session_name not in other_browser.cookies
     consent = await browser.submit(page, decision="continue")
     assert ("decision", "allow") in the_form(consent).buttons
 

@@ -97,5 +97,5 @@ async def test_the_mail_of_development_is_shown_only_there(make_provider: MakePr
 
     for dev in (True, False):
         provider = await make_provider(dev=dev)
-        (route,) = DevMailPage(provider.parts.desk.renderer, provider.database).routes
+        (route,) = DevMailPage(provider.parts.renderer, provider.database).routes
         assert (await provider.http("GET", route.path)).status_code == (200 if dev else 404)

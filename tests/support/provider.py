@@ -205,7 +205,7 @@ async def make_provider(provider_template: Path, tmp_path: Path) -> AsyncIterato
             }
             clock = settings.pop("clock", None) or ManualClock(START)
             parts = build_provider(load_settings({}, tmp_path / "none.toml", **{**values, **settings}), clock)
-            parts.desk.renderer._environment.bytecode_cache = COMPILED_PAGES
+            parts.renderer._environment.bytecode_cache = COMPILED_PAGES
             app = application(parts)
             await closing.enter_async_context(app.router.lifespan_context(app))
             return RunningProvider(parts, app, clock, closing)

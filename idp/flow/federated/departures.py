@@ -1,6 +1,6 @@
 """Going to a provider and coming back, to sign in or to sign out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -8,6 +8,7 @@ from idp.crypto import MasterKey, digest, equal, random_token
 from idp.errors import FlowError, NotFound
 from idp.federation.registry import Providers
 from idp.federation.upstream import Ask, Memory, Upstream
+from idp.flow.federated.paths import callback_path, signed_out_path
 from idp.flow.transaction import Transaction
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
@@ -51,8 +52,16 @@ SIGNING_OUT = Kind("fed-logout", SigningOutThere, POSTED_TTL, sealed=True)
 class Departures:
     """Who is on the way."""
 
-    def __init__(self, providers: Providers, store: EphemeralStore, master_key: MasterKey) -> None:
+    def __init__(
+        self,
+        providers: Providers,
+        store: EphemeralStore,
+        master_key: MasterKey,
+        url_of: Callable[[str], str],
+    ) -> None:
+        """Take, among others, what makes a whole URL of a path below the issuer."""
         self._providers = providers
+        self._url_of = url_of
         self._states = Kept(store, STARTED, master_key)
         self._posted = Kept(store, POSTED, master_key)
         self._sign_outs = Kept(store, SIGNING_OUT, master_key)
@@ -68,7 +77,8 @@ class Departures:
     ) -> str:
         """Remember a sign-in and return where to send the person; raise `UpstreamError`."""
         state = random_token()
-        redirect = await upstream.begin(replace(ask, state=state))
+        redirect_uri = self._url_of(callback_path(upstream.name))
+        redirect = await upstream.begin(replace(ask, state=state, redirect_uri=redirect_uri))
         started = Started(
             transaction.id, upstream.name, purpose, user_id, transaction.browser, redirect.memory
         )
@@ -108,16 +118,14 @@ class Departures:
             raise FlowError(EXPIRED, detail="no such posted answer")
         return answer
 
-    async def sign_out_there(self, name: str | None, onward: str | None, back_to: str) -> str | None:
+    async def sign_out_there(self, name: str, onward: str | None) -> str | None:
         """Return where a session that began at a provider ends there too, if the operator wants it and the
-        provider can; it leads back to `back_to`, with a state for `signed_out_there`."""
-        if name is None:
-            return None
+        provider can; it leads back here, with a state for `signed_out_there`."""
         try:
             upstream = await self._providers.get(name)
         except NotFound:
             return None
-        url = await upstream.sign_out_url(back_to)
+        url = await upstream.sign_out_url(self._url_of(signed_out_path(name)))
         if url is None:
             return None
         state = random_token()

@@ -1,26 +1,30 @@
-"""The account: pages on which people look after what is theirs, one file each."""
+"""The account: pages on which users look after what is theirs, one file each."""
 
 from collections.abc import Sequence
 
 from starlette.routing import Route
 
+from idp.clock import Clock
+from idp.config import Settings
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration
+from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
+from idp.identity.sessions import Sessions
 from idp.pages.account.apps import AppsPage
 from idp.pages.account.connections import ConnectionsPage
 from idp.pages.account.data import DataPage
 from idp.pages.account.delete import DeletePage, RestorePage
 from idp.pages.account.email import EmailPage, VerifyOwnEmailPage
 from idp.pages.account.email_change import ConfirmEmailPage
+from idp.pages.account.gate import AccountGate
 from idp.pages.account.home import HomePage
 from idp.pages.account.password import PasswordPage
 from idp.pages.account.profile import ProfilePage
 from idp.pages.account.sessions import SessionsPage
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.parts import PageParts
 
 
 class AccountPages:
@@ -28,32 +32,37 @@ class AccountPages:
 
     def __init__(
         self,
-        desk: Desk,
+        parts: PageParts,
+        gate: AccountGate,
         self_service: SelfService,
-        admission: FormAdmission,
         *,
+        settings: Settings,
+        clock: Clock,
         policy: PasswordPolicy,
         registration: Registration,
+        second_factors: SecondFactors,
+        sessions: Sessions,
         sign_out: SignOut,
         federation: FederatedSignIn,
     ) -> None:
-        common = (desk, self_service, admission)
+        common = (parts, gate, self_service)
+        factors_possible = settings.second_factor.policy != "off"
         self._pages = (
-            HomePage(*common),
+            HomePage(*common, second_factors, factors_possible=factors_possible),
             ProfilePage(*common),
             EmailPage(*common),
             ConfirmEmailPage(*common),
             VerifyOwnEmailPage(*common, registration),
             PasswordPage(*common, policy),
-            SessionsPage(*common, sign_out),
+            SessionsPage(*common, sessions, sign_out),
             ConnectionsPage(*common, federation),
             AppsPage(*common, federation.providers),
             DataPage(*common),
-            DeletePage(*common),
-            RestorePage(*common),
+            DeletePage(*common, settings.accounts.deletion_grace, clock),
+            RestorePage(parts, self_service),
         )
 
     @property
     def routes(self) -> Sequence[Route]:
-        """Where they are served."""
+        """Those of every page."""
         return [route for page in self._pages for route in page.routes]

@@ -1,17 +1,18 @@
 """What the pages of the account have in common: who may see them, how their forms come and go."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import IdpError, NotFound
+from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.render import Message
 from idp.text import Text
@@ -41,6 +42,26 @@ DONE: Mapping[str, str] = {
 """What is said after a change, by the name that the redirect carries."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountVisit:
+    """A signed-in user at a page of their account, and the form that was posted (empty at a GET)."""
+
+    request: Request
+    session: CurrentSession
+    form: Mapping[str, str]
+
+    @property
+    def user_id(self) -> str:
+        """Whose account it is."""
+        return self.session.user_id
+
+    @property
+    def address(self) -> str:
+        """The address that the request came from."""
+        address: str = self.request.state.address
+        return address
+
+
 class ConsolePage:
     """A page of the account. A subclass says what it shows, and what it does with its form."""
 
@@ -49,94 +70,89 @@ class ConsolePage:
     fields: ClassVar[tuple[str, ...]] = ()
     """The fields beside which an error can be shown."""
     recent: ClassVar[bool] = False
-    """Whether it asks for a recent sign-in, with a second factor from who has one."""
+    """Whether it asks for a recent sign-in, with a second factor from a user who has one."""
     connects: ClassVar[bool] = False
+    """Whether a script of the page asks this server something."""
     under: ClassVar[str | None] = None
     """The page of the navigation that it belongs to, if it is not one itself."""
 
-    def __init__(self, desk: Desk, self_service: SelfService, admission: FormAdmission) -> None:
-        self.desk = desk
+    texts: ClassVar[Mapping[str, Any] | None] = None
+    """What the template of a page shows that shows every user the same."""
+
+    def __init__(self, parts: PageParts, gate: AccountGate, self_service: SelfService) -> None:
+        self.parts = parts
+        self.edge = parts.edge
+        self.gate = gate
         self.self_service = self_service
-        self._admission = admission
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """The page and its form."""
         return [Route(self.path, self.show, methods=["GET"]), Route(self.path, self.submit, methods=["POST"])]
 
-    async def gate(self, request: Request) -> CurrentSession | Response:
+    async def enter(self, request: Request) -> CurrentSession | Response:
         """Return the session that may see the page, or the way to it."""
-        if self.recent:
-            return await self.desk.recently_proven(request, self.path)
-        return await self.desk.signed_in(request, self.path)
+        return await self.gate.enter(request, self.path, recent=self.recent, strong=self.recent)
 
     async def targets(self) -> tuple[str, ...]:
-        """Return where its form may lead in the end, for the CSP."""
+        """Return where its form may lead in the end, for `form-action` (CSP)."""
         return ()
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return what the template shows; `form` is what was sent, when it comes back."""
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
+        """Return what the template shows; the form is there when it comes back."""
         raise NotImplementedError
 
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
-        """Do what the form asks for, or raise an `IdpError`. None shows the page with the form again."""
+    async def take(self, visit: AccountVisit) -> Response | None:
+        """Do what the form asks for. None shows the page with the form again, and so do `InvalidValue`,
+        `Conflict` and `Unavailable`."""
         raise NotImplementedError
 
     async def show(self, request: Request) -> Response:
         """Answer GET."""
-        session = await self.gate(request)
-        return session if isinstance(session, Response) else await self.page(request, session)
+        session = await self.enter(request)
+        if isinstance(session, Response):
+            return session
+        return await self.page(AccountVisit(request, session, {}))
 
     async def submit(self, request: Request) -> Response:
         """Answer POST."""
-        session = await self.gate(request)
+        session = await self.enter(request)
         if isinstance(session, Response):
             return session
-        form = await self.desk.form(request, self._purpose(session))
+        visit = AccountVisit(request, session, await self.edge.form(request, self._purpose(session)))
         try:
-            self._admission.check(request)
-            return await self.take(request, session, form) or await self.page(request, session, form)
-        except NotFound:
-            raise
-        except IdpError as error:
-            return await self.page(request, session, form, Refusal.of(error, self.fields))
+            self.parts.admission.check(request)
+            return await self.take(visit) or await self.page(visit)
+        except (InvalidValue, Conflict, Unavailable) as error:
+            return await self.page(visit, Refusal.of(error, self.fields))
 
     async def page(
-        self,
-        request: Request,
-        session: CurrentSession,
-        form: Mapping[str, str] | None = None,
-        refusal: Refusal | None = None,
-        message: Message | None = None,
+        self, visit: AccountVisit, refusal: Refusal | None = None, message: Message | None = None
     ) -> Response:
         """Return the page."""
-        desk = self.desk
-        browser = desk.cookies.browser_or_new(request)
-        done = DONE.get(request.query_params.get("done", "")) if form is None else None
-        response = desk.renderer.page(
+        request, session = visit.request, visit.session
+        browser = self.edge.named_browser(request)
+        done = None if visit.form else DONE.get(request.query_params.get("done", ""))
+        response = self.parts.renderer.page(
             self.template,
-            csrf=desk.forms.token(browser, self._purpose(session), None),
+            csrf=self.edge.token(browser, self._purpose(session)),
             connects=self.connects,
-            # Signing out, from any page, may lead on to the provider that they came from.
+            # Signing out, from any page, may lead on to the provider that the user came from.
             form_action=(*await self.targets(), *(("https:",) if session.authentication.upstream else ())),
             message=message or (Message("success", done) if done else None),
             account=session,
             navigation=NAVIGATION,
             here=self.under or self.path,
             **outcome(refusal),
-            **await self.context(request, session, form or {}),
+            **(await self.context(visit) if self.texts is None else self.texts),
         )
-        desk.cookies.keep_browser(request, response, browser)
+        self.edge.keep_name(request, response, browser)
         return response
 
     def done(self, what: str) -> Response:
         """Lead back to the page, which then says what was done."""
-        return self.desk.redirect(self.under or self.path, done=what)
+        return self.edge.links.redirect(self.under or self.path, done=what)
 
     def _purpose(self, session: CurrentSession) -> str:
-        """Bound to the session: a form of one person is worth nothing when another has signed in since."""
+        """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""
         return f"{self.path}:{session.id}"

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from idp.identity.sessions import CurrentSession
 from idp.oauth.http import NO_STORE
-from idp.pages.account.console import ConsolePage
+from idp.pages.account.console import AccountVisit, ConsolePage
 
 
 class DataPage(ConsolePage):
@@ -18,19 +16,10 @@ class DataPage(ConsolePage):
     path = "/account/data"
     template = "account/data.html"
     recent = True
+    texts: ClassVar[Mapping[str, Any]] = {}
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Nothing but the button."""
-        del request, session, form
-        return {}
-
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """Send the file."""
-        del request, form
-        document = json.dumps(await self.self_service.export(session.user_id), indent=2, ensure_ascii=False)
+        document = json.dumps(await self.self_service.export(visit.user_id), indent=2, ensure_ascii=False)
         headers = {"Content-Disposition": 'attachment; filename="account.json"', **NO_STORE}
         return Response(document, media_type="application/json", headers=headers)

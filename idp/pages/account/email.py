@@ -1,18 +1,16 @@
 """/account/email: the address of the account, changed when the new one is proven."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.errors import InvalidValue
 from idp.identity.registration import Registration
 from idp.identity.self_service import SelfService
-from idp.identity.sessions import CurrentSession
-from idp.pages.account.console import ConsolePage
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.account.console import AccountVisit, ConsolePage
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.text import Text
 
 
@@ -24,20 +22,14 @@ class EmailPage(ConsolePage):
     fields = ("email",)
     recent = True
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the address and whether it is verified."""
-        del request, session
-        return {"values": {"email": form.get("email", "")}}
+        return {"values": {"email": visit.form.get("email", "")}}
 
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """Send a mail to the new address, or none when it is taken; the answer is the same."""
-        del request
-        await self.self_service.ask_email_change(session.user_id, form.get("email", "").strip())
-        return self.desk.redirect("/account/email/confirm")
+        await self.self_service.ask_email_change(visit.user_id, visit.form.get("email", "").strip())
+        return self.edge.links.redirect("/account/email/confirm")
 
 
 class VerifyOwnEmailPage(ConsolePage):
@@ -47,33 +39,24 @@ class VerifyOwnEmailPage(ConsolePage):
     template = "account/code.html"
     fields = ("code",)
     under = "/account/email"
+    texts: ClassVar[Mapping[str, Any]] = {
+        "title": Text("Confirm your email"),
+        "sentence": Text("Have a mail sent to your address, then enter its code here, or open its link."),
+        "action": path,
+        "again": Text("Send the mail"),
+    }
 
     def __init__(
-        self, desk: Desk, self_service: SelfService, admission: FormAdmission, registration: Registration
+        self, parts: PageParts, gate: AccountGate, self_service: SelfService, registration: Registration
     ) -> None:
-        super().__init__(desk, self_service, admission)
+        super().__init__(parts, gate, self_service)
         self._registration = registration
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Say where to look."""
-        del request, session, form
-        return {
-            "title": Text("Confirm your email"),
-            "sentence": Text("Have a mail sent to your address, then enter its code here, or open its link."),
-            "action": self.path,
-            "again": Text("Send the mail"),
-        }
-
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """Send the mail, or take its code."""
-        del request
-        if form.get("decision") == "again":
-            await self._registration.send_again(session.email)
+        if visit.form.get("decision") == "again":
+            await self._registration.send_again(visit.session.email)
             return None
-        if await self._registration.verify_by_code(session.user_id, form.get("code", "")) is None:
+        if await self._registration.verify_by_code(visit.user_id, visit.form.get("code", "")) is None:
             raise InvalidValue("This code is wrong or no longer good. Send a new mail.", field="code")
         return self.done("verified")

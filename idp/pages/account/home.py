@@ -1,4 +1,4 @@
-"""/account: where people come who came by themselves."""
+"""/account: the first page of the account."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.identity.sessions import CurrentSession
-from idp.pages.account.console import ConsolePage
+from idp.identity.second_factor import SecondFactors
+from idp.identity.self_service import SelfService
+from idp.pages.account.console import AccountVisit, ConsolePage
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.web.forms import SIGN_OUT
 
 
@@ -18,24 +21,33 @@ class HomePage(ConsolePage):
     path = "/account"
     template = "account/home.html"
 
+    def __init__(
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        self_service: SelfService,
+        second_factors: SecondFactors,
+        *,
+        factors_possible: bool,
+    ) -> None:
+        super().__init__(parts, gate, self_service)
+        self._second_factors = second_factors
+        self._factors_possible = factors_possible
+
     @property
     def routes(self) -> list[Route]:
-        """Where it is served. It takes no form: that of signing out goes elsewhere."""
+        """The page, and the bare address. It takes no form: that of signing out goes elsewhere."""
         return [Route(self.path, self.show, methods=["GET"]), Route("/", self.lead_here, methods=["GET"])]
 
     async def lead_here(self, _request: Request) -> Response:
-        """Send whoever opens the bare address to their account."""
-        return self.desk.redirect(self.path)
+        """Send a user who opens the bare address to their account."""
+        return self.edge.links.redirect(self.path)
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show who is signed in, and hint at what would protect them better."""
-        del form
-        browser = self.desk.cookies.browser_or_new(request)
-        second_factors = self.desk.second_factors
-        possible = self.desk.settings.second_factor.policy != "off"
+        browser = self.edge.named_browser(visit.request)
+        enrolled = self._factors_possible and await self._second_factors.is_enrolled(visit.user_id)
         return {
-            "sign_out_csrf": self.desk.forms.token(browser, SIGN_OUT, None),
-            "suggest_factor": possible and not await second_factors.is_enrolled(session.user_id),
+            "sign_out_csrf": self.edge.token(browser, SIGN_OUT),
+            "suggest_factor": self._factors_possible and not enrolled,
         }

@@ -9,15 +9,15 @@ from starlette.responses import Response
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
-from idp.pages.account.console import ConsolePage
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.account.console import AccountVisit, ConsolePage
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.pages.strength import strength_view
 
 
 class PasswordPage(ConsolePage):
-    """Asks for the current password; of an account without one it asks for a recent sign-in instead. Of who
-    has a second factor it asks for that too."""
+    """Asks for the current password; of an account without one it asks for a recent sign-in instead. Of a
+    user who has a second factor it asks for that too."""
 
     path = "/account/password"
     template = "account/password.html"
@@ -25,47 +25,43 @@ class PasswordPage(ConsolePage):
     connects = True
 
     def __init__(
-        self, desk: Desk, self_service: SelfService, admission: FormAdmission, policy: PasswordPolicy
+        self, parts: PageParts, gate: AccountGate, self_service: SelfService, policy: PasswordPolicy
     ) -> None:
-        super().__init__(desk, self_service, admission)
+        super().__init__(parts, gate, self_service)
         self._policy = policy
 
-    async def gate(self, request: Request) -> CurrentSession | Response:
+    async def enter(self, request: Request) -> CurrentSession | Response:
         """Return the session that may change the password."""
-        session = await self.desk.proven(request, self.path)
+        session = await self.gate.enter(request, self.path, strong=True)
         if isinstance(session, Response) or await self._has_password(session):
             return session
-        return await self.desk.recently_proven(request, self.path)
+        return await self.gate.enter(request, self.path, recent=True, strong=True)
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the rule, and a verdict on what was sent."""
-        browser = self.desk.cookies.browser_or_new(request)
+        browser, form = self.edge.named_browser(visit.request), visit.form
         return {
-            "has_password": await self._has_password(session),
+            "has_password": await self._has_password(visit.session),
             "rule": self._policy.rule,
             "end_others": not form or "end_others" in form,
             "strength": await strength_view(
-                self.desk, self._policy, browser, form.get("password", ""), _about(session)
+                self.edge, self._policy, browser, form.get("password", ""), _about(visit.session)
             ),
         }
 
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """Change it, or only judge it."""
-        password = form.get("password", "")
-        if form.get("decision") == "check":
-            await self._policy.check(password, _about(session))
+        password = visit.form.get("password", "")
+        if visit.form.get("decision") == "check":
+            await self._policy.check(password, _about(visit.session))
             return None
         await self.self_service.change_password(
-            session.user_id,
-            form.get("current_password", ""),
+            visit.user_id,
+            visit.form.get("current_password", ""),
             password,
-            keep_session=session.id,
-            end_others="end_others" in form,
-            address=request.state.address,
+            keep_session=visit.session.id,
+            end_others="end_others" in visit.form,
+            address=visit.address,
         )
         return self.done("password")
 

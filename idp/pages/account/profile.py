@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from idp import claim_values
 from idp.identity.self_service import ADDRESS_MEMBERS
-from idp.identity.sessions import CurrentSession
-from idp.pages.account.console import ConsolePage
+from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.text import Text
 
 
@@ -61,12 +59,9 @@ class ProfilePage(ConsolePage):
     template = "account/profile.html"
     fields = (*NAMES, "address")
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show what is known, or what was just sent."""
-        del request
-        profile = (await self.self_service.get(session.user_id)).profile
+        profile = (await self.self_service.get(visit.user_id)).profile
         address = profile.get("address") or {}
         kept = {
             **{name: profile.get(name, "") for name in NAMES},
@@ -76,18 +71,17 @@ class ProfilePage(ConsolePage):
             "claims": CLAIMS,
             "address": ADDRESS,
             "zones": time_zones(),
-            "values": {**kept, **form},
+            "values": {**kept, **visit.form},
         }
 
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """Save what was sent; a field that was not sent stays as it is."""
-        del request
-        changes: dict[str, Any] = {name: form[name] for name in NAMES if name in form}
-        if any(f"address.{member}" in form for member in ADDRESS_MEMBERS):
-            changes["address"] = {member: form.get(f"address.{member}", "") for member in ADDRESS_MEMBERS}
-        await self.self_service.update_profile(session.user_id, changes)
+        changes: dict[str, Any] = {name: visit.form[name] for name in NAMES if name in visit.form}
+        if any(f"address.{member}" in visit.form for member in ADDRESS_MEMBERS):
+            changes["address"] = {
+                member: visit.form.get(f"address.{member}", "") for member in ADDRESS_MEMBERS
+            }
+        await self.self_service.update_profile(visit.user_id, changes)
         return self.done("saved")
 
 

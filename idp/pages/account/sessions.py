@@ -1,20 +1,19 @@
-"""/account/sessions: where one is signed in, and ending it."""
+"""/account/sessions: where the user is signed in, and ending it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.errors import NotFound
 from idp.flow.sign_out import SignOut
 from idp.identity.self_service import SelfService
-from idp.identity.sessions import CurrentSession
-from idp.pages.account.console import ConsolePage
+from idp.identity.sessions import Sessions
+from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.devices import device_of
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.storage.models import BrowserSession
 
 
@@ -37,38 +36,33 @@ class SessionsPage(ConsolePage):
     template = "account/sessions.html"
 
     def __init__(
-        self, desk: Desk, self_service: SelfService, admission: FormAdmission, sign_out: SignOut
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        self_service: SelfService,
+        sessions: Sessions,
+        sign_out: SignOut,
     ) -> None:
-        super().__init__(desk, self_service, admission)
+        super().__init__(parts, gate, self_service)
+        self._sessions = sessions
         self._sign_out = sign_out
 
-    async def context(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the sessions that live."""
-        del request, form
-        views = [_view(each, session.id) for each in await self._live(session)]
-        zone = (await self.self_service.get(session.user_id)).profile.get("zoneinfo")
+        views = [_view(each, visit.session.id) for each in await self._sessions.live(visit.user_id)]
+        zone = (await self.self_service.get(visit.user_id)).profile.get("zoneinfo")
         return {"sessions": sorted(views, key=lambda view: not view.current), "zone": zone}
 
-    async def take(
-        self, request: Request, session: CurrentSession, form: Mapping[str, str]
-    ) -> Response | None:
+    async def take(self, visit: AccountVisit) -> Response | None:
         """End one, or all but this one."""
-        del request
-        if form.get("decision") == "others":
-            for each in await self._live(session):
-                if each.id != session.id:
-                    await self._sign_out.end(each.id, session.user_id)
+        if visit.form.get("decision") == "others":
+            for each in await self._sessions.live(visit.user_id):
+                if each.id != visit.session.id:
+                    await self._sign_out.end(each.id, visit.user_id)
             return self.done("others")
-        if not await self._sign_out.end(form.get("id", ""), session.user_id):
+        if not await self._sign_out.end(visit.form.get("id", ""), visit.user_id):
             raise NotFound("There is no such session.")
         return self.done("ended")
-
-    async def _live(self, session: CurrentSession) -> list[BrowserSession]:
-        idle_ttl = self.desk.settings.sessions.idle_ttl
-        async with self.desk.database.reading() as uow:
-            return list(await uow.sessions.live_for_user(session.user_id, self.desk.clock.now(), idle_ttl))
 
 
 def _view(session: BrowserSession, current_id: str) -> SessionView:

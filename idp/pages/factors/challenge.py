@@ -118,7 +118,7 @@ class ChallengePage:
         return desk.renderer.page(
             "mfa.html",
             client=client_view(visit.client),
-            csrf=desk.forms.token(visit.browser, PURPOSE, tx),
+            csrf=desk.parts.edge.token(visit.browser, PURPOSE, tx),
             tx=tx,
             form_action=form_targets(visit.transaction),
             account=visit.session,

@@ -65,7 +65,7 @@ class EnrolPage:
             return onward
         page = show_codes(
             desk,
-            visit.browser,
+            visit.browser.name or "",
             enrolled.recovery_codes,
             desk.path("/authorize/resume", tx=transaction.id),
             client=client_view(visit.client),
@@ -97,7 +97,7 @@ class EnrolPage:
         return desk.renderer.page(
             "factor_enrol.html",
             client=client_view(visit.client),
-            csrf=desk.forms.token(visit.browser, PURPOSE, tx),
+            csrf=desk.parts.edge.token(visit.browser, PURPOSE, tx),
             tx=tx,
             form_action=form_targets(visit.transaction),
             action=desk.path("/mfa/enrol"),

@@ -5,26 +5,30 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from idp.flow.federated.sign_in import FederatedSignIn
+from idp.flow.sign_in import SignIn
 from idp.ops.metrics import Metrics
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
 from idp.pages.federation.linking import LinkStep
 from idp.pages.federation.onward import Onward
 from idp.pages.federation.sign_in import SignInElsewhere
 from idp.pages.federation.welcome import WelcomePage
+from idp.pages.parts import PageParts
 
 
 class FederationPages:
     """All of them."""
 
     def __init__(
-        self, desk: Desk, federation: FederatedSignIn, admission: FormAdmission, metrics: Metrics
+        self,
+        parts: PageParts,
+        federation: FederatedSignIn,
+        sign_in: SignIn,
+        metrics: Metrics,
     ) -> None:
-        onward = Onward(desk, federation, metrics)
-        linking = LinkStep(desk, federation, onward, metrics)
+        onward = Onward(parts, federation, sign_in, metrics)
+        linking = LinkStep(parts, federation, onward, metrics)
         self._pages = (
-            SignInElsewhere(desk, federation, onward, linking, admission, metrics),
-            WelcomePage(desk, federation, onward, admission),
+            SignInElsewhere(parts, federation, onward, linking, metrics),
+            WelcomePage(parts, federation, onward),
             linking,
         )
 

@@ -1,76 +1,78 @@
-"""Which providers a page offers, and when a person is sent straight to one."""
+"""Which other providers a page offers, and when a user is sent straight to one."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from idp.federation.registry import Providers
 from idp.federation.upstream import Upstream
-from idp.flow.federated.sign_in import FederatedSignIn
-from idp.flow.transaction import Transaction
-from idp.pages.desk import Desk, Visit
+from idp.flow.visits import Visit
+from idp.web.links import Links
 
 
-class Offers:
-    """Which providers a sign-in page offers, and when a person is sent straight to one."""
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A provider as the sign-in page shows it."""
 
-    def __init__(self, desk: Desk, federation: FederatedSignIn) -> None:
-        self._desk = desk
-        self._federation = federation
-        self._upstreams: list[Upstream] = []
+    id: str
+    label: str
+    url: str
+    icon: str | None = None
 
-    async def refresh(self) -> None:
-        """Look which providers there are; cheap, they are kept for a few seconds."""
-        self._upstreams = await self._federation.providers.all()
 
-    def buttons(self, visit: Visit) -> list[dict[str, Any]]:
-        """Return the buttons of a page: those that the client wants in its order, or all that show."""
-        wanted = _wanted(visit)
-        if wanted is None:
-            shown = [upstream for upstream in self._upstreams if not upstream.settings.hidden]
-        else:
-            by_name = {upstream.name: upstream for upstream in self._upstreams}
-            shown = [by_name[name] for name in wanted if name in by_name]
-        return [
-            {
-                "id": upstream.name,
-                "label": upstream.label,
-                "url": self.start_path(upstream.name, visit.transaction),
-                "icon": None,
-            }
-            for upstream in shown
-        ]
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a page offers on one visit."""
 
-    def straight_to(self, visit: Visit) -> str | None:
-        """Return the provider that the app asks for with `idp_hint`, the first time that it can be: a hidden one
-        too, but none that the client does not want, as anybody can write a hint."""
-        request, wanted = visit.transaction.request, _wanted(visit)
-        if request is None or request.idp_hint is None or visit.transaction.hint_used:
-            return None
-        if wanted is not None and request.idp_hint not in wanted:
-            return None
-        return request.idp_hint if any(u.name == request.idp_hint for u in self._upstreams) else None
-
-    def for_address(self, email: str) -> str | None:
-        """Return the provider of an address's domain, if it is there."""
-        name = self._federation.providers.for_address(email)
-        return name if any(upstream.name == name for upstream in self._upstreams) else None
+    buttons: Sequence[Button]
+    """Those that the client wants, in its order, or all that are not hidden."""
+    straight_to: str | None
+    """The provider that the app asks for with `idp_hint`, the first time."""
+    domains: Mapping[str, str]
+    """Names of providers that are there, by the domain whose users they have."""
+    targets: tuple[str, ...]
+    """Where a form may lead that sends users on, for `form-action` (CSP)."""
 
     @property
     def has_domains(self) -> bool:
-        """Whether some people are sent on by their address."""
-        return bool(self._federation.providers.settings.domains and self._upstreams)
+        """Whether some users are sent on by their address."""
+        return bool(self.domains)
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Where a form may lead that sends people on, for the CSP."""
-        return targets(self._upstreams)
-
-    def start_path(self, name: str, transaction: Transaction) -> str:
-        """Return the path that leads to a provider."""
-        return self._desk.path(f"/federation/{name}/start", tx=transaction.id)
+    def for_address(self, email: str) -> str | None:
+        """Return the provider of an address's domain, if it is there."""
+        return self.domains.get(email.rpartition("@")[2].casefold())
 
 
-def targets(upstreams: list[Upstream]) -> tuple[str, ...]:
+class Offers:
+    """Knows which providers there are."""
+
+    def __init__(self, links: Links, providers: Providers) -> None:
+        self._links = links
+        self._providers = providers
+
+    async def for_visit(self, visit: Visit) -> Offer:
+        """Return what a page offers. Cheap: the providers are kept for a few seconds."""
+        upstreams = await self._providers.all()
+        wanted = _wanted(visit)
+        if wanted is None:
+            shown = [upstream for upstream in upstreams if not upstream.settings.hidden]
+        else:
+            by_name = {upstream.name: upstream for upstream in upstreams}
+            shown = [by_name[name] for name in wanted if name in by_name]
+        there = {upstream.name for upstream in upstreams}
+        domains = self._providers.settings.domains
+        return Offer(
+            tuple(Button(each.name, each.label, self._start(each.name, visit)) for each in shown),
+            _straight_to(visit, there, wanted),
+            {domain.casefold(): name for domain, name in domains.items() if name in there},
+            targets(upstreams),
+        )
+
+    def _start(self, name: str, visit: Visit) -> str:
+        return self._links.path(f"/federation/{name}/start", tx=visit.transaction.id)
+
+
+def targets(upstreams: Sequence[Upstream]) -> tuple[str, ...]:
     """Return what a form may lead to that ends at one of these: https, and in development a plain host."""
     plain = {
         f"{parts.scheme}://{parts.netloc}"
@@ -79,6 +81,14 @@ def targets(upstreams: list[Upstream]) -> tuple[str, ...]:
         if parts.scheme == "http"
     }
     return ("https:", *sorted(plain))
+
+
+def _straight_to(visit: Visit, there: set[str], wanted: Sequence[str] | None) -> str | None:
+    """A hidden provider may be named too, but none that the client does not want: anybody can write a hint."""
+    hint = visit.request.idp_hint if visit.request is not None else None
+    if hint is None or visit.transaction.hint_used or (wanted is not None and hint not in wanted):
+        return None
+    return hint if hint in there else None
 
 
 def _wanted(visit: Visit) -> Sequence[str] | None:

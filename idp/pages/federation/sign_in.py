@@ -9,13 +9,14 @@ from starlette.routing import Route
 from idp.errors import FlowError, IdpError
 from idp.federation.upstream import Ask
 from idp.flow.dispatch import GoTo
+from idp.flow.federated.paths import callback_path, signed_out_path
 from idp.flow.federated.sign_in import FederatedSignIn
+from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk, Visit
 from idp.pages.federation.linking import LinkStep
 from idp.pages.federation.onward import Onward, is_asked
-from idp.pages.federation.paths import callback_path, leave, signed_out_path
+from idp.pages.federation.paths import leave
+from idp.pages.parts import PageParts
 from idp.web.forms import read_form
 
 MOST_PARAMETERS = 20
@@ -26,23 +27,23 @@ class SignInElsewhere:
 
     def __init__(
         self,
-        desk: Desk,
+        parts: PageParts,
         federation: FederatedSignIn,
         onward: Onward,
         linking: LinkStep,
-        admission: FormAdmission,
         metrics: Metrics,
     ) -> None:
-        self._desk = desk
+        self._parts = parts
+        self._edge = parts.edge
+        self._visits = parts.visits
         self._federation = federation
         self._onward = onward
         self._linking = linking
-        self._admission = admission
         self._metrics = metrics
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """The way there, the callback, and where a sign-out at the provider leads back to."""
         return [
             Route("/federation/{name}/start", self.start, methods=["GET"]),
             Route(callback_path("{name}"), self.callback, methods=["GET"]),
@@ -51,58 +52,58 @@ class SignInElsewhere:
         ]
 
     async def start(self, request: Request) -> Response:
-        """Send the person to a provider; without a transaction begin one that leads to the account."""
-        desk, name = self._desk, request.path_params["name"]
-        visit = await desk.visit_or_begin(request)
+        """Send the user to a provider; without a transaction begin one that leads to the account."""
+        name, transaction_id = request.path_params["name"], request.query_params.get("tx")
+        browser = self._edge.named_browser(request)
+        if transaction_id is None:
+            visit = await self._visits.begin(browser)
+        else:
+            visit = await self._visits.load(self._edge.browser(request), transaction_id)
         if not is_asked(visit):
-            return desk.resume(visit.transaction)
-        transaction = replace(visit.transaction, notice=None, hint_used=True)
+            return self._edge.resume(visit.transaction)
         response: Response
         try:
-            self._admission.check(request)
+            self._parts.admission.check(request)
             upstream = await self._federation.providers.get(name)
-            ask = _ask(visit, desk.settings.url(callback_path(name)), request.query_params.get("login_hint"))
-            await desk.transactions.save(transaction)
-            url = await self._federation.departures.begin(upstream, transaction, ask)
-            response = leave(url)
+            ask = _ask(visit, request.query_params.get("login_hint"))
+            transaction = await self._visits.keep(visit, notice=None, hint_used=True)
+            response = leave(await self._federation.departures.begin(upstream, transaction, ask))
         except IdpError as error:
-            response = await self._onward.back(request, transaction, name, error)
-        desk.cookies.keep_browser(request, response, visit.browser)
+            visit = replace(visit, transaction=replace(visit.transaction, hint_used=True))
+            response = await self._onward.back(visit, name, error)
+        self._edge.keep_name(request, response, visit.browser)
         return response
 
     async def callback_by_post(self, request: Request) -> Response:
         """Go on as GET: a cross-site post comes without our SameSite cookies (Apple's form_post)."""
-        desk, name = self._desk, request.path_params["name"]
-        self._admission.check(request)
+        self._parts.admission.check(request)
         form = await read_form(request)
         posted = await self._federation.departures.keep_posted(form.get("state"), form)
-        return desk.redirect(callback_path(name), posted=posted)
+        return self._edge.links.redirect(callback_path(request.path_params["name"]), posted=posted)
 
     async def callback(self, request: Request) -> Response:
         """Take what a provider answers."""
-        desk, name = self._desk, request.path_params["name"]
-        browser = desk.cookies.browser(request)
+        name, browser = request.path_params["name"], self._edge.browser(request)
         try:
             answer = await self._answer(request)
-            started = await self._federation.departures.come_back(name, answer.get("state"), browser)
-            transaction = await desk.transactions.load(started.transaction_id, browser)
-            visit = await desk.look_at(request, browser or "", transaction)
+            started = await self._federation.departures.come_back(name, answer.get("state"), browser.name)
+            visit = await self._visits.load(browser, started.transaction_id)
         except FlowError:
             self._metrics.federated_sign_in("-", "refused")
             raise
         if started.purpose == "link":
-            return await self._linking.finish(request, visit, started, answer)
+            return await self._linking.finish(visit, started, answer)
         if not is_asked(visit):
-            return desk.resume(transaction)  # signed in by another way meanwhile
+            return self._edge.resume(visit.transaction)  # signed in by another way meanwhile
         try:
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
             settled = await self._federation.settle(
-                upstream, identity, transaction, address=request.state.address
+                upstream, identity, visit.transaction, address=browser.visitor.address
             )
         except IdpError as error:
-            return await self._onward.back(request, transaction, name, error)
-        return await self._onward.go_on(request, visit, upstream, settled)
+            return await self._onward.back(visit, name, error)
+        return await self._onward.go_on(visit, upstream, settled)
 
     async def _answer(self, request: Request) -> dict[str, str]:
         query = request.query_params
@@ -121,18 +122,16 @@ class SignInElsewhere:
         onward = await self._federation.departures.signed_out_there(request.query_params.get("state"))
         if onward is not None:
             return RedirectResponse(onward, status_code=303)
-        return self._desk.renderer.page("signed_out.html")
+        return self._parts.renderer.page("signed_out.html", return_url=None)
 
 
-def _ask(visit: Visit, redirect_uri: str, login_hint: str | None) -> Ask:
+def _ask(visit: Visit, login_hint: str | None) -> Ask:
     """Pass on what the app asked for (OIDC Core §3.1.2.1)."""
-    transaction, request, decision = visit.transaction, visit.transaction.request, visit.decision
+    transaction, request = visit.transaction, visit.request
     prompts = request.prompts if request else ()
     hint = login_hint or (request.login_hint if request else None)
     return Ask(
-        redirect_uri=redirect_uri,
-        state="",
-        reauthenticate=isinstance(decision, GoTo) and decision.reason.anew,
+        reauthenticate=isinstance(visit.decision, GoTo) and visit.decision.reason.anew,
         max_age=request.max_age if request else None,
         select_account=transaction.switching or "select_account" in prompts,
         login_hint=hint[:320] if hint else None,

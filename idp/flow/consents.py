@@ -1,0 +1,28 @@
+"""What a user allows a client to see, kept until they take it back."""
+
+from idp.clock import Clock
+from idp.events.audit import record
+from idp.events.catalogue import ConsentDenied, ConsentGiven
+from idp.oauth.authorization import AuthorizationRequest
+from idp.storage.database import Database
+
+
+class Consents:
+    """Keeps and audits the decisions of the consent page."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def allow(self, user_id: str, request: AuthorizationRequest) -> None:
+        """Remember that the user allows the client the scopes and claims of the request."""
+        now, client_id, scopes = self._clock.now(), request.client_id, request.scopes
+        async with self._database.unit_of_work() as uow:
+            await uow.consents.remember(user_id, client_id, scopes, request.claims.names, now)
+            await record(uow, ConsentGiven(user_id=user_id, client_id=client_id, scopes=scopes), now)
+
+    async def deny(self, user_id: str, request: AuthorizationRequest) -> None:
+        """Note that the user refused. What was allowed before stays allowed."""
+        async with self._database.unit_of_work() as uow:
+            denied = ConsentDenied(user_id=user_id, client_id=request.client_id)
+            await record(uow, denied, self._clock.now())
