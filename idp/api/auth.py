@@ -34,6 +34,7 @@ from idp.config import RegistrationSettings
 from idp.errors import InvalidValue
 from idp.identity.accounts import Accounts
 from idp.identity.addresses import email_key
+from idp.identity.factors.registry import answer_by
 from idp.identity.recovery import Recovery
 from idp.identity.registration import NewAccount, Registration
 from idp.identity.throttle import SignInThrottle
@@ -212,7 +213,7 @@ class AuthRoutes:
 
 def _proof(body: ProveFactor) -> dict[str, str]:
     """Return the parameter of the password grant that holds what was given."""
-    if body.kind != "webauthn":
+    if answer_by(body.kind) == "code":
         if not body.code:
             raise InvalidValue("Send the code.", field="code")
         return {"mfa_code": body.code}

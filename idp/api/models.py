@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from idp.api.webauthn import Assertion
+from idp.identity.factors.registry import default_kind, kinds_without_page
 
 Email = Annotated[str, Field(max_length=320, description="An email address.")]
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -18,6 +19,12 @@ class Taken(BaseModel):
     """A request body."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in kinds_without_page():
+        raise ValueError(f"one of {', '.join(kinds_without_page())}")
+    return kind
 
 
 class ClientChoice(Taken):
@@ -55,11 +62,13 @@ class Login(ClientChoice):
 
 
 class ProveFactor(ClientChoice):
-    """The second factor after `mfa_required`: a `code`, or for `webauthn` an `assertion`."""
+    """The second factor after `mfa_required`: a `code`, or for a passkey an `assertion`."""
 
     mfa_token: Token
-    kind: Literal["webauthn", "totp", "recovery_code"] = Field(
-        "totp", description="One of the `factors` that were listed."
+    kind: Annotated[str, AfterValidator(_known_kind)] = Field(
+        default_factory=default_kind,
+        description="One of the `factors` that were listed.",
+        json_schema_extra=lambda schema: schema.update(enum=[*kinds_without_page()], default=default_kind()),
     )
     code: str = Field("", max_length=64, description="What the person typed.")
     assertion: Assertion | None = Field(

@@ -22,7 +22,9 @@ from idp.flow.visits import Visits
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.connections import Connections
+from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
+from idp.identity.factors.factor import FactorParts
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
@@ -98,6 +100,7 @@ class Provider:
     self_service: SelfService
     factors: FactorRegistry
     second_factors: SecondFactors
+    enrolled_factors: EnrolledFactors
     factor_resets: FactorResets
     federation: FederatedSignIn
     mail_delivery: MailDelivery
@@ -181,24 +184,16 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     client_auth = ClientAuthentication(
         clients, client_auth_methods(tuple(audiences), store, clock, to_clients)
     )
-    factors = FactorRegistry(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    factors = FactorRegistry(
+        FactorParts(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+    )
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
     providers = Providers(settings.federation, database, master_key, clock)
 
     async def ways_in() -> WaysIn:
-        return WaysIn(await providers.offered(), passkeys=settings.second_factor.policy != "off")
+        return WaysIn(await providers.offered(), factors=settings.second_factor.policy != "off")
 
-    second_factors = SecondFactors(
-        database,
-        factors,
-        factor_throttle(store, settings.throttle, clock),
-        store,
-        mailer,
-        factor_resets,
-        ways_in,
-        settings.second_factor,
-        clock,
-    )
+    second_factors = SecondFactors(factors, factor_throttle(store, settings.throttle, clock), factor_resets)
     connections = Connections(database, mailer, master_key, ways_in, clock)
     hot_path = HotPath(database)
     mint = TokenMint(settings.issuer, keyring, settings.tokens, clock)
@@ -272,6 +267,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         self_service=self_service,
         factors=factors,
         second_factors=second_factors,
+        enrolled_factors=EnrolledFactors(factors, factor_resets, ways_in),
         factor_resets=factor_resets,
         federation=FederatedSignIn(
             providers,

@@ -19,6 +19,8 @@ from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
 from idp.flow.consents import Consents
 from idp.identity.acr import ACR_VALUES
+from idp.identity.factors.passkeys import Passkeys
+from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.end_session import EndSessionRequests
 from idp.oauth.grants.registry import GRANTS
@@ -30,7 +32,6 @@ from idp.pages.consent import ConsentPage
 from idp.pages.dev_mail import DevMailPage
 from idp.pages.factors.challenge import ChallengePage
 from idp.pages.factors.enrol import EnrolPage
-from idp.pages.factors.enrolment import Enrolment
 from idp.pages.factors.passkey_sign_in import PasskeyChallenge
 from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPages
@@ -124,16 +125,15 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
 def _factor_pages(provider: Provider) -> list[_Served]:
     """Return the pages of the second factors."""
     desk, factors, accounts = provider.desk, provider.factors, provider.self_service
-    second_factors = provider.second_factors
     admission = provider.page_parts.admission
-    enrolment = Enrolment(factors, second_factors, provider.renderer.say)
+    enrolled, codes = provider.enrolled_factors, factors[RecoveryCodes]
     return [
         ChallengePage(desk, accounts, factors, admission, provider.metrics),
-        EnrolPage(desk, accounts, enrolment, admission),
-        PasskeyChallenge(desk, factors, admission),
+        EnrolPage(desk, accounts, enrolled, admission),
+        PasskeyChallenge(desk, factors[Passkeys], admission),
         # Before the other security pages, whose last part is a kind of factor.
-        RecoveryCodesPage(desk, accounts, factors.recovery_codes, second_factors),
-        SecurityPages(desk, accounts, factors.recovery_codes, provider.factor_resets, enrolment, admission),
+        RecoveryCodesPage(desk, accounts, codes, enrolled),
+        SecurityPages(desk, accounts, codes, provider.factor_resets, enrolled, admission),
     ]
 
 

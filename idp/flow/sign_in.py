@@ -65,8 +65,10 @@ class SignIn:
         transaction = transaction.with_proof(proof)
         await self._transactions.save(transaction)
         device = None
-        if trust and self._second_factors.trusts_devices and proven.acr == ACR_MULTI:
-            device = await self._second_factors.trust(session.user_id, visit.browser.visitor.user_agent)
+        if trust and self._second_factors.trusted_browsers.are_allowed and proven.acr == ACR_MULTI:
+            device = await self._second_factors.trusted_browsers.trust(
+                session.user_id, visit.browser.visitor.user_agent
+            )
         return Progress(transaction, started.token, device)
 
     async def strengthen(self, browser: Browser, session: CurrentSession, proven: Proven) -> StartedSession:

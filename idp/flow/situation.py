@@ -11,6 +11,7 @@ from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, satisfies
+from idp.identity.factors.registry import has_factor
 from idp.identity.second_factor import SecondFactors
 from idp.identity.sessions import CurrentSession
 from idp.oauth.authorization import AuthorizationRequest
@@ -129,9 +130,9 @@ class Situations:
         claims: frozenset[str] = frozenset()
         async with self._database.reading() as uow:
             if transaction.demand.strong or not satisfies(session.authentication.acr, ACR_MULTI):
-                session = replace(session, has_factor=bool(await uow.factors.kinds(session.user_id)))
+                session = replace(session, has_factor=await has_factor(uow, session.user_id))
             if session.has_factor:
-                trusted = await self._second_factors.is_trusted(uow, session.user_id, device)
+                trusted = await self._second_factors.trusted_browsers.is_trusted(uow, session.user_id, device)
                 session = replace(session, trusted_device=trusted)
             if client is not None and transaction.request is not None and not client.is_first_party:
                 consent = await uow.consents.get(session.user_id, client.client_id)

@@ -14,7 +14,8 @@ from idp.flow.situation import SignedIn, Situation, Situations
 from idp.flow.steps import EnrolFactor, Login, SecondFactor, Step, VerifyEmail, withheld_scopes
 from idp.flow.transaction import Proof, Transaction
 from idp.identity.claims import standard_claims
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer
+from idp.identity.factors.registry import default_kind
 from idp.identity.login import PasswordLogin
 from idp.identity.second_factor import SecondFactors
 from idp.oauth.clients import Client
@@ -86,9 +87,10 @@ class People:
             return None
         if fingerprint(user.password_hash) != continuation.password:  # changed or reset in between
             return None
-        given = Answer(code=answer.code[:64], assertion=answer.assertion, ceremony=token)
+        given = ChallengeAnswer(code=answer.code[:64], assertion=answer.assertion, ceremony=token)
+        kind = answer.kind or default_kind()
         # A code by mail does not count here: the grant says that two factors were proven.
-        proven = await self._second_factors.check(user, answer.kind, given, address=address, strong=True)
+        proven = await self._second_factors.check(user, kind, given, address=address, strong=True)
         if proven is None or not await self._continuations.finish(token):
             return None
         return await self._finish(user, proven.added_to(continuation.authentication), client)
@@ -125,7 +127,5 @@ class People:
         )
         token = await self._continuations.begin(continuation)
         kinds = await self._second_factors.options(user, strong=True)
-        members: dict[str, Any] = {"mfa_token": token, "factors": kinds}
-        if "webauthn" in kinds:
-            members["webauthn"] = await self._second_factors.passkey_options(user, token)
-        return members
+        challenges = await self._second_factors.challenges_without_page(user, token)
+        return {"mfa_token": token, "factors": kinds, **challenges}

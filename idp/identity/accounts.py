@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from idp.clock import Clock
-from idp.errors import InvalidValue, NotFound
+from idp.errors import NotFound
 from idp.events.audit import record
 from idp.events.catalogue import (
     PasswordChanged,
@@ -18,10 +18,6 @@ from idp.identity.endings import Event, Kept, end
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
-from idp.text import Text
-
-LONGEST_NAME = 100
-"""Characters of a person's name."""
 
 
 class Accounts:
@@ -146,21 +142,6 @@ class Accounts:
             return None
         check_acceptable(password)
         return await self._hasher.hash(password)
-
-
-def claim_name(text: str, *, field: str = "name") -> str:
-    """Return a person's name as it is kept; raise `InvalidValue` for one that could deceive.
-
-    It is shown in mails and on pages, so it has no control characters and no web address.
-    """
-    name = " ".join(text.split())
-    if len(name) > LONGEST_NAME:
-        raise InvalidValue(
-            Text("A name can have at most %(number)d characters.", number=LONGEST_NAME), field=field
-        )
-    if not name.isprintable() or "://" in name or "@" in name:
-        raise InvalidValue("A name has no control characters, web address or @.", field=field)
-    return name
 
 
 async def _locked(uow: UnitOfWork, user_id: str) -> User:

@@ -19,11 +19,12 @@ from idp.events.catalogue import (
     IdentityUnlinked,
     UserCreated,
 )
-from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.endings import Event, end
+from idp.identity.factors.registry import has_factor
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
+from idp.identity.names import claim_name
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import FederatedIdentity, User, new_id
@@ -72,7 +73,7 @@ class Connections:
     async def has_factor(self, user_id: str) -> bool:
         """Tell whether an account has a second factor."""
         async with self._database.reading() as uow:
-            return bool(await uow.factors.kinds(user_id))
+            return await has_factor(uow, user_id)
 
     async def of_user(self, user_id: str) -> list[FederatedIdentity]:
         """Return a person's links."""
@@ -143,7 +144,7 @@ class Connections:
             user = _in_use(await uow.users.locked(user_id))
             if user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
                 raise Conflict("This address has been verified or changed meanwhile.")
-            if not user.verification_due or user.roles or await uow.factors.kinds(user.id):
+            if not user.verification_due or user.roles or await has_factor(uow, user.id):
                 raise Conflict("This account is not a stranger's: its owner has to sign in to it first.")
             await end(uow, user, Event.EMPTIED, now)
             user.email_verified = True

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from idp.identity.factors.registry import delete_factors
 from idp.storage.database import UnitOfWork
 from idp.storage.models import User
 
@@ -122,7 +123,7 @@ _ROWS: Mapping[What, Callable[[UnitOfWork, User, float, Kept], Awaitable[object]
     What.TICKETS: lambda uow, user, now, _: uow.tickets.end_all_for_user(user.id, now),
     What.INVITATIONS: lambda uow, user, now, _: uow.invitations.end_all_for_address(user.email_key, now),
     What.DEVICES: lambda uow, user, _now, _: uow.factors.delete_trusted_devices(user.id),
-    What.FACTORS: lambda uow, user, _now, _: uow.factors.delete_all(user.id),
+    What.FACTORS: lambda uow, user, _now, _: delete_factors(uow, user.id),
     What.LINKS: lambda uow, user, _now, _: uow.identities.delete_all(user.id),
     What.CONSENTS: lambda uow, user, _now, _: uow.consents.forget_all(user.id),
 }

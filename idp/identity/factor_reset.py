@@ -15,6 +15,7 @@ from idp.errors import IdpError, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorResetCancelled, FactorResetRequested, FactorsReset
 from idp.identity.endings import Event, end
+from idp.identity.factors.registry import has_factor
 from idp.identity.mail import Mailer
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
@@ -49,7 +50,7 @@ class FactorResets:
                 await uow.factors.cancel_reset(user.id)  # one that waited since the setting was another
                 await self._carry_out(uow, user.id, now)
                 return now
-            if not await uow.factors.kinds(user.id):
+            if not await has_factor(uow, user.id):
                 raise InvalidValue("This account has no second factor.")
             at = now + self._delay
             if not await uow.factors.schedule_reset(user.id, at):

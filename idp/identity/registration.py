@@ -18,17 +18,18 @@ from idp.crypto import digest, random_token
 from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
-from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
 from idp.identity.endings import Event, end
 from idp.identity.even import evenly
+from idp.identity.factors.registry import signs_in_alone
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
+from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, MailThrottle, Tickets
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import Invitation, MailTicket, User, WebAuthnCredential, new_id
+from idp.storage.models import Invitation, MailTicket, User, new_id
 
 NOBODY = "nobody"
 """Stands for the id of a person who does not exist."""
@@ -158,8 +159,8 @@ class Registration:
         if user.password_hash is not None:
             return False
         async with self._database.reading() as uow:
-            passkeys = await uow.factors.of_user(WebAuthnCredential, user.id)
-            return not passkeys and not await uow.identities.of_user(user.id)
+            alone = await signs_in_alone(uow, user.id)
+            return not alone and not await uow.identities.of_user(user.id)
 
     async def address_of(self, token: str) -> str | None:
         """Return the address that a link would verify, if it still does; nothing is used up."""

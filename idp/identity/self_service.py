@@ -19,12 +19,12 @@ from idp.events.catalogue import (
     PasswordChanged,
     ProfileChanged,
 )
-from idp.identity.accounts import claim_name
 from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
 from idp.identity.endings import Event, Kept, end
 from idp.identity.even import evenly
 from idp.identity.mail import Mailer
+from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle

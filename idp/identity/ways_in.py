@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from idp.errors import InvalidValue
+from idp.identity.factors.registry import signs_in_alone
 from idp.storage.database import UnitOfWork
-from idp.storage.models import WebAuthnCredential
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class WaysIn:
 
     providers: Collection[tuple[str, str]]
     """Each by name and issuer. A link to any other leads nowhere."""
-    passkeys: bool = True
+    factors: bool = True
+    """Whether factors are switched on: some of them sign in alone."""
 
 
 LookUp = Callable[[], Awaitable[WaysIn]]
@@ -29,9 +30,8 @@ async def check_way_in_remains(uow: UnitOfWork, user_id: str, ways_in: WaysIn, *
         return
     links = await uow.identities.of_user(user_id)
     working = {link.id for link in links if (link.provider, link.issuer) in ways_in.providers}
-    if ways_in.passkeys:
-        passkeys = await uow.factors.of_user(WebAuthnCredential, user_id)
-        working |= {passkey.id for passkey in passkeys if passkey.discoverable}
+    if ways_in.factors:
+        working |= await signs_in_alone(uow, user_id)
     if working == {without}:
         raise InvalidValue(
             "This is the only way to sign in to your account. Set a password first, or add a passkey."

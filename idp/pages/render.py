@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse
 
 from idp.i18n import SOURCE, Catalogues, format_day, format_moment, format_number
 from idp.pages.brand import brand_css
+from idp.pages.qr_code import qr_code
 from idp.pages.static import load_assets
 from idp.text import Text
 
@@ -99,6 +100,7 @@ class Renderer:
         self._environment.filters["destination"] = destination
         self._environment.filters["day"] = lambda at: format_day(at, _locale.get())
         self._environment.filters["moment"] = lambda at, zone=None: format_moment(at, _locale.get(), zone)
+        self._environment.filters["qr_code"] = qr_code
         self._environment.filters["number"] = lambda number: format_number(number, _locale.get())
 
     def say(self, text: str) -> str:

@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from idp.flow.continuations import TTL
+from idp.identity.factors.passkeys import Passkeys
 from idp.storage.models import User
 from tests.support.api import Api, check_problem, code_of, fields_of
 from tests.support.authenticator import Passkey, b64
@@ -77,7 +78,7 @@ async def test_the_challenge_of_a_page_is_good_for_nothing_here(
     provider: RunningProvider, api: Api, person: User, passkey: Passkey
 ) -> None:
     begun = await begin(api)
-    of_page = await provider.parts.factors.passkeys.begin_check(person)
+    of_page = await provider.parts.factors[Passkeys].begin_check(person)
     taken = proof(begun, passkey, json.loads(of_page.options))
     assert code_of(await api.post("/auth/mfa", taken)) == REFUSED
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from idp.identity.factors.factor import Answer, Factor
+from idp.identity.factors.email_code import EmailCode
+from idp.identity.factors.factor import ChallengeAnswer, Factor
+from idp.identity.factors.passkeys import Passkeys
+from idp.identity.factors.recovery_codes import RecoveryCodes
+from idp.identity.factors.registry import FACTORS
+from idp.identity.factors.totp import Totp
 from idp.identity.second_factor import Proven
 from idp.storage.models import User
 from tests.support.authenticator import Passkey, totp
@@ -14,7 +19,7 @@ from tests.support.databases import BOTH
 from tests.support.provider import MakeProvider, RunningProvider
 
 AT_ONCE = 50
-KINDS = ("totp", "webauthn", "recovery_code", "email")
+KINDS = tuple(factor.kind for factor in FACTORS)
 
 
 @dataclass
@@ -30,43 +35,43 @@ class Owner:
 
     @property
     def factor(self) -> Factor:
-        return next(each for each in self.provider.parts.factors.all if each.kind == self.kind)
+        return self.provider.parts.factors.all[self.kind]
 
     async def enrol(self) -> "Owner":
         factors, user = self.provider.parts.factors, self.user
         if self.kind == "webauthn":
-            ceremony = await factors.passkeys.begin_registration(user)
-            await factors.passkeys.register(user, ceremony.id, self.passkey.create(ceremony.options), "Key")
+            ceremony = await factors[Passkeys].begin_registration(user)
+            await factors[Passkeys].register(user, ceremony.id, self.passkey.create(ceremony.options), "Key")
             return self
-        draft = factors.totp.draft(user)
+        draft = factors[Totp].draft(user)
         self.secret = draft.secret
-        await factors.totp.enrol(user, draft.sealed, totp(self.secret, self.provider.clock.now()), "App")
-        self.codes = await factors.recovery_codes.make(user.id)
+        await factors[Totp].enrol(user, draft.sealed, totp(self.secret, self.provider.clock.now()), "App")
+        self.codes = await factors[RecoveryCodes].make(user.id)
         self.provider.clock.advance(30)  # the confirming code is spent
         return self
 
-    async def answer(self, to: User | None = None) -> Answer:
+    async def answer(self, to: User | None = None) -> ChallengeAnswer:
         """A right answer; `to` a challenge that is somebody else's."""
         factors = self.provider.parts.factors
         match self.kind:
             case "totp":
-                return Answer(code=totp(self.secret, self.provider.clock.now()))
+                return ChallengeAnswer(code=totp(self.secret, self.provider.clock.now()))
             case "recovery_code":
-                return Answer(code=self.codes[0])
+                return ChallengeAnswer(code=self.codes[0])
             case "email":
-                await factors.email_code.send(self.user)
-                return Answer(code=(await self.provider.mails.latest(self.user.email)).code)
-        ceremony = await factors.passkeys.begin_check(to or self.user)
-        return Answer(assertion=self.passkey.get(ceremony.options), ceremony=ceremony.id)
+                await factors[EmailCode].send(self.user)
+                return ChallengeAnswer(code=(await self.provider.mails.latest(self.user.email)).code)
+        ceremony = await factors[Passkeys].begin_check(to or self.user)
+        return ChallengeAnswer(assertion=self.passkey.get(ceremony.options), ceremony=ceremony.id)
 
-    async def check(self, answer: Answer, user: User | None = None) -> tuple[str, ...] | None:
+    async def check(self, answer: ChallengeAnswer, user: User | None = None) -> tuple[str, ...] | None:
         return await self.factor.check(user or self.user, answer)
 
     async def lose(self) -> None:
         """Remove what was set up; for a code by mail, the address."""
-        second_factors = self.provider.parts.second_factors
-        for each in await second_factors.enrolled(self.user.id):
-            await second_factors.remove(self.user, each.kind, each.id)
+        enrolled_factors = self.provider.parts.enrolled_factors
+        for each in await enrolled_factors.of_user(self.user.id):
+            await enrolled_factors.remove(self.user, each.kind, each.id)
         if self.kind == "email":
             async with self.provider.database.unit_of_work() as uow:
                 self.user.email_verified = False
@@ -116,9 +121,12 @@ async def test_another_persons_answer_is_refused(owner: Owner) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [Answer(), Answer(code="000000"), Answer(assertion="{}", ceremony="made up")]
+    "wrong",
+    [ChallengeAnswer(), ChallengeAnswer(code="000000"), ChallengeAnswer(assertion="{}", ceremony="made up")],
 )
-async def test_a_wrong_answer_is_refused_and_leaves_the_right_one(owner: Owner, wrong: Answer) -> None:
+async def test_a_wrong_answer_is_refused_and_leaves_the_right_one(
+    owner: Owner, wrong: ChallengeAnswer
+) -> None:
     right = await owner.answer()
     assert await owner.check(wrong) is None
     assert await owner.check(right)

@@ -86,14 +86,14 @@ async def factors_reset(world: World) -> None:
 
 async def browser_trusted(world: World) -> None:
     await app_set_up(world)
-    token = await world.provider.parts.second_factors.trust(world.user.id, "test")
+    token = await world.provider.parts.second_factors.trusted_browsers.trust(world.user.id, "test")
     world.browser.client.cookies.set("idp_device", token, domain="localhost.local", path="/")
 
 
 async def browser_trusted_by_another(world: World) -> None:
     await app_set_up(world)
     bob = await world.provider.create_user(f"not.{world.user.email}")
-    token = await world.provider.parts.second_factors.trust(bob.id, "test")
+    token = await world.provider.parts.second_factors.trusted_browsers.trust(bob.id, "test")
     world.browser.client.cookies.set("idp_device", token, domain="localhost.local", path="/")
 
 

@@ -8,6 +8,7 @@ import pytest
 from idp.clock import ManualClock
 from idp.errors import InvalidValue, Unavailable
 from idp.identity.factor_reset import FactorResets
+from idp.identity.factors.passkeys import Passkeys
 from idp.storage.models import User
 from tests.support.databases import BOTH
 from tests.support.factors import Pocket, give_app, give_passkey
@@ -99,7 +100,7 @@ async def by_recovery_code(browser: Browser, pocket: Pocket) -> None:
 
 
 async def by_passkey_alone(browser: Browser, pocket: Pocket) -> None:
-    passkeys = pocket.provider.parts.factors.passkeys
+    passkeys = pocket.provider.parts.factors[Passkeys]
     ceremony = await passkeys.begin_sign_in()
     assert pocket.passkey is not None
     answer = {"ceremony": ceremony.id, "assertion": pocket.passkey.get(ceremony.options)}
@@ -133,7 +134,7 @@ async def test_neither_the_password_nor_a_code_by_mail_cancels_it(
     await resets.request(person)
     provider.clock.advance(1)
     page = await browser.log_in()
-    await prove(browser, page, decision="send")
+    await prove(browser, page, kind="email", decision="send")
     code = (await provider.mails.latest(EMAIL)).code
     answered = await prove(browser, page, kind="email", code=code)
     assert answered.url.path == "/account"  # type: ignore[attr-defined]

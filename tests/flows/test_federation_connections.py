@@ -185,9 +185,9 @@ async def test_the_last_passkey_cannot_be_removed_when_nothing_else_works(
     user = await give_passkey_to(federated, VERA)
     await take_away(federated, "google")
     with pytest.raises(InvalidValue, match="the only way to sign in"):
-        await federated.parts.second_factors.remove(user, "webauthn", "passkey")
+        await federated.parts.enrolled_factors.remove(user, "webauthn", "passkey")
     await federated.parts.accounts.set_password(user.id, PASSWORD)
-    await federated.parts.second_factors.remove(user, "webauthn", "passkey")
+    await federated.parts.enrolled_factors.remove(user, "webauthn", "passkey")
 
 
 @pytest.mark.parametrize(("policy", "goes"), [("optional", True), ("off", False)])

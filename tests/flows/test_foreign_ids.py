@@ -36,7 +36,7 @@ class Belongings:
 
     async def names(self) -> set[str]:
         """Return the names of her factors."""
-        return {each.name for each in await self.provider.parts.second_factors.enrolled(self.user.id)}
+        return {each.name for each in await self.provider.parts.enrolled_factors.of_user(self.user.id)}
 
     async def _sessions(self) -> list[str]:
         async with self.provider.database.reading() as uow:
@@ -55,7 +55,7 @@ async def veras(federated: RunningProvider, elsewhere: SignInElsewhere) -> Belon
     assert user is not None
     await give_app(federated, user)
     await give_passkey(federated, user)
-    await federated.parts.second_factors.trust(user.id, "her browser")
+    await federated.parts.second_factors.trusted_browsers.trust(user.id, "her browser")
     return Belongings(federated, user, app.client_id)
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from idp.errors import Throttled
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer
+from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.identity.tickets import MOST_WRONG_CODES
 from idp.storage.models import TrustedDevice, User
 from tests.support.authenticator import Passkey, totp
@@ -368,7 +369,7 @@ async def test_a_name_survives_a_wrong_code_and_may_be_left_out(
     page = await send(browser, await browser.get("/account/security/totp"), code="000000", name="Diensthandy")
     assert forms(page)[0].fields["name"] == "Diensthandy"
     await enrol_app(browser, await browser.get("/account/security/totp"), provider.clock.now())
-    enrolled = await provider.parts.second_factors.enrolled(person.id)
+    enrolled = await provider.parts.enrolled_factors.of_user(person.id)
     assert [each.name for each in enrolled] == ["Authenticator-App"]
 
 
@@ -403,16 +404,16 @@ async def test_removing_a_factor_asks_for_a_recent_proof_of_one(
     again = await browser.post("/account/security", form.fields | {"decision": "remove"})
     assert again.url.path == "/login"
     assert (await password(browser, again)).url.path == "/mfa"
-    assert len(await provider.parts.second_factors.enrolled(person.id)) == 1
+    assert len(await provider.parts.enrolled_factors.of_user(person.id)) == 1
 
 
 async def test_removing_the_last_factor_takes_codes_and_trust_along_and_is_mailed(
     provider: RunningProvider, pocket: Pocket, person: User
 ) -> None:
     second_factors = provider.parts.second_factors
-    await second_factors.trust(person.id, "test")
+    await second_factors.trusted_browsers.trust(person.id, "test")
     await pocket.lose_app()
-    assert await provider.parts.factors.recovery_codes.left(person.id) == 0
+    assert await provider.parts.factors[RecoveryCodes].left(person.id) == 0
     async with provider.database.reading() as uow:
         assert list(await uow.factors.of_user(TrustedDevice, person.id)) == []
     assert "removed" in (await provider.mails.latest(EMAIL)).subject
@@ -526,7 +527,9 @@ async def guesses(provider: RunningProvider, person: User, hours: int, addresses
         number = looked_at % addresses
         address = f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}"
         try:
-            await provider.parts.second_factors.check(person, "totp", Answer(code="000000"), address=address)
+            await provider.parts.second_factors.check(
+                person, "totp", ChallengeAnswer(code="000000"), address=address
+            )
             looked_at += 1
         except Throttled as throttled:
             provider.clock.advance(throttled.retry_after or 1)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from idp.identity.factors.passkeys import Passkeys
+from idp.identity.factors.recovery_codes import RecoveryCodes
+from idp.identity.factors.totp import Totp
 from idp.storage.models import User
 from tests.support.authenticator import Passkey, totp
 from tests.support.provider import RunningProvider
@@ -24,22 +27,22 @@ class Pocket:
 
     async def lose_app(self) -> None:
         """Remove the app from the account."""
-        second_factors = self.provider.parts.second_factors
-        for each in await second_factors.enrolled(self.user.id):
-            await second_factors.remove(self.user, each.kind, each.id)
+        enrolled_factors = self.provider.parts.enrolled_factors
+        for each in await enrolled_factors.of_user(self.user.id):
+            await enrolled_factors.remove(self.user, each.kind, each.id)
 
 
 async def give_app(provider: RunningProvider, user: User) -> Pocket:
     """Set up an authenticator app for somebody, with recovery codes."""
     factors = provider.parts.factors
-    draft = factors.totp.draft(user)
-    await factors.totp.enrol(user, draft.sealed, totp(draft.secret, provider.clock.now()), "Phone")
-    return Pocket(provider, user, draft.secret, await factors.recovery_codes.make(user.id))
+    draft = factors[Totp].draft(user)
+    await factors[Totp].enrol(user, draft.sealed, totp(draft.secret, provider.clock.now()), "Phone")
+    return Pocket(provider, user, draft.secret, await factors[RecoveryCodes].make(user.id))
 
 
 async def give_passkey(provider: RunningProvider, user: User, passkey: Passkey | None = None) -> Passkey:
     """Register a passkey for somebody."""
-    passkeys, passkey = provider.parts.factors.passkeys, passkey or Passkey()
+    passkeys, passkey = provider.parts.factors[Passkeys], passkey or Passkey()
     ceremony = await passkeys.begin_registration(user)
     await passkeys.register(user, ceremony.id, passkey.create(ceremony.options), "Laptop")
     return passkey

@@ -3,14 +3,16 @@
 import hashlib
 import hmac
 import secrets
+from typing import Self
 
 from idp.clock import Clock
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer, Factor, FactorParts
 from idp.storage.database import Database
 from idp.storage.models import User
+from idp.text import Text
 
 COUNT = 10
 FEW = 3
@@ -20,18 +22,27 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without what is easily misread; twelve of these are 59 bits."""
 
 
-class RecoveryCodes:
+class RecoveryCodes(Factor):
     """Codes on paper."""
 
     kind = "recovery_code"
-    weak = False
     amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
+
+    choose = Text("Use a recovery code")
+    challenge = Text("Enter one of your recovery codes. Each works once.")
+    wrong = Text("This recovery code is not right, or it was used already.")
+    code_input = "text"
 
     def __init__(self, database: Database, key: bytes, clock: Clock) -> None:
         """Take a key of 32 bytes that serves nothing else, for the digests."""
         self._database = database
         self._key = key
         self._clock = clock
+
+    @classmethod
+    def of(cls, parts: FactorParts) -> Self:
+        """Make the factor."""
+        return cls(parts.database, parts.master_key.derive("recovery-codes"), parts.clock)
 
     async def is_available(self, user: User) -> bool:
         """Tell whether any is left."""
@@ -53,7 +64,7 @@ class RecoveryCodes:
             await record(uow, FactorAdded(user_id=user_id, kind=self.kind), now)
         return codes
 
-    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+    async def check(self, user: User, answer: ChallengeAnswer) -> tuple[str, ...] | None:
         """Use a code up."""
         async with self._database.unit_of_work() as uow:
             digest = self._digest(user.id, answer.code)

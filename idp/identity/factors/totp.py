@@ -2,7 +2,9 @@
 
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import pyotp
 
@@ -11,9 +13,9 @@ from idp.crypto import MasterKey, digest
 from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
-from idp.identity.accounts import claim_name
 from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer, EnrollableFactor, FactorParts
+from idp.identity.names import claim_name
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, User, new_id
@@ -39,13 +41,30 @@ class TotpDraft:
     sealed: str
     """The secret for the form's hidden field; opens only for this person."""
 
+    @property
+    def grouped(self) -> str:
+        """The secret in groups of four, for people to type."""
+        return " ".join(self.secret[i : i + 4] for i in range(0, len(self.secret), 4))
 
-class Totp:
+
+class Totp(EnrollableFactor):
     """Authenticator apps."""
 
     kind = "totp"
-    weak = False
+    credential = TotpCredential
+    page = "totp"
     amr = (AMR_ONE_TIME_CODE, AMR_MULTI)
+
+    choose = Text("Use your authenticator app")
+    challenge = Text("Enter the code that your authenticator app shows.")
+    wrong = Text("This code is not right, or it was used already. Wait for the next one.")
+
+    label = Text("Authenticator app")
+    add = Text("Add an authenticator app")
+    set_up = Text("Set up an authenticator app")
+    set_up_lead = Text("The app shows a new code every 30 seconds, which you enter after your password.")
+    instead = Text("Use an authenticator app instead")
+    enrolment_template = "factors/totp_enrol.html"
 
     def __init__(
         self,
@@ -61,10 +80,26 @@ class Totp:
         self._clock = clock
         self._issuer_name = issuer_name
 
+    @classmethod
+    def of(cls, parts: FactorParts) -> Self:
+        """Make the factor."""
+        return cls(parts.database, parts.store, parts.master_key, parts.clock, parts.settings.brand.name)
+
     async def is_available(self, user: User) -> bool:
         """Tell whether the person has an authenticator."""
         async with self._database.reading() as uow:
             return bool(await uow.factors.of_user(TotpCredential, user.id))
+
+    async def enrolment_context(self, user: User, draft: str | None = None) -> Mapping[str, Any]:
+        """Return a secret for the app, or that of a form that comes back."""
+        found = self.resume(user, draft) if draft else self.draft(user)
+        return {"draft": found}
+
+    async def finish_enrolment(self, user: User, form: Mapping[str, str], unnamed: str) -> tuple[str, ...]:
+        """Store the authenticator if the code of the form is its current one; raise `InvalidValue`."""
+        name = form.get("name", "").strip() or unnamed
+        await self.enrol(user, form.get("draft", ""), form.get("code", "")[:64], name[:100])
+        return self.amr
 
     def draft(self, user: User) -> TotpDraft:
         """Begin an enrolment; nothing is stored until a code confirms it."""
@@ -111,7 +146,7 @@ class Totp:
             await record(uow, FactorAdded(user_id=user.id, kind=self.kind), now)
         return credential_id
 
-    async def check(self, user: User, answer: Answer) -> tuple[str, ...] | None:
+    async def check(self, user: User, answer: ChallengeAnswer) -> tuple[str, ...] | None:
         """Take the code if it is that of one of the person's authenticators and was not taken before."""
         async with self._database.unit_of_work() as uow:
             for credential in await uow.factors.of_user(TotpCredential, user.id):

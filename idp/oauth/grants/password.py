@@ -49,7 +49,7 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
     def _second_factor(self) -> Authenticated:
         form = self.request.form
         answer = FactorAnswer(
-            form.get("mfa_kind") or "totp", form.get("mfa_code", ""), form.get("mfa_assertion", "")
+            form.get("mfa_kind", ""), form.get("mfa_code", ""), form.get("mfa_assertion", "")
         )
         authenticated = wait(
             self.context.core.subjects.prove_factor(

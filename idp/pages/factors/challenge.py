@@ -1,6 +1,6 @@
 """/mfa: the person proves a second factor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +9,7 @@ from starlette.routing import Route
 from idp.errors import IdpError, InvalidValue
 from idp.flow.steps import SecondFactor
 from idp.flow.transaction import Transaction
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer, Factor
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.self_service import SelfService
@@ -21,12 +21,6 @@ from idp.pages.refusal import Refusal, outcome
 from idp.text import Text
 
 PURPOSE = "mfa"
-WRONG = {
-    "webauthn": Text("The passkey was not accepted. Try again, or use another way."),
-    "totp": Text("This code is not right, or it was used already. Wait for the next one."),
-    "recovery_code": Text("This recovery code is not right, or it was used already."),
-    "email": Text("This code is not right, or it has expired."),
-}
 
 
 class ChallengePage:
@@ -71,11 +65,11 @@ class ChallengePage:
         kind, strong = form.get("kind", ""), _wants_strong(asked)
         try:
             self._admission.check(request)
-            may_mail = "email" in await desk.second_factors.options(user, strong=strong)
-            if form.get("decision") == "send" and may_mail:
-                await self._factors.email_code.send(user)
-                return await self._page(asked, kind, sent=True)
-            answer = Answer(
+            if form.get("decision") == "send":
+                options = await self._options(asked)
+                if kind in options and await options[kind].send(user):
+                    return await self._page(asked, kind, sent=True)
+            answer = ChallengeAnswer(
                 code=form.get("code", "")[:64],
                 assertion=form.get("assertion", ""),
                 ceremony=form.get("ceremony", "")[:200],
@@ -84,14 +78,15 @@ class ChallengePage:
             proven = await desk.second_factors.check(user, kind, answer, address=address, strong=strong)
             if proven is None:
                 self._metrics.sign_in("wrong_second_factor")
-                raise InvalidValue(WRONG.get(kind, Text("Choose another way.")), field="code")
+                factor = self._factors.all.get(kind)
+                raise InvalidValue(factor.wrong if factor else Text("Choose another way."), field="code")
         except IdpError as error:
             return await self._page(asked, kind, refusal=Refusal.of(error, ("code",)))
         transaction, response = await desk.step_up(
             request, asked.visit, proven, trust=form.get("trust") == "yes"
         )
         if kind == RecoveryCodes.kind:
-            left = await self._factors.recovery_codes.left(user.id)
+            left = await self._factors[RecoveryCodes].left(user.id)
             if left <= FEW:
                 return with_cookies(self._few_left(asked.visit, transaction, left), response)
         return response
@@ -110,33 +105,41 @@ class ChallengePage:
         self, asked: Asked, wanted: str | None, *, refusal: Refusal | None = None, sent: bool = False
     ) -> Response:
         desk, visit, user = self._desk, asked.visit, asked.user
-        strong = _wants_strong(asked)
-        options = await desk.second_factors.options(user, strong=strong)
-        kind = _choose(options, wanted)
-        ceremony = await self._factors.passkeys.begin_check(user) if kind == "webauthn" else None
+        options = await self._options(asked)
+        factor = _choose(options, wanted)
         tx = visit.transaction.id
+        trusts = desk.second_factors.trusted_browsers.are_allowed and not _wants_strong(asked)
         return desk.renderer.page(
-            "mfa.html",
+            factor.challenge_template if factor else "mfa.html",
             client=client_view(visit.client),
             csrf=desk.parts.edge.token(visit.browser, PURPOSE, tx),
             tx=tx,
             form_action=form_targets(visit.transaction),
             account=visit.session,
-            kind=kind,
-            others=[(other, desk.path("/mfa", tx=tx, use=other)) for other in options if other != kind],
-            ceremony=ceremony,
+            factor=factor,
+            others=[
+                (other, desk.path("/mfa", tx=tx, use=other.kind))
+                for other in options.values()
+                if other is not factor
+            ],
             sent=sent,
-            mailed=kind == "email" and await self._factors.email_code.is_under_way(user),
-            trust=desk.second_factors.trusts_devices and kind != "email" and not strong,
+            trust=trusts and factor is not None and not factor.weak,
+            **(await factor.challenge_context(user) if factor else {}),
             **outcome(refusal),
         )
 
+    async def _options(self, asked: Asked) -> Mapping[str, Factor]:
+        """Return the factors that the person can answer with now, by kind, the strongest first."""
+        kinds = await self._desk.second_factors.options(asked.user, strong=_wants_strong(asked))
+        return {kind: self._factors.all[kind] for kind in kinds}
 
-def _choose(options: Sequence[str], wanted: str | None) -> str:
-    """The factor that was asked for if the person has it, else the strongest; "" when none is left."""
-    if wanted in options and wanted is not None:
-        return wanted
-    return options[0] if options else ""
+
+def _choose(options: Mapping[str, Factor], wanted: str | None) -> Factor | None:
+    """Return the factor that the person wants to use if they have it, else the strongest; None when none is
+    left."""
+    if wanted is not None and wanted in options:
+        return options[wanted]
+    return next(iter(options.values()), None)
 
 
 def _wants_strong(asked: Asked) -> bool:

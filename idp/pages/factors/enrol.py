@@ -7,11 +7,11 @@ from starlette.routing import Route
 from idp.errors import IdpError
 from idp.flow.steps import EnrolFactor, OfferFactor
 from idp.flow.transaction import Proof
+from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.self_service import SelfService
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk, client_view, form_targets, with_cookies
 from idp.pages.factors.asked import Asked, Asking
-from idp.pages.factors.enrolment import Enrolment
 from idp.pages.factors.recovery_codes import show_codes
 from idp.pages.refusal import Refusal, outcome
 
@@ -22,11 +22,11 @@ class EnrolPage:
     """Enrolment inside the flow."""
 
     def __init__(
-        self, desk: Desk, accounts: SelfService, enrolment: Enrolment, admission: FormAdmission
+        self, desk: Desk, accounts: SelfService, enrolled: EnrolledFactors, admission: FormAdmission
     ) -> None:
         self._desk = desk
         self._asking = Asking(desk, accounts, EnrolFactor.name, OfferFactor.name)
-        self._enrolment = enrolment
+        self._enrolled = enrolled
         self._admission = admission
 
     @property
@@ -42,8 +42,7 @@ class EnrolPage:
         asked = await self._asking.shown(request)
         if isinstance(asked, Response):
             return asked
-        kind = request.query_params.get("use", "totp" if _is_required(asked) else "webauthn")
-        return await self._page(asked, kind)
+        return await self._page(asked, request.query_params.get("use"))
 
     async def submit(self, request: Request) -> Response:
         """Take the confirmation. The factor was proven by it, so the flow goes on with two factors."""
@@ -56,10 +55,10 @@ class EnrolPage:
             return await self._put_off(asked)
         try:
             self._admission.check(request)
-            enrolled = await self._enrolment.finish(asked.user, form)
+            enrolled = await self._enrolled.finish(asked.user, form, desk.renderer.say)
         except IdpError as error:
             refusal = Refusal.of(error, ("code", "name"))
-            return await self._page(asked, form.get("kind", "totp"), refusal=refusal, draft=form.get("draft"))
+            return await self._page(asked, form.get("kind"), refusal=refusal, draft=form.get("draft"))
         transaction, onward = await desk.step_up(request, visit, enrolled.proven)
         if enrolled.recovery_codes is None:
             return onward
@@ -74,28 +73,26 @@ class EnrolPage:
 
     async def _put_off(self, asked: Asked) -> Response:
         desk, session = self._desk, asked.session
-        await desk.second_factors.put_off(session.user_id)
+        await self._enrolled.put_off(session.user_id)
         proof = Proof(asked.step.name, session.user_id, session.id, "later", desk.clock.now())
         transaction = asked.visit.transaction.with_proof(proof)
         await desk.transactions.save(transaction)
         return desk.resume(transaction)
 
     async def _page(
-        self, asked: Asked, kind: str, *, refusal: Refusal | None = None, draft: str | None = None
+        self, asked: Asked, kind: str | None, *, refusal: Refusal | None = None, draft: str | None = None
     ) -> Response:
         desk, visit = self._desk, asked.visit
         tx = visit.transaction.id
-        try:
-            context = await self._enrolment.context(asked.user, kind, draft=draft)
-        except IdpError:
-            context = await self._enrolment.context(asked.user, kind)
+        factor = self._enrolled.choose(kind, required=_is_required(asked))
         others = [
-            (other, desk.path("/mfa/enrol", tx=tx, use=other))
-            for other in Enrolment.KINDS
-            if other != context["kind"]
+            (other, desk.path("/mfa/enrol", tx=tx, use=other.kind))
+            for other in self._enrolled.possible
+            if other is not factor
         ]
         return desk.renderer.page(
-            "factor_enrol.html",
+            factor.enrolment_template,
+            factor=factor,
             client=client_view(visit.client),
             csrf=desk.parts.edge.token(visit.browser, PURPOSE, tx),
             tx=tx,
@@ -106,7 +103,7 @@ class EnrolPage:
             others=others,
             back_url=None,
             name=asked.form.get("name", ""),
-            **context,
+            **await self._enrolled.begin(asked.user, factor, draft),
             **outcome(refusal),
         )
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.identity.factors.registry import FactorRegistry
+from idp.identity.factors.passkeys import Passkeys
 from idp.oauth.http import NO_STORE
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk
@@ -19,9 +19,9 @@ PURPOSE = "login"
 class PasskeyChallenge:
     """Hands out challenges."""
 
-    def __init__(self, desk: Desk, factors: FactorRegistry, admission: FormAdmission) -> None:
+    def __init__(self, desk: Desk, passkeys: Passkeys, admission: FormAdmission) -> None:
         self._desk = desk
-        self._factors = factors
+        self._passkeys = passkeys
         self._admission = admission
 
     @property
@@ -33,6 +33,6 @@ class PasskeyChallenge:
         """Answer with the options for `navigator.credentials.get`."""
         await self._desk.form(request, PURPOSE)
         self._admission.check(request)
-        ceremony = await self._factors.passkeys.begin_sign_in()
+        ceremony = await self._passkeys.begin_sign_in()
         body = f'{{"ceremony":"{ceremony.id}","options":{ceremony.options}}}'
         return Response(body, media_type="application/json", headers=NO_STORE)

@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from idp.errors import InvalidValue
+from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
-from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.oauth.http import NO_STORE
 from idp.pages.desk import Desk
@@ -40,12 +40,12 @@ class RecoveryCodesPage:
     """Makes new codes."""
 
     def __init__(
-        self, desk: Desk, accounts: SelfService, codes: RecoveryCodes, second_factors: SecondFactors
+        self, desk: Desk, accounts: SelfService, codes: RecoveryCodes, enrolled: EnrolledFactors
     ) -> None:
         self._desk = desk
         self._accounts = accounts
         self._codes = codes
-        self._second_factors = second_factors
+        self._enrolled = enrolled
 
     @property
     def routes(self) -> list[Route]:
@@ -68,7 +68,7 @@ class RecoveryCodesPage:
             csrf=desk.forms.token(browser, PURPOSE, None),
             action=desk.path(PATH),
             left=await self._codes.left(session.user_id),
-            possible=await self._second_factors.is_enrolled(session.user_id),
+            possible=await self._desk.second_factors.is_enrolled(session.user_id),
             back_url=desk.path("/account/security"),
         )
         desk.cookies.keep_browser(request, response, browser)
@@ -81,11 +81,11 @@ class RecoveryCodesPage:
         session = await desk.recently_proven(request, PATH)
         if isinstance(session, Response):
             return session
-        if not await self._second_factors.is_enrolled(session.user_id):
+        if not await self._desk.second_factors.is_enrolled(session.user_id):
             raise InvalidValue("Set up an authenticator app or a passkey first.")
         user = await self._accounts.get(session.user_id)
         codes = await self._codes.make(user.id)
-        await self._second_factors.added(user)
+        await self._enrolled.tell_owner(user)
         browser = desk.cookies.browser(request) or ""
         return show_codes(desk, browser, codes, desk.path("/account/security"))
 

@@ -1,6 +1,6 @@
 """/account/security: a person's second factors, and setting up, renaming and removing them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from starlette.requests import Request
@@ -8,23 +8,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import IdpError, NotFound
+from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
+from idp.identity.factors.factor import EnrollableFactor
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import NAVIGATION
 from idp.pages.account.devices import device_of
 from idp.pages.admission import FormAdmission
 from idp.pages.desk import Desk
-from idp.pages.factors.enrolment import Enrolment
 from idp.pages.factors.recovery_codes import show_codes
 from idp.pages.refusal import Refusal, outcome
 from idp.storage.models import User
+from idp.text import Text
 
 PATH = "/account/security"
 PURPOSE = "security"
 SETUP = "security_setup"
-KINDS = {"totp": "totp", "passkeys": "webauthn"}
-"""The last part of the URL, and the kind of factor that is set up there."""
+NO_PAGE = Text("There is no page at this address.")
 NOTHING_SENT: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,15 +38,15 @@ class SecurityPages:
         accounts: SelfService,
         codes: RecoveryCodes,
         resets: FactorResets,
-        enrolment: Enrolment,
+        enrolled: EnrolledFactors,
         admission: FormAdmission,
     ) -> None:
         self._desk = desk
         self._accounts = accounts
-        self._second_factors = desk.second_factors
+        self._trusted_browsers = desk.second_factors.trusted_browsers
         self._codes = codes
         self._resets = resets
-        self._enrolment = enrolment
+        self._enrolled = enrolled
         self._admission = admission
 
     @property
@@ -74,13 +75,13 @@ class SecurityPages:
             navigation=NAVIGATION,
             reset_at=user.factor_reset_at,
             here=PATH,
-            enrolled=await self._second_factors.enrolled(session.user_id),
+            enrolled=await self._enrolled.of_user(session.user_id),
             codes_left=left,
             few=left <= FEW,
-            possible=desk.settings.second_factor.policy != "off",
+            addable=[(factor, desk.path(f"{PATH}/{factor.page}")) for factor in self._addable],
             trusted=[
                 (each.id, device_of(each.user_agent), each.expires_at)
-                for each in await self._second_factors.trusted_devices(session.user_id)
+                for each in await self._trusted_browsers.of_user(session.user_id)
             ],
             **outcome(None),
         )
@@ -99,11 +100,11 @@ class SecurityPages:
         user = await self._accounts.get(session.user_id)
         kind, credential_id = form.get("kind", ""), form.get("id", "")
         if form.get("decision") == "distrust":
-            await self._second_factors.distrust(user.id, credential_id)
+            await self._trusted_browsers.distrust(user.id, credential_id)
         elif form.get("decision") == "remove":
-            await self._second_factors.remove(user, kind, credential_id)
+            await self._enrolled.remove(user, kind, credential_id)
         else:
-            await self._second_factors.rename(user, kind, credential_id, form.get("name", ""))
+            await self._enrolled.rename(user, kind, credential_id, form.get("name", ""))
         return desk.redirect(PATH)
 
     async def _keep(self, request: Request) -> Response:
@@ -115,33 +116,31 @@ class SecurityPages:
         return self._desk.redirect(PATH)
 
     async def set_up(self, request: Request) -> Response:
-        """Show how to set up a factor. Whoever has one already proves it first."""
-        kind = KINDS.get(request.path_params["page"])
-        if kind is None or self._desk.settings.second_factor.policy == "off":
-            raise NotFound("There is no page at this address.")
-        session = await self._desk.recently_proven(request, f"{PATH}/{request.path_params['page']}")
+        """Show how to set up a factor. A person who has one already proves it first."""
+        factor = self._factor_of(request)
+        session = await self._desk.recently_proven(request, f"{PATH}/{factor.page}")
         if isinstance(session, Response):
             return session
         user = await self._accounts.get(session.user_id)
-        return await self._page(request, user, kind)
+        return await self._page(request, user, factor)
 
     async def finish(self, request: Request) -> Response:
         """Take the confirmation."""
         desk = self._desk
-        kind = KINDS.get(request.path_params["page"])
+        factor = self._factor_of(request)
         form = await desk.form(request, SETUP)
-        if kind is None or form.get("kind") != kind:
-            raise NotFound("There is no page at this address.")
+        if form.get("kind") != factor.kind:
+            raise NotFound(NO_PAGE)
         session = await desk.recently_proven(request, PATH)
         if isinstance(session, Response):
             return session
         user = await self._accounts.get(session.user_id)
         try:
             self._admission.check(request)
-            enrolled = await self._enrolment.finish(user, form)
+            enrolled = await self._enrolled.finish(user, form, desk.renderer.say)
         except IdpError as error:
             refusal = Refusal.of(error, ("code", "name"))
-            return await self._page(request, user, kind, refusal=refusal, form=form)
+            return await self._page(request, user, factor, refusal=refusal, form=form)
         if enrolled.recovery_codes is None:
             response = desk.redirect(PATH)
         else:
@@ -151,32 +150,40 @@ class SecurityPages:
         desk.cookies.set_session(response, started.token)
         return response
 
+    @property
+    def _addable(self) -> Sequence[EnrollableFactor]:
+        return [] if self._desk.settings.second_factor.policy == "off" else self._enrolled.possible
+
+    def _factor_of(self, request: Request) -> EnrollableFactor:
+        """Return the factor that is set up at this URL; raise `NotFound`."""
+        page = request.path_params["page"]
+        factor = next((each for each in self._addable if each.page == page), None)
+        if factor is None:
+            raise NotFound(NO_PAGE)
+        return factor
+
     async def _page(
         self,
         request: Request,
         user: User,
-        kind: str,
+        factor: EnrollableFactor,
         *,
         refusal: Refusal | None = None,
         form: Mapping[str, str] = NOTHING_SENT,
     ) -> Response:
         desk = self._desk
         browser = desk.cookies.browser_or_new(request)
-        try:
-            context = await self._enrolment.context(user, kind, draft=form.get("draft"))
-        except IdpError:
-            context = await self._enrolment.context(user, kind)
-        page = next(page for page, each in KINDS.items() if each == kind)
         response = desk.renderer.page(
-            "factor_enrol.html",
+            factor.enrolment_template,
+            factor=factor,
             csrf=desk.forms.token(browser, SETUP, None),
-            action=desk.path(f"{PATH}/{page}"),
+            action=desk.path(f"{PATH}/{factor.page}"),
             required=False,
             may_put_off=False,
             others=[],
             back_url=desk.path(PATH),
             name=form.get("name", ""),
-            **context,
+            **await self._enrolled.begin(user, factor, form.get("draft")),
             **outcome(refusal),
         )
         desk.cookies.keep_browser(request, response, browser)

@@ -8,7 +8,7 @@ from idp.errors import InvalidValue
 from idp.flow.federated.arrivals import Arrival
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.steps import SIGN_IN_STEPS, Login
-from idp.identity.accounts import claim_name
+from idp.identity.names import claim_name
 from idp.pages.federation.onward import Onward
 from idp.pages.federation.paths import WELCOME
 from idp.pages.flow_page import FlowPage, Turn

@@ -3,6 +3,7 @@
 from idp.storage.models.base import Base, new_id
 from idp.storage.models.clients import ClientRecord, SigningKeyRecord
 from idp.storage.models.factors import (
+    FactorCredential,
     FederatedIdentity,
     RecoveryCode,
     TotpCredential,
@@ -22,6 +23,7 @@ __all__ = [
     "ClientRecord",
     "Consent",
     "EphemeralEntry",
+    "FactorCredential",
     "FederatedIdentity",
     "Grant",
     "Invitation",

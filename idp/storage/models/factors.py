@@ -6,30 +6,32 @@ from sqlalchemy.orm import Mapped, mapped_column
 from idp.storage.models.base import Base, Identifier, Instant, new_id
 
 
-class TotpCredential(Base):
-    """An authenticator app (RFC 6238)."""
-
-    __tablename__ = "totp_credentials"
+class FactorCredential:
+    """The columns of every factor that people set up: one row for each that they have."""
 
     id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
     user_id: Mapped[Identifier] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(100))
-    sealed_secret: Mapped[str] = mapped_column(Text)
-    """The shared secret, sealed under the master key with the context `totp:ID`."""
-    last_step: Mapped[int] = mapped_column(default=0)
-    """The last time step whose code was taken: no step is taken twice (RFC 6238 §5.2)."""
     created_at: Mapped[Instant]
     last_used_at: Mapped[Instant | None]
 
 
-class WebAuthnCredential(Base):
+class TotpCredential(FactorCredential, Base):
+    """An authenticator app (RFC 6238)."""
+
+    __tablename__ = "totp_credentials"
+
+    sealed_secret: Mapped[str] = mapped_column(Text)
+    """The shared secret, sealed under the master key with the context `totp:ID`."""
+    last_step: Mapped[int] = mapped_column(default=0)
+    """The last time step whose code was taken: no step is taken twice (RFC 6238 §5.2)."""
+
+
+class WebAuthnCredential(FactorCredential, Base):
     """A passkey or security key (WebAuthn level 3)."""
 
     __tablename__ = "webauthn_credentials"
 
-    id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
-    user_id: Mapped[Identifier] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(100))
     credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
     """base64url without padding; up to 1023 bytes (WebAuthn §4)."""
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -41,8 +43,6 @@ class WebAuthnCredential(Base):
     """Whether it signs in by itself, without an e-mail address."""
     backup_eligible: Mapped[bool] = mapped_column(default=False)
     backed_up: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[Instant]
-    last_used_at: Mapped[Instant | None]
 
 
 class RecoveryCode(Base):

@@ -3,15 +3,23 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import delete, func, literal, select, union_all, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from idp.errors import Conflict
-from idp.storage.models import RecoveryCode, TotpCredential, TrustedDevice, User, WebAuthnCredential, new_id
+from idp.storage.models import (
+    FactorCredential,
+    RecoveryCode,
+    TotpCredential,
+    TrustedDevice,
+    User,
+    WebAuthnCredential,
+    new_id,
+)
 from idp.storage.repositories._rows import changed
 
-Credential = TypeVar("Credential", TotpCredential, WebAuthnCredential, TrustedDevice)
+Credential = TypeVar("Credential", bound=FactorCredential | TrustedDevice)
 
 
 class Factors:
@@ -20,7 +28,7 @@ class Factors:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, credential: TotpCredential | WebAuthnCredential | TrustedDevice) -> None:
+    async def add(self, credential: FactorCredential | TrustedDevice) -> None:
         """Add a credential; raise `Conflict` when it is registered already."""
         try:
             async with self._session.begin_nested():
@@ -47,7 +55,7 @@ class Factors:
 
     async def rename(
         self,
-        kind: type[TotpCredential] | type[WebAuthnCredential],
+        kind: type[FactorCredential],
         credential_id: str,
         user_id: str,
         name: str,
@@ -56,23 +64,23 @@ class Factors:
         statement = update(kind).where(kind.id == credential_id, kind.user_id == user_id).values(name=name)
         return await changed(self._session, statement) > 0
 
-    async def kinds(self, user_id: str) -> frozenset[str]:
-        """Return the kinds of second factor that a person has: `totp`, `webauthn`; in one query."""
-        statement = union_all(
-            *(
-                select(literal(name)).where(select(kind.id).where(kind.user_id == user_id).exists())
-                for name, kind in (("totp", TotpCredential), ("webauthn", WebAuthnCredential))
-            )
-        )
-        return frozenset((await self._session.scalars(statement)).all())
+    async def has_any(self, user_id: str, kinds: Iterable[type[FactorCredential]]) -> bool:
+        """Tell whether a person has a credential of any of these kinds, in one query."""
+        any_of_them = or_(*(select(kind.id).where(kind.user_id == user_id).exists() for kind in kinds))
+        return bool(await self._session.scalar(select(any_of_them)))
 
     async def delete_trusted_devices(self, user_id: str) -> None:
         """Forget every trusted browser of a person."""
         await self._session.execute(delete(TrustedDevice).where(TrustedDevice.user_id == user_id))
 
-    async def delete_all(self, user_id: str) -> None:
-        """Delete everything that a person has enrolled, and every trusted browser."""
-        for kind in (TotpCredential, WebAuthnCredential, RecoveryCode, TrustedDevice):
+    async def delete_all(self, user_id: str, kinds: Iterable[type[FactorCredential]]) -> None:
+        """Delete a person's credentials of these kinds, the recovery codes and every trusted browser."""
+        everything: list[type[FactorCredential | RecoveryCode | TrustedDevice]] = [
+            *kinds,
+            RecoveryCode,
+            TrustedDevice,
+        ]
+        for kind in everything:
             await self._session.execute(delete(kind).where(kind.user_id == user_id))
 
     # An administrator's reset -----------------------------------------------------------------

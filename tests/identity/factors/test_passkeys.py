@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idp.errors import Conflict, InvalidValue
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer
 from idp.identity.factors.passkeys import CEREMONY_TTL, Passkeys
 from idp.storage.models import User, WebAuthnCredential
 from tests.support.authenticator import (
@@ -27,7 +27,7 @@ SYNCED = BACKUP_ELIGIBLE | BACKED_UP
 
 @pytest.fixture
 def passkeys(provider: RunningProvider) -> Passkeys:
-    return provider.parts.factors.passkeys
+    return provider.parts.factors[Passkeys]
 
 
 async def register(passkeys: Passkeys, person: User, passkey: Passkey, name: str = "") -> WebAuthnCredential:
@@ -46,7 +46,9 @@ async def passkey(passkeys: Passkeys, person: User) -> Passkey:
 async def prove(passkeys: Passkeys, person: User, passkey: Passkey) -> tuple[str, ...] | None:
     """Use it as a second factor."""
     ceremony = await passkeys.begin_check(person)
-    return await passkeys.check(person, Answer(assertion=passkey.get(ceremony.options), ceremony=ceremony.id))
+    return await passkeys.check(
+        person, ChallengeAnswer(assertion=passkey.get(ceremony.options), ceremony=ceremony.id)
+    )
 
 
 async def sign_in(passkeys: Passkeys, passkey: Passkey) -> str:
@@ -70,7 +72,7 @@ async def test_a_passkey_that_may_be_copied_is_no_hardware_key(passkeys: Passkey
     await register(passkeys, person, passkey)
     passkey.backup = SYNCED
     assert await prove(passkeys, person, passkey) == ("swk", "mfa")
-    assert (await passkeys.of(person.id))[0].backed_up
+    assert (await passkeys.of_user(person.id))[0].backed_up
 
 
 MISBEHAVIOURS: dict[str, dict[str, Any]] = {
@@ -144,7 +146,7 @@ async def test_another_persons_passkey_is_refused_and_stays_as_it_was(
     bobs = Passkey(counts=True)
     await register(passkeys, bob, bobs)
     assert await prove(passkeys, person, bobs) is None
-    assert (await passkeys.of(bob.id))[0].last_used_at is None
+    assert (await passkeys.of_user(bob.id))[0].last_used_at is None
 
 
 async def test_a_signature_by_another_key_is_refused(
@@ -185,7 +187,7 @@ async def test_an_answer_to_one_purpose_is_none_to_another(
     passkeys: Passkeys, person: User, passkey: Passkey
 ) -> None:
     for_sign_in = await passkeys.begin_sign_in()
-    answer = Answer(assertion=passkey.get(for_sign_in.options), ceremony=for_sign_in.id)
+    answer = ChallengeAnswer(assertion=passkey.get(for_sign_in.options), ceremony=for_sign_in.id)
     assert await passkeys.check(person, answer) is None
     for_check = await passkeys.begin_check(person)
     with pytest.raises(InvalidValue):
@@ -197,7 +199,7 @@ async def test_a_challenge_expires(
 ) -> None:
     ceremony = await passkeys.begin_check(person)
     provider.clock.advance(CEREMONY_TTL)
-    answer = Answer(assertion=passkey.get(ceremony.options), ceremony=ceremony.id)
+    answer = ChallengeAnswer(assertion=passkey.get(ceremony.options), ceremony=ceremony.id)
     assert await passkeys.check(person, answer) is None
 
 
@@ -261,7 +263,7 @@ async def test_a_broken_answer_is_refused_and_never_an_error(passkeys: Passkeys,
     await register(passkeys, person, passkey)
     for document in broken(passkey.get((await passkeys.begin_check(person)).options)):
         ceremony = await passkeys.begin_check(person)
-        assert await passkeys.check(person, Answer(assertion=document, ceremony=ceremony.id)) is None
+        assert await passkeys.check(person, ChallengeAnswer(assertion=document, ceremony=ceremony.id)) is None
 
 
 async def test_odd_transports_and_extensions_do_no_harm(passkeys: Passkeys, person: User) -> None:
@@ -276,13 +278,13 @@ async def test_odd_transports_and_extensions_do_no_harm(passkeys: Passkeys, pers
             await passkeys.register(person, ceremony.id, json.dumps(document), "")
         except InvalidValue:
             continue
-    assert all(set(each.transports) <= {"internal", "usb"} for each in await passkeys.of(person.id))
+    assert all(set(each.transports) <= {"internal", "usb"} for each in await passkeys.of_user(person.id))
 
 
 async def test_other_origins_of_the_operator_are_taken_and_announced(make_provider: MakeProvider) -> None:
     other = "https://shop.example"
     provider = await make_provider(second_factor={"passkey_origins": [other]})
-    person, passkeys = await provider.create_user(), provider.parts.factors.passkeys
+    person, passkeys = await provider.create_user(), provider.parts.factors[Passkeys]
     passkey = Passkey(origin=other)
     await register(passkeys, person, passkey)
     assert await sign_in(passkeys, passkey) == person.id

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from idp.errors import InvalidValue
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer
 from idp.identity.factors.totp import DRAFT_TTL, Totp
 from idp.storage.models import TotpCredential, User
 from tests.support.authenticator import totp
@@ -24,7 +24,7 @@ RFC_6238_APPENDIX_B = {
 
 @pytest.fixture
 def apps(provider: RunningProvider) -> Totp:
-    return provider.parts.factors.totp
+    return provider.parts.factors[Totp]
 
 
 @pytest.fixture
@@ -46,27 +46,27 @@ async def test_a_clock_may_be_off_by_one_step(
     provider: RunningProvider, apps: Totp, person: User, secret: str, steps: int, taken: bool
 ) -> None:
     code = totp(secret, provider.clock.now() + 30 * steps)
-    assert (await apps.check(person, Answer(code=code)) is not None) is taken
+    assert (await apps.check(person, ChallengeAnswer(code=code)) is not None) is taken
 
 
 async def test_after_a_later_code_an_earlier_one_is_refused(
     provider: RunningProvider, apps: Totp, person: User, secret: str
 ) -> None:
     now = provider.clock.now()
-    assert await apps.check(person, Answer(code=totp(secret, now + 30)))
-    assert await apps.check(person, Answer(code=totp(secret, now))) is None
+    assert await apps.check(person, ChallengeAnswer(code=totp(secret, now + 30)))
+    assert await apps.check(person, ChallengeAnswer(code=totp(secret, now))) is None
 
 
 async def test_blanks_in_a_code_do_no_harm(
     provider: RunningProvider, apps: Totp, person: User, secret: str
 ) -> None:
     code = totp(secret, provider.clock.now())
-    assert await apps.check(person, Answer(code=f" {code[:3]} {code[3:]} "))
+    assert await apps.check(person, ChallengeAnswer(code=f" {code[:3]} {code[3:]} "))
 
 
 @pytest.mark.parametrize("code", ["", "١٢٣٤٥٦", "12345", "1234567", "-12345", "0" * 64])
 async def test_what_is_no_code_is_refused(apps: Totp, person: User, secret: str, code: str) -> None:
-    assert await apps.check(person, Answer(code=code)) is None
+    assert await apps.check(person, ChallengeAnswer(code=code)) is None
 
 
 async def test_the_code_that_confirms_an_enrolment_is_spent(
@@ -75,7 +75,7 @@ async def test_the_code_that_confirms_an_enrolment_is_spent(
     draft = apps.draft(person)
     code = totp(draft.secret, provider.clock.now())
     await apps.enrol(person, draft.sealed, code, "")
-    assert await apps.check(person, Answer(code=code)) is None
+    assert await apps.check(person, ChallengeAnswer(code=code)) is None
 
 
 async def test_a_wrong_code_enrols_nothing_and_the_right_one_then_does(
@@ -98,7 +98,7 @@ async def test_one_draft_makes_one_authenticator_however_often_it_is_sent(
         *(apps.enrol(person, draft.sealed, code, "") for _ in range(10)), return_exceptions=True
     )
     assert sum(isinstance(result, str) for result in results) == 1
-    assert len(await provider.parts.second_factors.enrolled(person.id)) == 1
+    assert len(await provider.parts.enrolled_factors.of_user(person.id)) == 1
 
 
 async def test_a_draft_is_one_persons_and_expires(
@@ -128,4 +128,4 @@ async def test_any_of_several_authenticators_answers(
     await apps.enrol(person, draft.sealed, totp(draft.secret, provider.clock.now()), "Tablet")
     provider.clock.advance(30)
     for each in (secret, draft.secret):
-        assert await apps.check(person, Answer(code=totp(each, provider.clock.now())))
+        assert await apps.check(person, ChallengeAnswer(code=totp(each, provider.clock.now())))

@@ -8,7 +8,7 @@ import pytest
 
 from idp.crypto import random_token
 from idp.errors import InvalidValue
-from idp.identity.factors.factor import Answer
+from idp.identity.factors.factor import ChallengeAnswer
 from idp.identity.factors.passkeys import REGISTRATION, SECOND_FACTOR, SIGN_IN, Passkeys
 from idp.storage.models import User, WebAuthnCredential
 from tests.support.authenticator import b64
@@ -33,7 +33,7 @@ async def person(example_org: RunningProvider) -> User:
 
 @pytest.fixture
 def passkeys(example_org: RunningProvider) -> Passkeys:
-    return example_org.parts.factors.passkeys
+    return example_org.parts.factors[Passkeys]
 
 
 async def begin(passkeys: Passkeys, purpose: str, user_id: str, challenge: str) -> str:
@@ -58,7 +58,7 @@ async def register(passkeys: Passkeys, person: User, vector: Vector) -> WebAuthn
 
 async def prove(passkeys: Passkeys, person: User, vector: Vector) -> tuple[str, ...] | None:
     ceremony = await begin(passkeys, SECOND_FACTOR, person.id, vector["assertion_challenge"])
-    return await passkeys.check(person, Answer(assertion=assertion_of(vector), ceremony=ceremony))
+    return await passkeys.check(person, ChallengeAnswer(assertion=assertion_of(vector), ceremony=ceremony))
 
 
 def assertion_of(vector: Vector) -> str:
