@@ -223,11 +223,11 @@ async def remove_factor(provider: RunningProvider, user: User) -> None:
     )
     async with provider.database.unit_of_work() as uow:
         await uow.factors.add(draft)
-    await provider.parts.second_factors.remove(user, "totp", draft.id)
+    await provider.parts.enrolled_factors.remove(user, "totp", draft.id)
 
 
 async def remove_last_factor(provider: RunningProvider, user: User) -> None:
-    await provider.parts.second_factors.remove(user, "totp", ID)
+    await provider.parts.enrolled_factors.remove(user, "totp", ID)
 
 
 async def reset_factors(provider: RunningProvider, user: User) -> None:
