@@ -1,4 +1,4 @@
-"""Who asks: the bearer of an access token with the scope `account` (RFC 6750)."""
+"""The caller of the API: the bearer of an access token with the scope `account` (RFC 6750)."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,6 @@ from fastapi.security import OAuth2
 from starlette.requests import Request
 
 from idp.api.problems import Refusal
-from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
 from idp.flow.demand import Demand
@@ -16,29 +15,55 @@ from idp.flow.situation import SignedIn, Situation, Situations
 from idp.flow.steps import Login, SecondFactor, Step
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI
+from idp.oauth.errors import (
+    InsufficientScopeError,
+    InsufficientUserAuthenticationError,
+    InvalidTokenError,
+    MissingTokenError,
+    OAuth2Error,
+)
+from idp.oauth.resource import Access, Resource, ResourceGuard, presented_token, refusal_headers
 from idp.oauth.scopes import ACCOUNT
-from idp.oauth.tokens import AccessToken, TokenMint
-from idp.storage.database import Database
 from idp.storage.models import User
 
-REALM = 'Bearer realm="api"'
+API = Resource("api", ACCOUNT)
+_CODES = {
+    MissingTokenError: ("authentication_required", "Send an access token."),
+    InvalidTokenError: ("invalid_token", "The access token is not for this API, has ended, or was altered."),
+    InsufficientScopeError: (
+        "insufficient_scope",
+        "This needs a person's access token with the scope account.",
+    ),
+}
+"""The guard's refusals as problems of the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person of a token, and how the token came to be."""
+    """The user of a token, and how the token came to be."""
 
-    user: User
-    token: AccessToken
-    grant_id: str
-    session_id: str | None
-    authentication: Authentication
+    access: Access
     address: str
+
+    @property
+    def user(self) -> User:
+        """The user."""
+        return self.access.user
 
     @property
     def id(self) -> str:
         """The `sub`."""
-        return self.user.id
+        return self.access.user.id
+
+    @property
+    def grant_id(self) -> str:
+        """The grant of the token."""
+        return self.access.grant.id
+
+    @property
+    def session_id(self) -> str | None:
+        """The browser session in which the grant was made."""
+        return self.access.grant.session_id
 
 
 class AccountAccess(OAuth2):
@@ -46,8 +71,7 @@ class AccountAccess(OAuth2):
 
     def __init__(
         self,
-        database: Database,
-        mint: TokenMint,
+        guard: ResourceGuard,
         situations: Situations,
         steps: tuple[Step, ...],
         clock: Clock,
@@ -57,8 +81,7 @@ class AccountAccess(OAuth2):
     ) -> None:
         flow = OAuthFlowPassword(tokenUrl=token_url, scopes={ACCOUNT: "Manage the person's account"})
         super().__init__(flows=OAuthFlows(password=flow), scheme_name="account", auto_error=False)
-        self._database = database
-        self._mint = mint
+        self._guard = guard
         self._clock = clock
         self._situations = situations
         self._steps = steps
@@ -67,33 +90,12 @@ class AccountAccess(OAuth2):
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]  # the caller is in the state
         """Find the caller, or raise `Refusal`: checked at each request, so what is revoked ends at once."""
-        text = bearer(request)
-        if text is None:  # RFC 6750 §3.1: without a token, no error code
-            raise Refusal(
-                "authentication_required", "Send an access token.", headers={"WWW-Authenticate": REALM}
-            )
-        token = self._mint.read_access_token(text)
-        # RFC 9068 §4: a token for another resource server is none for us.
-        if token is None or self._mint.issuer not in token.audiences:
-            raise _invalid("The access token is not for this API, was altered, or has expired.")
-        async with self._database.reading() as uow:
-            status = await uow.grants.token_status(token.grant_id, token.jti)
-        if status.jti_revoked or (token.grant_id is not None and not status.grant_active):
-            raise _invalid("The access token was revoked.")
-        if ACCOUNT not in token.scopes or status.grant is None or status.user is None:
-            raise Refusal(
-                "insufficient_scope",
-                "This needs a person's access token with the scope account.",
-                headers={"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{ACCOUNT}"'},
-            )
-        request.state.caller = Caller(
-            status.user,
-            token,
-            status.grant.id,
-            status.grant.session_id,
-            status.grant.authentication,
-            request.state.address,
-        )
+        try:
+            access = await self._guard.check(API, request.headers)
+        except OAuth2Error as error:
+            code, sentence = _CODES.get(type(error), ("invalid_token", f"{error.description}."))
+            raise Refusal(code, sentence, headers=refusal_headers(API, error)) from error
+        request.state.caller = Caller(access, request.state.address)
 
     async def require_proof(self, caller: Caller, *, recent: bool) -> None:
         """Raise `Refusal` unless the token comes from a sign-in that is good enough for a sensitive change
@@ -106,35 +108,35 @@ class AccountAccess(OAuth2):
         due = {each.step.name for each in pending(situation, self._steps)}
         if due.isdisjoint({Login.name, SecondFactor.name}):
             return
-        wanted: dict[str, str | int] = {"acr_values": ACR_MULTI} if has_factor else {}
-        wanted["max_age"] = int(self._recent)
-        challenge = "".join(f', {name}="{value}"' for name, value in wanted.items())
+        error = InsufficientUserAuthenticationError(
+            "Sign in again for this, with your second factor"
+            if SecondFactor.name in due
+            else "Sign in again for this: the sign-in behind this token is too old",
+            acr_values=ACR_MULTI if has_factor else None,
+            max_age=int(self._recent),
+        )
         raise Refusal(
             "reauthentication_required",
-            "Sign in again for this, with your second factor."
-            if SecondFactor.name in due
-            else "Sign in again for this: the sign-in behind this token is too old.",
-            headers={"WWW-Authenticate": f'{REALM}, error="insufficient_user_authentication"{challenge}'},
-            members=wanted,
+            f"{error.description}.",
+            headers=refusal_headers(API, error),
+            members=error.wanted,
         )
 
     async def _situation(self, caller: Caller, demand: Demand) -> Situation:
         draft = Transaction.draft(self._clock.now(), demand=demand)
-        return await self._situations.of(draft, None, SignedIn.by_account(caller.user, caller.authentication))
+        signed_in = SignedIn.by_account(caller.user, caller.access.grant.authentication)
+        return await self._situations.of(draft, None, signed_in)
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks, at a route behind `AccountAccess`."""
+    """Return the caller, at a route behind `AccountAccess`."""
     caller: Caller = request.state.caller
     return caller
 
 
 def bearer(request: Request) -> str | None:
-    """Return the access token in the Authorization header (RFC 6750 §2.1)."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _invalid(sentence: str) -> Refusal:
-    challenge = f'{REALM}, error="invalid_token", error_description="{sentence}"'
-    return Refusal("invalid_token", sentence, headers={"WWW-Authenticate": challenge})
+    """Return the access token that the request carries, unread; None without one."""
+    try:
+        return presented_token(request.headers)[1]
+    except OAuth2Error:
+        return None

@@ -13,10 +13,9 @@ from idp.app.provider import Provider
 
 def api_of(provider: Provider) -> FastAPI:
     """Return the API as an application."""
-    settings, core = provider.settings, provider.core
+    settings = provider.settings
     access = AccountAccess(
-        provider.database,
-        core.mint,
+        provider.guard,
         provider.situations,
         provider.visits.steps,
         provider.clock,

@@ -50,6 +50,7 @@ from idp.oauth.context import Core
 from idp.oauth.introspection import Introspection
 from idp.oauth.metadata import PATHS
 from idp.oauth.pipeline import TokenPipeline
+from idp.oauth.resource import ResourceGuard
 from idp.oauth.revocation import Revocation
 from idp.oauth.scopes import ScopePolicy
 from idp.oauth.server import ProtocolServer
@@ -113,6 +114,7 @@ class Provider:
     core: Core
     pipeline: TokenPipeline
     revocation: Revocation
+    guard: ResourceGuard
     codes: AuthorizationCodes
     transactions: Transactions
     visits: Visits
@@ -287,6 +289,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         core=core,
         pipeline=TokenPipeline(database, core),
         revocation=revocation,
+        guard=ResourceGuard(mint, hot_path),
         codes=codes,
         transactions=transactions,
         visits=visits,

@@ -25,7 +25,6 @@ from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.end_session import EndSessionRequests
 from idp.oauth.grants.registry import GRANTS
 from idp.oauth.metadata import server_metadata
-from idp.oauth.userinfo import UserInfo
 from idp.ops.health import Health
 from idp.pages.account import AccountPages
 from idp.pages.consent import ConsentPage
@@ -58,7 +57,7 @@ class _Served(Protocol):
 def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRoute]:
     """Return every route below the issuer: the protocol endpoints, the hosted pages, their files."""
     settings, clock, core = provider.settings, provider.clock, provider.core
-    database, mint = provider.database, core.mint
+    database = provider.database
     parts, edge, renderer = provider.page_parts, provider.edge, provider.renderer
     federation, sign_in = provider.federation, provider.sign_in
     offers = Offers(edge.links, federation.providers)
@@ -76,7 +75,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             clock,
         ),
         TokenEndpoint(settings, provider.pipeline, provider.limiter, provider.metrics),
-        UserInfoEndpoint(UserInfo(mint, core.subjects, core.hot_path)),
+        UserInfoEndpoint(provider.guard, core.subjects),
         IntrospectionEndpoint(settings, core.server),
         RevocationEndpoint(settings, core.server),
         EndSessionEndpoint(
@@ -88,7 +87,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             provider.store,
             SignOutPages(renderer),
         ),
-        UpstreamTokensEndpoint(mint, core.hot_path, federation),
+        UpstreamTokensEndpoint(provider.guard, federation),
         discovery,
         *_factor_pages(provider),
         LoginPage(

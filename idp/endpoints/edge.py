@@ -1,15 +1,15 @@
 """Between Starlette and the core: reading protocol requests, writing protocol responses."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from idp.errors import InvalidValue
-from idp.oauth.errors import InvalidRequestError
+from idp.oauth.errors import InvalidRequestError, OAuth2Error
 from idp.oauth.http import NO_STORE, CoreRequest, CoreResponse, single_valued
+from idp.oauth.resource import Resource, refusal_headers
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST_QUERY = 16_000
@@ -71,11 +71,8 @@ def http_response(response: CoreResponse) -> Response:
     return JSONResponse(response.body, response.status, headers=dict(response.headers))
 
 
-def bearer_tokens(request: Request, form: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the access tokens that a request carries, in its header or its form (RFC 6750 §2.1, §2.2)."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    tokens = [token.strip()] if scheme.lower() == "bearer" else []
-    tokens += [value for name, value in form if name == "access_token"]
-    if any(not token for token in tokens):
-        raise InvalidValue("The access token is empty")
-    return tokens
+def resource_refusal(resource: Resource, error: OAuth2Error) -> Response:
+    """Answer as RFC 6750 §3 says, and with the same as JSON for developers who read bodies."""
+    return JSONResponse(
+        dict(error.get_body()), error.status_code, headers={**refusal_headers(resource, error), **NO_STORE}
+    )

@@ -8,29 +8,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.challenges import challenge
 from idp.config import PROVIDER_NAME
-from idp.endpoints.edge import bearer_tokens
-from idp.errors import IdpError, InvalidValue, NotFound
+from idp.endpoints.edge import resource_refusal
+from idp.errors import IdpError, NotFound
 from idp.federation.upstream import SCOPE_PREFIX, UpstreamDown
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
-from idp.oauth.tokens import TokenMint
-from idp.storage.hot_path import HotPath
+from idp.oauth.resource import Resource, ResourceGuard
 
 
 class UpstreamTokensEndpoint:
     """A protected resource (RFC 6750)."""
 
-    def __init__(self, mint: TokenMint, hot_path: HotPath, federation: FederatedSignIn) -> None:
-        self._mint = mint
-        self._hot_path = hot_path
+    def __init__(self, guard: ResourceGuard, federation: FederatedSignIn) -> None:
+        self._guard = guard
         self._federation = federation
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """Its route."""
         return [Route("/federation/{name}/token", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
@@ -38,22 +35,13 @@ class UpstreamTokensEndpoint:
         name = request.path_params["name"]
         if PROVIDER_NAME.fullmatch(name) is None:
             return _refuse(404, "not_found", "There is no provider of this name")
+        resource = Resource("federation", SCOPE_PREFIX + name)
         try:
-            tokens = bearer_tokens(request, ())
-        except (OAuth2Error, InvalidValue):
-            return _refuse(400, "invalid_request", "The request is malformed")
-        if len(tokens) != 1:
-            return _refuse(401, "invalid_token", "An access token is needed")
-        token = self._mint.read_access_token(tokens[0])
-        if token is None:
-            return _refuse(401, "invalid_token", "The access token is not valid")
-        if SCOPE_PREFIX + name not in token.scopes:
-            return _refuse(403, "insufficient_scope", f"The scope {SCOPE_PREFIX}{name} is needed")
-        status = await self._hot_path.token_status(token.grant_id, token.jti)
-        if status.jti_revoked or not status.grant_active or status.user is None:
-            return _refuse(401, "invalid_token", "The access token is not valid any more")
+            access = await self._guard.check(resource, request.headers)
+        except OAuth2Error as error:
+            return resource_refusal(resource, error)
         try:
-            found = await self._federation.tokens(status.user.id, name)
+            found = await self._federation.tokens(access.user.id, name)
         except NotFound:
             return _refuse(404, "not_found", "There is no token of this provider")
         except UpstreamDown:
@@ -72,9 +60,4 @@ class UpstreamTokensEndpoint:
 
 
 def _refuse(status: int, error: str, description: str) -> Response:
-    headers = dict(NO_STORE)
-    if status in {401, 403}:
-        headers["WWW-Authenticate"] = challenge(
-            "Bearer", realm="federation", error=error, error_description=description
-        )
-    return JSONResponse({"error": error, "error_description": description}, status, headers=headers)
+    return JSONResponse({"error": error, "error_description": description}, status, headers=NO_STORE)

@@ -16,6 +16,7 @@ from authlib.oauth2.rfc6749.errors import (
     UnauthorizedClientError,
 )
 from authlib.oauth2.rfc6749.errors import InvalidClientError as AuthlibInvalidClientError
+from authlib.oauth2.rfc6750 import InsufficientScopeError, InvalidTokenError
 from authlib.oidc.core.errors import (
     AccountSelectionRequiredError,
     ConsentRequiredError,
@@ -31,12 +32,16 @@ __all__ = [
     "AccountSelectionRequiredError",
     "AuthlibInvalidClientError",
     "ConsentRequiredError",
+    "InsufficientScopeError",
+    "InsufficientUserAuthenticationError",
     "InteractionRequiredError",
     "InvalidClientError",
     "InvalidGrantError",
     "InvalidRequestError",
     "InvalidScopeError",
+    "InvalidTokenError",
     "LoginRequiredError",
+    "MissingTokenError",
     "OAuth2Error",
     "RegistrationNotSupportedError",
     "RequestNotSupportedError",
@@ -111,3 +116,27 @@ class TemporarilyUnavailableError(OAuth2Error):
     def __init__(self, description: str, *, status_code: int = 503, retry_after: float = 1.0) -> None:
         super().__init__(description, status_code=status_code)
         self.retry_after = retry_after
+
+
+class MissingTokenError(OAuth2Error):
+    """There is no access token, so the challenge has no error code (RFC 6750 §3.1)."""
+
+    error = "invalid_token"
+    description = "An access token is needed"
+    status_code = 401
+
+
+class InsufficientUserAuthenticationError(OAuth2Error):
+    """The user has to be authenticated again, more strongly or more recently (RFC 9470 §3)."""
+
+    error = "insufficient_user_authentication"
+    status_code = 401
+
+    def __init__(self, description: str, *, acr_values: str | None, max_age: int | None) -> None:
+        super().__init__(description)
+        self.wanted: dict[str, str | int] = {}
+        """What to ask for at the authorization endpoint."""
+        if acr_values is not None:
+            self.wanted["acr_values"] = acr_values
+        if max_age is not None:
+            self.wanted["max_age"] = max_age
