@@ -8,7 +8,8 @@ settings.register_profile("idp", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("idp")
 
 pytest_plugins = [
-    "tests.support.rsa_keys",  # first: modules that are imported later make keys
+    "tests.support.apart",  # first: what is imported later sees a clean environment
+    "tests.support.rsa_keys",  # before modules that make keys as they are imported
     "tests.support.servers",
     "tests.support.databases",  # after the servers that it uses, as pytest imports in this order
     "tests.support.smtp",

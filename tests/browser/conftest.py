@@ -1,5 +1,6 @@
 """Who walks through the demo, and what checks the pages on the way."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="session")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pictures are put."""
-    return tmp_path_factory.mktemp("pages")
+def gallery() -> Path | None:
+    """Where the pictures of the pages go: the directory that GALLERY names. Without it none are made."""
+    if not (named := os.environ.get("GALLERY")):
+        return None
+    directory = Path(named)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -1,6 +1,5 @@
 """The command line, in this process, on an installation of its own."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +16,6 @@ class Idp(Protocol):
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("IDP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IDP_DATABASE_URL", f"sqlite:///{tmp_path}/idp.db")
     monkeypatch.setenv("IDP_MASTER_KEY", MasterKey.generate())

@@ -443,7 +443,7 @@ def findings(idp: Idp) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def no_server_on_the_usual_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_server_on_the_usual_port(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDP_ISSUER", "http://localhost:1")
 
 

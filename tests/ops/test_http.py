@@ -232,7 +232,9 @@ async def test_an_answer_that_nobody_takes_is_given_up() -> None:
 
 
 async def test_a_tls_handshake_has_a_deadline(tmp_path: Path) -> None:
-    loop_of = ServerConfig(None, bounds=ServerSettings(tls_handshake_timeout=0.3), trusted_proxies=())
+    loop_of = ServerConfig(
+        None, bounds=ServerSettings(tls_handshake_timeout=0.3), trusted_proxies=(), log_config=None
+    )
     assert loop_of.bounds.tls_handshake_timeout == 0.3
     certificates = make_certificates(tmp_path)
 

@@ -16,9 +16,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.apart import is_ours
 from tests.support.cli import run_elsewhere
 from tests.support.databases import migrate_now
 from tests.support.servers import free_port
+
+CHEAP_PASSWORDS = {"IDP_PASSWORDS__MEMORY_KIB": "64", "IDP_PASSWORDS__TIME_COST": "1"}
+"""What makes a hash cost next to nothing: its real cost is measured in the benchmark."""
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
@@ -84,12 +88,8 @@ def _end_of(log: Path) -> str:
 
 
 def outside_environment() -> dict[str, str]:
-    """This process's environment without settings of the provider or of a proxy: neither is the tests'."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("IDP_") and not name.lower().endswith("_proxy")
-    }
+    """This process's environment without what would change a provider: a fixture may have set some."""
+    return {name: value for name, value in os.environ.items() if not is_ours(name)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,7 @@ def running_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         "IDP_ISSUER": f"http://localhost:{port}",
         "IDP_DATABASE_URL": f"sqlite:///{directory / 'idp.db'}",
         "IDP_MASTER_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
-        # What hashing costs is measured in the benchmark.
-        "IDP_PASSWORDS__MEMORY_KIB": "64",
-        "IDP_PASSWORDS__TIME_COST": "1",
+        **CHEAP_PASSWORDS,
     }
     provider = ServedProvider(environment["IDP_ISSUER"], directory, environment)
     migrate_now(environment["IDP_DATABASE_URL"])
@@ -175,7 +173,7 @@ def running_demo(directory: Path) -> Iterator[RunningDemo]:
     )
     command = [sys.executable, "-m", "idp", "dev", "--port", str(port), "--demo-port", str(demo_port)]
     with (
-        running(command, f"http://127.0.0.1:{port}/readyz", directory),
+        running(command, f"http://127.0.0.1:{port}/readyz", directory, CHEAP_PASSWORDS),
         _answering(f"http://127.0.0.1:{demo_port}/"),
     ):
         yield demo

