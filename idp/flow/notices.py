@@ -1,21 +1,34 @@
 """What a page says about what was just tried, kept in a transaction until the page is shown."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal
 
 from idp.errors import IdpError
 from idp.text import Text
 
+Kind = Literal["success", "notice", "error"]
 
-def notice(error: IdpError | str, kind: str = "error") -> dict[str, Any]:
-    """Return a sentence as a transaction keeps it, so that it can still be translated."""
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence that is put into the user's language only when it is shown."""
+
+    kind: Kind
+    message: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> Text:
+        """The sentence, to be translated."""
+        return Text(self.message, **self.parameters)
+
+
+def notice(error: IdpError | str, kind: Kind = "error") -> Notice:
+    """Return a sentence, or that of an error, as a transaction keeps it."""
     sentence = error.sentence if isinstance(error, IdpError) else error
     if isinstance(sentence, Text):
-        parameters = {name: str(value) for name, value in sentence.parameters.items()}
-        return {"kind": kind, "message": sentence.message, "parameters": parameters}
-    return {"kind": kind, "message": sentence, "parameters": {}}
-
-
-def sentence_of(kept: Mapping[str, Any]) -> Text:
-    """Return the sentence of a notice."""
-    return Text(kept["message"], **kept["parameters"])
+        return Notice(
+            kind, sentence.message, {name: str(value) for name, value in sentence.parameters.items()}
+        )
+    return Notice(kind, sentence)

@@ -5,7 +5,7 @@ no clock, no HTTP.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from idp.flow.situation import SignedIn, Situation
@@ -69,7 +69,7 @@ class Login(Step):
             return "the user wants to use another account"
         if situation.has_proof(Login.name):
             return None
-        if transaction.link_user is not None:
+        if _account_to_link(situation) is not None:
             return "the user has to sign in to the account that another one is to be linked to"
         if situation.is_stale(transaction.demand.recent):
             return "the destination asks for a recent sign-in"
@@ -88,7 +88,7 @@ class Login(Step):
         transaction = situation.transaction
         return (
             situation.prompted("login")
-            or transaction.link_user is not None
+            or _account_to_link(situation) is not None
             or transaction.demand.recent is not None
         )
 
@@ -290,8 +290,51 @@ def wants_multi(acr_values: Sequence[str]) -> bool:
     return bool(known) and known[0] == ACR_MULTI
 
 
-SIGN_IN_STEPS = (Login.name, SelectAccount.name, RecentLogin.name)
-"""Those that the sign-in page asks for."""
+class Begun(Step):
+    """A sign-in that the user began by another way than the sign-in page, and that is to be finished."""
+
+    def __init__(self, sign_in: tuple[Step, ...]) -> None:
+        """`sign_in` are the steps that it answers: without one of them pending, nothing is to be finished."""
+        self._sign_in = sign_in
+
+    def reason(self, situation: Situation, text: str) -> Reason | None:
+        """Return the reason to go on, if a sign-in is due."""
+        for step in self._sign_in:
+            due = step.pending(situation)
+            if due is not None:
+                return replace(due, text=text)
+        return None
+
+
+class Welcome(Begun):
+    """The user came back from a provider, and something is to be asked before there is an account."""
+
+    name = "welcome"
+    path = "/federation/welcome"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Not where an account is to be linked: its owner signs in."""
+        arrived = situation.transaction.arrived
+        if arrived is None or arrived.link_user is not None:
+            return None
+        return self.reason(situation, "something is to be asked about the account at a provider")
+
+
+class VerifyRegistration(Begun):
+    """The user registered in this transaction, and shows that the address is theirs."""
+
+    name = "verify_registration"
+    path = "/verify-email"
+
+    def pending(self, situation: Situation) -> Reason | None:
+        """Until the address is verified, or the user signs in another way."""
+        if situation.transaction.registered is None:
+            return None
+        return self.reason(situation, "the address of the registration is to be verified")
+
+
+SIGN_IN_STEPS = (Login.name, SelectAccount.name, RecentLogin.name, Welcome.name, VerifyRegistration.name)
+"""Those that any sign-in answers, on whatever page: a user may always choose another way than the one begun."""
 
 
 class VerifyEmail(Step):
@@ -333,8 +376,8 @@ class LinkIdentity(Step):
     def pending(self, situation: Situation) -> Reason | None:
         """Only for the account that has the address, and only once its owner has signed in to it in this
         transaction: whoever signs in to another account links nothing."""
-        session, transaction = situation.session, situation.transaction
-        if session is None or transaction.arrival is None or transaction.link_user != session.user_id:
+        session = situation.session
+        if session is None or _account_to_link(situation) != session.user_id:
             return None
         if situation.has_proof(self.name) or not situation.has_proof(Login.name):
             return None
@@ -366,18 +409,29 @@ class Consent(Step):
 def steps(verify_email: VerifyWhen, demands: FactorDemands, recent_sign_in: float) -> tuple[Step, ...]:
     """Return the steps in their order. `recent_sign_in` is how many seconds old a sign-in may be for something
     sensitive."""
+    select, login = SelectAccount(), Login()
     enrol, offer = EnrolFactor(demands), OfferFactor(demands)
+    recent = RecentLogin(recent_sign_in, (enrol, offer))
+    sign_in = (select, login, recent)
     return (
-        SelectAccount(),  # before Login: on the same page, and signing in answers both
-        Login(),
+        Welcome(sign_in),  # what was begun is finished before a sign-in is begun anew
+        VerifyRegistration(sign_in),
+        select,  # before Login: on the same page, and signing in answers both
+        login,
         SecondFactor(demands),  # right after the first: nothing of the account is shown in between
-        RecentLogin(recent_sign_in, (enrol, offer)),
+        recent,
         enrol,
         VerifyEmail(verify_email),  # before Consent: what is shown there should be true
         offer,  # not before the account is sure to be theirs
         LinkIdentity(),  # when all is proven that can be asked of the account's owner
         Consent(),  # last: it names who consents
     )
+
+
+def _account_to_link(situation: Situation) -> str | None:
+    """Return the account that the user has to sign in to, for another one to be linked to it."""
+    arrived = situation.transaction.arrived
+    return arrived.link_user if arrived is not None else None
 
 
 def withheld_scopes(situation: Situation, steps: Iterable[Step]) -> frozenset[str]:

@@ -8,12 +8,12 @@ subject that it is about, so it can be taken neither for another step's nor for 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from idp.clock import Clock
 from idp.crypto import digest, equal, random_token
 from idp.errors import FlowError
 from idp.flow.demand import NO_DEMAND, Demand
+from idp.flow.notices import Notice
 from idp.identity.registration import Registered
 from idp.oauth.authorization import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
@@ -35,6 +35,16 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A user came back from another provider and is not signed in yet (`idp.flow.federated.arrivals`)."""
+
+    id: str
+    """The arrival, which is kept by itself."""
+    link_user: str | None = None
+    """The account that the user has to sign in to, for the two to be linked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """A sign-in under way."""
 
@@ -53,15 +63,12 @@ class Transaction:
     destination: str = "/account"
     """The path of ours that a person who came by themselves goes to in the end."""
     registered: Registered | None = None
-    """Who registered in this transaction, while their address is to be verified."""
+    """What a user chose who registered in this transaction, while the address is to be verified."""
     invitation: str | None = None
     """The invitation whose link began it, where people need one to register."""
-    arrival: str | None = None
-    """Somebody who came back from another provider and is not signed in yet (`idp.flow.federated`)."""
-    link_user: str | None = None
-    """The account that they have to sign in to, for the two to be linked."""
-    notice: Mapping[str, Any] | None = None
-    """What a sign-in elsewhere came to: a `Text`, taken apart, to be shown on the next page."""
+    arrived: Arrived | None = None
+    notice: Notice | None = None
+    """What the next page says about what was just tried."""
     hint_used: bool = False
     """Whether the person was sent straight to a provider already: they may have come back to choose."""
 

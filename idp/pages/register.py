@@ -103,5 +103,5 @@ class RegisterPage(FlowPage):
             authentication = by_password(self._clock.now())
             progress = await self._sign_in.sign_in(visit.browser, transaction, done.user_id, authentication)
             return self.edge.go_on(progress)
-        transaction = await self.visits.keep(visit, registered=done)
-        return self.edge.links.redirect("/verify-email", tx=transaction.id)
+        arrived = transaction.arrived if transaction.arrived and transaction.arrived.link_user else None
+        return await self.go_on(visit, registered=done, arrived=arrived)

@@ -17,12 +17,13 @@ from idp.clock import Clock
 from idp.errors import FlowError, InvalidValue
 from idp.flow.notices import notice
 from idp.flow.sign_in import SignIn
-from idp.flow.steps import VerifyEmail
+from idp.flow.steps import VerifyEmail, VerifyRegistration
 from idp.flow.visits import Visit, Visits
 from idp.identity.login import by_password
 from idp.identity.registration import Registration
 from idp.oauth.http import NO_STORE
 from idp.pages.flow_page import FlowPage, Turn
+from idp.pages.notices import message_of
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.render import Message
@@ -76,7 +77,7 @@ class VerifyEmailPage(FlowPage):
 
     path = "/verify-email"
     purpose = "verify_email"
-    steps = (VerifyEmail.name,)
+    steps = (VerifyRegistration.name, VerifyEmail.name)
     fields = ("code",)
     personal = True
 
@@ -89,10 +90,6 @@ class VerifyEmailPage(FlowPage):
     def routes(self) -> list[Route]:
         """The page, its form, and what its script asks."""
         return [*super().routes, Route(f"{self.path}/state", self.state, methods=["GET"])]
-
-    def is_asked(self, visit: Visit) -> bool:
-        """Also after a registration in this transaction, when nobody is signed in yet."""
-        return visit.transaction.registered is not None or super().is_asked(visit)
 
     async def state(self, request: Request) -> Response:
         """Tell the page's script whether the address has been verified elsewhere."""
@@ -111,7 +108,7 @@ class VerifyEmailPage(FlowPage):
             turn,
             refusal,
             connects=True,
-            message=message,
+            message=message or message_of(visit.transaction),
             email=unverified.email,
             state_url=self.parts.path(f"{self.path}/state", tx=tx),
             register_url=self.parts.path("/register", tx=tx) if unverified.registered else None,
@@ -153,7 +150,7 @@ class VerifyEmailPage(FlowPage):
 
 def _unverified(visit: Visit) -> Unverified:
     registered, session = visit.transaction.registered, visit.session
-    if registered is not None:
+    if registered is not None and visit.is_at(VerifyRegistration.name):
         return Unverified(registered.email, registered.user_id, registered=True)
     if session is None:
         raise FlowError("Nobody is signed in any more. Start again.")

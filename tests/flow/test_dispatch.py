@@ -12,8 +12,9 @@ from idp.flow.demand import Demand
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
 from idp.flow.situation import SignedIn, Situation
 from idp.flow.steps import FactorDemands, steps
-from idp.flow.transaction import Proof, Transaction
+from idp.flow.transaction import Arrived, Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
+from idp.identity.registration import Registered
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.client_metadata import ClientMetadata
@@ -21,6 +22,7 @@ from idp.oauth.clients import Client
 
 NOW = 1_800_000_000.0
 RECENT = 600.0
+REGISTERED = Registered("ada@example.com")
 ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",)))
 
 
@@ -149,16 +151,38 @@ CASES = {
         "issue",
     ),
     "coming back from a provider to link an account": (
-        partial(decide, None, link_user="alice"),
+        partial(decide, None, arrived=Arrived("arrival", "alice")),
         "go to login",
     ),
     "link account, signed in to it": (
-        partial(decide, None, proof("login"), link_user="alice", arrival="arrival"),
+        partial(decide, None, proof("login"), arrived=Arrived("arrival", "alice")),
         "go to link_identity",
     ),
     "link account, signed in to another": (
-        partial(decide, None, proof("login"), link_user="bob", arrival="arrival"),
+        partial(decide, None, proof("login"), arrived=Arrived("arrival", "bob")),
         "issue",
+    ),
+    "came back from a provider": (
+        partial(decide, asked(), session=None, arrived=Arrived("arrival")),
+        "go to welcome",
+    ),
+    "came back from a provider, another sign-in alive": (
+        partial(decide, asked(prompts=("login",)), arrived=Arrived("arrival")),
+        "go to welcome",
+    ),
+    "came back from a provider, signed in otherwise": (
+        partial(decide, asked(prompts=("login",)), proof("login"), arrived=Arrived("arrival")),
+        "issue",
+    ),
+    "registered": (partial(decide, None, session=None, registered=REGISTERED), "go to verify_registration"),
+    "registered instead of choosing the account": (
+        partial(decide, asked(prompts=("select_account",)), registered=REGISTERED),
+        "go to verify_registration",
+    ),
+    "registered, nothing asked": (partial(decide, None, registered=REGISTERED), "issue"),
+    "registered and cancelled": (
+        partial(decide, asked(), session=None, registered=REGISTERED, cancelled=True),
+        "refuse access_denied",
     ),
     "a recent sign-in demanded": (partial(decide, None, demand=Demand(recent=99)), "go to login"),
     "a recent sign-in demanded and there": (partial(decide, None, demand=Demand(recent=100)), "issue"),

@@ -234,6 +234,38 @@ async def test_an_account_with_a_second_factor_is_not_emptied_by_an_arrival(
 # Without a verified address -----------------------------------------------------------------------------
 
 
+async def test_an_arrival_is_not_forgotten_when_the_sign_in_is_resumed(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    page = await elsewhere(browser, "google", "noel")
+    tx = page.url.params["tx"]
+    assert path_of(page) == "/federation/welcome"
+    assert path_of(await browser.get(f"/authorize/resume?tx={tx}")) == "/federation/welcome"
+    page = await browser.submit(page, email="noel@example.com")
+    assert path_of(await browser.get(f"/authorize/resume?tx={tx}")) == "/federation/welcome"
+    assert path_of(await browser.get(f"/login?tx={tx}")) == "/login"  # the user may still choose another way
+    page = await browser.submit(page, code=(await federated.mails.latest("noel@example.com")).code)
+    assert path_of(page) == "/account"
+
+
+async def test_an_arrival_that_has_expired_leads_back_to_the_sign_in_page(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    page = await elsewhere(browser, "google", "noel")
+    arrivals = federated.parts.federation.arrivals
+    transaction = await federated.parts.transactions.load(
+        page.url.params["tx"], browser.cookies.get("idp_browser")
+    )
+    arrival = await arrivals.of(transaction)
+    assert arrival is not None
+    await arrivals.forget(arrival)
+    page = await browser.submit(page, email="noel@example.com")
+    assert path_of(page) == "/login"
+    assert "has expired or was finished" in page.text
+
+
 @pytest.mark.parametrize("name", ["google", "github"])
 @pytest.mark.parametrize("person", ["uma", "noel"])
 async def test_who_has_no_verified_address_gives_one_and_shows_that_it_is_theirs(

@@ -32,6 +32,20 @@ async def test_a_person_registers_verifies_by_code_consents_and_is_signed_in_at_
     assert (await relying_party.id_claims(tokens))["amr"] == ["pwd"]
 
 
+async def test_a_registration_is_not_forgotten_when_the_sign_in_is_resumed(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    page = await register(browser)
+    tx = page.url.params["tx"]
+    for path in ("/authorize/resume", "/mfa", "/consent"):
+        assert (await browser.get(f"{path}?tx={tx}")).url.path == "/verify-email"
+    assert (
+        await browser.get(f"/login?tx={tx}")
+    ).url.path == "/login"  # the user may still choose another way
+    page = await browser.submit(page, code=(await provider.mails.latest(NEW)).code)
+    assert page.url.path == "/account"
+
+
 async def test_the_link_works_on_another_device_and_the_first_one_goes_on(
     provider: RunningProvider, relying_party: RelyingParty, browser: Browser, other_browser: Browser
 ) -> None:

@@ -70,9 +70,9 @@ class Arrivals:
 
     async def of(self, transaction: Transaction) -> Arrival | None:
         """Return who waits in a transaction."""
-        if transaction.arrival is None:
+        if transaction.arrived is None:
             return None
-        arrival = await self._kept.get(transaction.arrival)
+        arrival = await self._kept.get(transaction.arrived.id)
         return arrival if arrival is not None and arrival.transaction_id == transaction.id else None
 
     async def wait(

@@ -55,7 +55,7 @@ class LinkStep:
             except (FlowError, Conflict, NotFound) as error:  # linked elsewhere meanwhile: sign-in goes on
                 await self._onward.note(visit, arrival.provider, error)
                 word = "refused"
-        return self._edge.resume(await self._visits.prove(visit, word, arrival=None, link_user=None))
+        return self._edge.resume(await self._visits.prove(visit, word, arrived=None))
 
     async def finish(self, visit: Visit, started: Started, answer: Mapping[str, str]) -> Response:
         """Link to the account of the user who asked for it, if they are signed in still."""

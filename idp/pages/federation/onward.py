@@ -10,10 +10,10 @@ from idp.federation.upstream import Upstream, UpstreamError
 from idp.flow.federated.sign_in import Entered, FederatedSignIn, Outcome, TurnedAway, Waiting
 from idp.flow.notices import notice
 from idp.flow.sign_in import SignIn
-from idp.flow.steps import SIGN_IN_STEPS, Login
+from idp.flow.steps import SIGN_IN_STEPS
+from idp.flow.transaction import Arrived
 from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
-from idp.pages.federation.paths import WELCOME
 from idp.pages.parts import PageParts
 from idp.text import Text
 
@@ -42,8 +42,10 @@ class Onward:
                 )
                 return self._edge.go_on(progress)
             case Waiting(arrival, None):
-                transaction = await self._visits.keep(visit, arrival=arrival.id, link_user=None, notice=None)
-                return self._edge.links.redirect(WELCOME, tx=transaction.id)
+                arrived = Arrived(arrival.id)
+                return self._edge.resume(
+                    await self._visits.keep(visit, arrived=arrived, registered=None, notice=None)
+                )
             case Waiting(arrival, link_user):
                 self._metrics.federated_sign_in(upstream.name, "must_prove")
                 told = Text(
@@ -52,21 +54,19 @@ class Onward:
                     email=arrival.email or "",
                     provider=upstream.label,
                 )
-                transaction = await self._visits.keep(
-                    visit,
-                    arrival=arrival.id,
-                    link_user=link_user,
-                    notice=notice(told, "notice"),
+                arrived = Arrived(arrival.id, link_user)
+                return self._edge.resume(
+                    await self._visits.keep(
+                        visit, arrived=arrived, registered=None, notice=notice(told, "notice")
+                    )
                 )
-                return self._edge.links.redirect(Login.path, tx=transaction.id)
             case TurnedAway(sentence, reason):
                 return await self.back(visit, upstream.name, UpstreamError(sentence, detail=reason))
 
     async def back(self, visit: Visit, name: str, error: IdpError) -> Response:
         """Return to the sign-in page with a sentence; the reason goes to the log and the audit trail."""
         await self.note(visit, name, error)
-        transaction = await self._visits.keep(visit, notice=notice(error), arrival=None, link_user=None)
-        return self._edge.links.redirect(Login.path, tx=transaction.id)
+        return self._edge.resume(await self._visits.keep(visit, notice=notice(error), arrived=None))
 
     async def note(self, visit: Visit, name: str, error: IdpError) -> None:
         """Write down why it came to nothing: in the log, the metrics and the audit trail."""

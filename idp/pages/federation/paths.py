@@ -5,7 +5,6 @@ from starlette.responses import RedirectResponse, Response
 from idp.oauth.http import NO_STORE
 
 CONNECTIONS = "/account/connections"
-WELCOME = "/federation/welcome"
 
 
 def leave(url: str) -> Response:

@@ -6,11 +6,13 @@ from starlette.responses import Response
 
 from idp.errors import InvalidValue
 from idp.flow.federated.arrivals import Arrival
+from idp.flow.federated.departures import EXPIRED
 from idp.flow.federated.sign_in import FederatedSignIn
-from idp.flow.steps import SIGN_IN_STEPS, Login
+from idp.flow.notices import notice
+from idp.flow.steps import Welcome
+from idp.flow.transaction import Arrived
 from idp.identity.names import claim_name
 from idp.pages.federation.onward import Onward
-from idp.pages.federation.paths import WELCOME
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
@@ -19,9 +21,9 @@ from idp.pages.refusal import Refusal
 class WelcomePage(FlowPage):
     """Asks for an address, for the code that was sent to it, or whether the details are right."""
 
-    path = WELCOME
+    path = Welcome.path
     purpose = "federation"
-    steps = SIGN_IN_STEPS
+    steps = (Welcome.name,)
     fields = ("email", "code", "name")
 
     def __init__(self, parts: PageParts, federation: FederatedSignIn, onward: Onward) -> None:
@@ -30,10 +32,10 @@ class WelcomePage(FlowPage):
         self._onward = onward
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
-        """Ask for what is missing; nothing is when the user did not come back from a provider."""
+        """Ask for what is missing."""
         arrival, form = await self._arrival(turn), turn.form
         if arrival is None:
-            return self.edge.resume(turn.visit.transaction)
+            return await self._lost(turn)
         upstream = await self._federation.providers.get(arrival.provider)
         return self.page(
             "federation_welcome.html",
@@ -49,11 +51,10 @@ class WelcomePage(FlowPage):
         """Take the form."""
         arrival, visit, decision = await self._arrival(turn), turn.visit, turn.form.get("decision")
         if arrival is None:
-            return self.edge.resume(visit.transaction)
+            return await self._lost(turn)
         if decision == "cancel":
             await self._federation.arrivals.forget(arrival)
-            transaction = await self.visits.keep(visit, arrival=None)
-            return self.edge.links.redirect(Login.path, tx=transaction.id)
+            return await self.go_on(visit, arrived=None)
         if arrival.stage == "profile":
             return await self._take_profile(turn, arrival)
         if arrival.stage == "code" and decision not in {"again", "send"}:
@@ -62,8 +63,7 @@ class WelcomePage(FlowPage):
         if not email:
             raise InvalidValue("Enter your email.", field="email")
         waiting = await self._federation.arrivals.ask_address(arrival, email)
-        transaction = await self.visits.keep(visit, arrival=waiting.id)
-        return self.edge.links.redirect(WELCOME, tx=transaction.id)
+        return await self.go_on(visit, arrived=Arrived(waiting.id))
 
     async def _take_profile(self, turn: Turn, arrival: Arrival) -> Response:
         name = claim_name(turn.form.get("name", "")) or None
@@ -89,6 +89,10 @@ class WelcomePage(FlowPage):
             upstream, identity, turn.visit.transaction, address=turn.address, proven_here=True
         )
         return await self._onward.go_on(turn.visit, upstream, settled)
+
+    async def _lost(self, turn: Turn) -> Response:
+        """The arrival has expired, or another request used it: the user signs in anew."""
+        return await self.go_on(turn.visit, arrived=None, notice=notice(EXPIRED))
 
     async def _arrival(self, turn: Turn) -> Arrival | None:
         arrival = await self._federation.arrivals.of(turn.visit.transaction)
