@@ -1,7 +1,7 @@
 """Clients: create, change, rotate the secret, delete."""
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from idp.clock import Clock
@@ -9,7 +9,7 @@ from idp.errors import NotFound
 from idp.events.audit import record as record_event
 from idp.events.catalogue import ClientChanged, ClientCreated, ClientDeleted
 from idp.oauth import registration
-from idp.oauth.client_metadata import ClientMetadata
+from idp.oauth.client_metadata import PUBLIC, ClientMetadata
 from idp.oauth.client_records import read_metadata
 from idp.oauth.registration import RegistrationPolicy, build_client, change_client
 from idp.storage.database import Database, UnitOfWork
@@ -19,6 +19,15 @@ PAGE = 500
 """Clients read at once."""
 _EXCLUSIVE = {"jwks": "jwks_uri", "jwks_uri": "jwks"}
 """Setting one of these unsets the other (RFC 7591 §2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client to register: its metadata, and the id and secret where the operator chooses them."""
+
+    metadata: ClientMetadata
+    client_id: str | None = None
+    client_secret: str | None = None
 
 
 class ClientAdministration:
@@ -46,19 +55,42 @@ class ClientAdministration:
                 return
             after = page[-1].client_id
 
-    async def create(
-        self, metadata: ClientMetadata, *, client_id: str | None = None
-    ) -> tuple[ClientRecord, str | None]:
+    async def create(self, new: NewClient) -> tuple[ClientRecord, str | None]:
         """Register a client; return it and its secret, which is not kept.
 
         Raises `InvalidValue` for wrong metadata and `Conflict` for an id in use.
         """
+        (made,) = await self.create_all([new])
+        return made
+
+    async def create_all(self, clients: Sequence[NewClient]) -> list[tuple[ClientRecord, str | None]]:
+        """Register several clients, or none of them if one is refused."""
         now = self._clock.now()
-        record, secret = build_client(metadata, now, client_id=client_id, policy=self._policy)
+        made = [
+            build_client(
+                new.metadata,
+                now,
+                client_id=new.client_id,
+                client_secret=new.client_secret,
+                policy=self._policy,
+            )
+            for new in clients
+        ]
         async with self._database.unit_of_work() as uow:
-            await uow.clients.add(record)
-            await record_event(uow, ClientCreated(client_id=record.client_id), now)
-        return record, secret
+            for record, _ in made:
+                await uow.clients.add(record)
+                await record_event(uow, ClientCreated(client_id=record.client_id), now)
+        return made
+
+    def demands(self, metadata: ClientMetadata) -> str:
+        """Say in one sentence what the app of a client must be able to do."""
+        if "authorization_code" not in metadata.grant_types:
+            return f"The app must authenticate at the token endpoint with {metadata.auth_method}."
+        if self._policy.always_pkce or metadata.auth_method == PUBLIC or metadata.require_pkce:
+            return "The app must use PKCE with S256."
+        if metadata.require_pkce is None:
+            return "The app must use PKCE with S256, or send a nonce with the scope openid."
+        return "The app may leave out PKCE and the nonce; what it sends is checked."
 
     async def change(
         self, client_id: str, changes: Mapping[str, Any], *, enabled: bool | None = None
@@ -81,12 +113,14 @@ class ClientAdministration:
             await record_event(uow, ClientChanged(client_id=client_id, what=what), now)
         return record, secret
 
-    async def rotate_secret(self, client_id: str) -> tuple[ClientRecord, str]:
-        """Give a client a new secret and return it; the old one stops working at once."""
+    async def rotate_secret(
+        self, client_id: str, client_secret: str | None = None
+    ) -> tuple[ClientRecord, str]:
+        """Give a client a new secret and return it; the old one stops working at once. None makes a random one."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             record = await _existing(uow, client_id)
-            secret = registration.rotate_secret(record, now)
+            secret = registration.rotate_secret(record, now, client_secret)
             await uow.clients.save(record)
             await record_event(uow, ClientChanged(client_id=client_id, what=("secret",)), now)
         return record, secret

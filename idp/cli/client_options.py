@@ -22,7 +22,7 @@ _TYPES: Mapping[str, Any] = {
 Command = Callable[..., None]
 
 
-def metadata_options(*, name_required: bool) -> Callable[[Command], Command]:
+def metadata_options() -> Callable[[Command], Command]:
     """Give a command an option for each attribute; it takes what was given as `**given`."""
 
     def decorate(command: Command) -> Command:
@@ -31,7 +31,7 @@ def metadata_options(*, name_required: bool) -> Callable[[Command], Command]:
             for parameter in inspect.signature(command, eval_str=True).parameters.values()
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        options = [_option(attribute, required=name_required) for attribute in ATTRIBUTES]
+        options = [_option(attribute) for attribute in ATTRIBUTES]
         parameters = options + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -40,14 +40,12 @@ def metadata_options(*, name_required: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-def _option(attribute: Attribute, *, required: bool) -> inspect.Parameter:
-    must = required and attribute.field == "client_name"
-    option = typer.Option(attribute.option, help=attribute.help)
+def _option(attribute: Attribute) -> inspect.Parameter:
     return inspect.Parameter(
         attribute.field,
         inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if must else None,
-        annotation=Annotated[str if must else _TYPES[attribute.kind], option],
+        default=None,
+        annotation=Annotated[_TYPES[attribute.kind], typer.Option(attribute.option, help=attribute.help)],
     )
 
 

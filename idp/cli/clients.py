@@ -1,13 +1,15 @@
 """`idp client`: relying apps and resource servers. The options are those of the table of client metadata."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idp.cli.client_files import SecretFile, read_clients, read_secret
 from idp.cli.client_options import given_metadata, metadata_options
-from idp.cli.client_reference import render_markdown
+from idp.cli.client_reference import render_applications, render_markdown
 from idp.cli.context import (
     AsJson,
     Yes,
@@ -25,6 +27,7 @@ from idp.oauth.client_metadata import ATTRIBUTES, PUBLIC, ClientMetadata
 
 if TYPE_CHECKING:
     from idp.administration.clients import ClientAdministration
+    from idp.config import Settings
     from idp.storage.models import ClientRecord
 
 app = typer.Typer(help="Relying apps and resource servers.", rich_markup_mode=None)
@@ -33,9 +36,18 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client i
 
 
 @app.command()
-@metadata_options(name_required=True)
+@metadata_options()
 def create(
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            help="An application of docs/integrations: grafana, gitlab, nextcloud, ... Options overrule it.",
+        ),
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Where that application runs.")] = None,
     client_id: Annotated[str | None, typer.Option("--client-id", help="Its id; none makes one.")] = None,
+    client_secret_file: SecretFile = None,
     public: Annotated[
         bool, typer.Option("--public", help="It cannot keep a secret: a browser or native app.")
     ] = False,
@@ -43,18 +55,67 @@ def create(
     **given: Any,
 ) -> None:
     """Register a client. Its secret is shown this once."""
-    fields = given_metadata(given)
+    from idp.administration.applications import application_named
+    from idp.administration.clients import NewClient
+
+    application = None if preset is None else application_named(preset)
+    fields = {} if application is None else application.metadata_at(url)
+    fields |= given_metadata(given)
     if public and fields.setdefault("token_endpoint_auth_method", PUBLIC) != PUBLIC:
         raise InvalidValue(
             "A public client cannot keep a secret, so it does not authenticate: leave out --auth-method.",
             field="token_endpoint_auth_method",
         )
+    if "client_name" not in fields:
+        raise typer.BadParameter("Give the name that people see with --name.")
+    new = NewClient(ClientMetadata(**fields), client_id, read_secret(client_secret_file))
+    settings = read_settings()
 
-    async def work() -> tuple["ClientRecord", str | None]:
+    async def work() -> tuple["ClientRecord", str | None, str]:
         async with _open() as clients:
-            return await clients.create(ClientMetadata(**fields), client_id=client_id)
+            return *await clients.create(new), clients.demands(new.metadata)
 
-    _show(*run(work()), as_json=as_json)
+    record, secret, demands = run(work())
+    texts = {}
+    if application is not None:
+        texts["settings"] = application.settings_for(
+            url=url, issuer=settings.issuer, client_id=record.client_id, client_secret=secret
+        )
+    _show(record, secret, as_json=as_json, more=texts if as_json else {})
+    if as_json:
+        return
+    typer.echo(f"\n{demands}", err=True)
+    for hint in _hints(settings, new.metadata):
+        typer.echo(hint, err=True)
+    if application is not None:
+        typer.echo(f"\n{application.label}, {application.place}:\n\n{texts['settings']}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="JSON or TOML with a list `clients` of metadata, each perhaps with client_id and client_secret.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Register several clients, or none of them if one is refused. Secrets that are made are shown this once."""
+    from idp.administration.clients import client_information
+
+    clients_read = read_clients(file)
+
+    async def work() -> list[tuple["ClientRecord", str | None]]:
+        async with _open() as clients:
+            return await clients.create_all(clients_read)
+
+    rows = [_with_secret(client_information(record), secret) for record, secret in run(work())]
+    if as_json:
+        print_json({"clients": rows})
+    else:
+        print_table(rows, ("client_id", "client_name", "client_secret"))
 
 
 @app.command("list")
@@ -85,7 +146,7 @@ def show(client_id: ClientId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-@metadata_options(name_required=False)
+@metadata_options()
 def update(
     client_id: ClientId,
     enabled: Annotated[
@@ -105,12 +166,14 @@ def update(
 
 
 @app.command("rotate-secret")
-def rotate_secret(client_id: ClientId, as_json: AsJson = False) -> None:
+def rotate_secret(
+    client_id: ClientId, client_secret_file: SecretFile = None, as_json: AsJson = False
+) -> None:
     """Give a client a new secret, shown this once. The old one stops working at once."""
 
     async def work() -> tuple["ClientRecord", str]:
         async with _open() as clients:
-            return await clients.rotate_secret(client_id)
+            return await clients.rotate_secret(client_id, read_secret(client_secret_file))
 
     _show(*run(work()), as_json=as_json)
 
@@ -129,6 +192,30 @@ def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> No
         print_json({"client_id": client_id, "deleted": True})
     else:
         say(f"The client {client_id} is deleted.")
+
+
+@app.command()
+def presets(
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="A directory to write a page for each application to.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the applications that `idp client create --for` knows."""
+    from idp.administration.applications import APPLICATIONS
+
+    if markdown is not None:
+        for name, page in render_applications().items():
+            (markdown / name).write_text(page)
+        return
+    rows = [
+        {"name": name, "application": application.label, "tried": application.tried is not None}
+        for name, application in APPLICATIONS.items()
+    ]
+    if as_json:
+        print_json({"presets": rows})
+    else:
+        print_table(rows, ("name", "application", "tried"))
 
 
 @app.command()
@@ -152,15 +239,31 @@ async def _open() -> AsyncIterator["ClientAdministration"]:
         yield client_administration(settings, database)
 
 
-def _show(record: "ClientRecord", secret: str | None, *, as_json: bool) -> None:
+def _show(
+    record: "ClientRecord", secret: str | None, *, as_json: bool, more: Mapping[str, str] | None = None
+) -> None:
     from idp.administration.clients import client_information
 
-    fields = client_information(record)
-    if secret is not None:
-        fields = {"client_id": fields.pop("client_id"), "client_secret": secret, **fields}
+    fields = _with_secret(client_information(record), secret)
     if as_json:
-        print_json(fields)
+        print_json({**fields, **(more or {})})
         return
     print_fields(fields)
     if secret is not None:
         typer.echo("\nThe secret is shown this once; keep it where the app finds it.", err=True)
+
+
+def _with_secret(fields: dict[str, Any], secret: str | None) -> dict[str, Any]:
+    if secret is None:
+        return fields
+    return {"client_id": fields.pop("client_id"), "client_secret": secret, **fields}
+
+
+def _hints(settings: "Settings", metadata: ClientMetadata) -> list[str]:
+    """Return what an operator should know before the app is tried."""
+    hints = [f"Its issuer is {settings.issuer} (IDP_ISSUER)."]
+    if "authorization_code" in metadata.grant_types and not metadata.id_token_claims:
+        hints.append(
+            "Name and address are at userinfo. If the app reads only the ID token, add --id-token-claims."
+        )
+    return hints

@@ -186,6 +186,16 @@ class ClientSettings(Section):
         "(OIDC Core §3.1.2.1), or the request is refused with invalid_scope.",
     )
 
+    http_redirect_hosts: Texts = Field(
+        (),
+        description="Hosts of an internal network whose apps may have http redirect URIs. Everybody on the way can "
+        "read what is sent there.",
+    )
+    any_custom_scheme: bool = Field(
+        default=False,
+        description="Let clients with a secret have redirect URIs with a scheme of their own, and let any client "
+        "have one without a dot, such as vscode:. Another app on the device may claim such a scheme.",
+    )
     allow_private_addresses: bool | None = Field(
         None,
         description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there. "

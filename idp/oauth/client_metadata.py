@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, Literal
 
+from idp.errors import InvalidValue
 from idp.oauth import client_checks as checks
 from idp.oauth.scopes import DEFAULT_SCOPES
 
@@ -271,6 +272,40 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = tuple(
     if declared.metadata
 )
 """The attributes, in the order of the table."""
+
+
+def metadata_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a metadata document (RFC 7591 §2) into fields of `ClientMetadata`; raise `InvalidValue`.
+
+    Only names and types are checked here; `registration.py` checks the values.
+    """
+    attributes = {attribute.name: attribute for attribute in ATTRIBUTES}
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        attribute = attributes.get(name)
+        if attribute is None:
+            raise InvalidValue(f"{name[:60]!a} is not client metadata; see: idp client metadata", field=name)
+        if not _FITS[attribute.kind](value):
+            raise InvalidValue(f"{name} must be {_WORDS[attribute.kind]}.", field=name)
+        found[attribute.field] = _READ.get(attribute.kind, lambda given: given)(value)
+    return found
+
+
+_FITS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "text": lambda value: isinstance(value, str),
+    "scope": lambda value: isinstance(value, str),
+    "texts": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "flag": lambda value: isinstance(value, bool),
+    "document": lambda value: isinstance(value, dict),
+}
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {"scope": lambda text: tuple(text.split()), "texts": tuple}
+_WORDS: Final[Mapping[str, str]] = {
+    "text": "a text",
+    "scope": "a text with spaces between the scopes",
+    "texts": "a list of texts",
+    "flag": "true or false",
+    "document": "an object",
+}
 
 MANY: Final = frozenset({"texts", "scope"})
 """Kinds whose value is a tuple."""

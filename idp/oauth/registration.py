@@ -31,10 +31,12 @@ from idp.oauth.client_metadata import (
 )
 from idp.oauth.client_records import write_metadata
 from idp.oauth.grants.registry import GRANT_TYPES
-from idp.oauth.uris import check_redirect_uri
+from idp.oauth.uris import STRICT, RedirectUriPolicy, check_redirect_uri, is_visible_ascii
 from idp.storage.models import ClientRecord, new_id
 
 MOST_VALUES = 100
+SHORTEST_SECRET, LONGEST_SECRET = 24, 200
+"""Characters of a client secret that an operator chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class RegistrationPolicy:
     """What ID tokens can be signed with here."""
     always_pkce: bool = False
     """Whether no client can be exempted from PKCE."""
+    redirect_uris: RedirectUriPolicy = STRICT
 
     @classmethod
     def of(cls, settings: Settings) -> "RegistrationPolicy":
@@ -52,6 +55,10 @@ class RegistrationPolicy:
         return cls(
             algorithms=tuple(settings.keys.algorithms),
             always_pkce=settings.clients.require_pkce,
+            redirect_uris=RedirectUriPolicy(
+                tuple(host.lower() for host in settings.clients.http_redirect_hosts),
+                settings.clients.any_custom_scheme,
+            ),
         )
 
     def supported(self) -> Mapping[str, tuple[str, ...]]:
@@ -71,16 +78,19 @@ def build_client(
     now: float,
     *,
     client_id: str | None = None,
+    client_secret: str | None = None,
     policy: RegistrationPolicy = ANY,
 ) -> tuple[ClientRecord, str | None]:
     """Return a new client and its secret, which is stored nowhere; raise `InvalidValue` for wrong metadata.
 
-    Without a `client_id` it gets a random one.
+    Without a `client_id` it gets a random one, and without a `client_secret` a random one if it needs one.
     """
     if client_id is not None:
         check_client_id(client_id)
     check_metadata(metadata, policy)
-    secret = random_token() if metadata.auth_method in SECRET_METHODS else None
+    if client_secret is not None:
+        check_client_secret(client_secret, metadata.auth_method)
+    secret = (client_secret or random_token()) if metadata.auth_method in SECRET_METHODS else None
     record = ClientRecord(
         client_id=client_id or new_id(),
         client_secret_digest=None if secret is None else digest(secret),
@@ -106,18 +116,35 @@ def change_client(
     return secret
 
 
-def rotate_secret(record: ClientRecord, now: float) -> str:
-    """Give a client a new secret and return it; the old one stops working at once."""
+def rotate_secret(record: ClientRecord, now: float, client_secret: str | None = None) -> str:
+    """Give a client a new secret and return it; the old one stops working at once. None makes a random one."""
     if record.token_endpoint_auth_method not in SECRET_METHODS:
         raise InvalidValue(
             f"The client {record.client_id} authenticates with {record.token_endpoint_auth_method} "
             "and has no secret.",
             field="client_id",
         )
-    secret = random_token()
+    if client_secret is not None:
+        check_client_secret(client_secret, record.token_endpoint_auth_method)
+    secret = client_secret or random_token()
     record.client_secret_digest = digest(secret)
     record.updated_at = now
     return secret
+
+
+def check_client_secret(secret: str, auth_method: str) -> None:
+    """Raise `InvalidValue` unless an operator may choose this secret for a client that authenticates so."""
+    if auth_method not in SECRET_METHODS:
+        raise InvalidValue(
+            f"A client that authenticates with {auth_method} has no secret.", field="client_secret"
+        )
+    # It is kept as one SHA-256, which protects only what cannot be guessed.
+    if not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET or not is_visible_ascii(secret):
+        raise InvalidValue(
+            f"A client secret has {SHORTEST_SECRET} to {LONGEST_SECRET} characters, visible ASCII without spaces. "
+            "Make one with: openssl rand -base64 32",
+            field="client_secret",
+        )
 
 
 # The checks ----------------------------------------------------------------------------------------------
@@ -181,11 +208,11 @@ def _check_keys(metadata: ClientMetadata, _policy: RegistrationPolicy) -> None:
         raise InvalidValue(f"{KEY_METHOD} needs the client's public keys: jwks or jwks_uri.", field="jwks")
 
 
-def _check_redirect_uris(metadata: ClientMetadata, _policy: RegistrationPolicy) -> None:
+def _check_redirect_uris(metadata: ClientMetadata, policy: RegistrationPolicy) -> None:
     native = metadata.auth_method == PUBLIC
     for field in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(metadata, field):
-            check_redirect_uri(uri, field, native=native)
+            check_redirect_uri(uri, field, native=native, policy=policy.redirect_uris)
 
 
 class _MetadataClaims(rfc7591.ClientMetadataClaims):

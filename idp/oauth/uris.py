@@ -3,6 +3,7 @@
 Strict where a redirect URI is registered, so that comparing letter by letter is enough when it is used.
 """
 
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from idp.config import is_loopback
@@ -14,7 +15,20 @@ LONGEST_URI = 2000
 _ACTIVE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "filesystem"})
 
 
-def check_redirect_uri(uri: str, name: str, *, native: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class RedirectUriPolicy:
+    """Which redirect URIs an installation lets clients have beyond the strict rule."""
+
+    http_hosts: tuple[str, ...] = ()
+    """Hosts beside this machine that http URIs may lead to."""
+    any_custom_scheme: bool = False
+    """Whether a client with a secret may have a custom scheme, and any client one without a dot."""
+
+
+STRICT = RedirectUriPolicy()
+
+
+def check_redirect_uri(uri: str, name: str, *, native: bool, policy: RedirectUriPolicy = STRICT) -> None:
     """Raise `InvalidValue` unless `uri` may be registered; `native`: custom schemes are allowed."""
     parts = check_uri_syntax(uri, name)
     if "*" in uri:
@@ -23,16 +37,19 @@ def check_redirect_uri(uri: str, name: str, *, native: bool) -> None:
             field=name,
         )
     if parts.scheme in {"http", "https"}:
-        _check_web_parts(uri, parts, name)
+        _check_web_parts(uri, parts, name, policy.http_hosts)
+    elif policy.any_custom_scheme:
+        return
     elif not native:
         raise InvalidValue(
-            f"{shown(uri)} has a scheme of its own, which only a public client may use; use https.",
+            f"{shown(uri)} has a scheme of its own, which only a public client may use; use https, or set "
+            "IDP_CLIENTS__ANY_CUSTOM_SCHEME.",
             field=name,
         )
     elif "." not in parts.scheme:  # RFC 8252 §7.1
         raise InvalidValue(
             f"The scheme of {shown(uri)} must be a domain name in reverse, such as com.example.app:/cb "
-            "(RFC 8252 §7.1).",
+            "(RFC 8252 §7.1). IDP_CLIENTS__ANY_CUSTOM_SCHEME allows others.",
             field=name,
         )
 
@@ -71,10 +88,11 @@ def check_uri_syntax(uri: str, name: str) -> SplitResult:
     return parts
 
 
-def _check_web_parts(uri: str, parts: SplitResult, name: str) -> None:
+def _check_web_parts(uri: str, parts: SplitResult, name: str, http_hosts: tuple[str, ...] = ()) -> None:
     if not parts.hostname or not uri.lower().startswith(f"{parts.scheme}://"):
         raise InvalidValue(f"{shown(uri)} names no host.", field=name)
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    allowed = is_loopback(parts.hostname) or parts.hostname in http_hosts
+    if parts.scheme == "http" and not allowed:
         raise InvalidValue(
             f"{shown(uri)} uses http on a host that is not this machine; use https, or everybody on the way "
             "can read what is sent there.",

@@ -10,15 +10,23 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from idp.crypto import digest
 from idp.errors import InvalidValue
-from idp.oauth.client_metadata import ATTRIBUTES, PUBLIC, ClientMetadata
+from idp.oauth.client_metadata import ATTRIBUTES, PUBLIC, ClientMetadata, metadata_fields
 from idp.oauth.client_records import read_metadata, write_metadata
 from idp.oauth.registration import (
+    RegistrationPolicy,
     build_client,
     change_client,
     check_metadata,
     rotate_secret,
 )
+from idp.oauth.uris import RedirectUriPolicy
 from idp.storage.models import ClientRecord
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
 
 NOW = 1_800_000_000.0
 WEB = ClientMetadata("An app", redirect_uris=("https://app.example.com/callback",))
@@ -164,6 +172,65 @@ def test_a_custom_scheme_is_for_public_clients_and_a_domain_name_in_reverse() ->
         check_metadata(replace(WEB, redirect_uris=NATIVE.redirect_uris))
     with pytest.raises(InvalidValue, match="in reverse"):
         check_metadata(replace(NATIVE, redirect_uris=("myapp:/callback",)))
+
+
+def test_an_installation_may_allow_other_custom_schemes() -> None:
+    """Immich has a scheme and a secret; editors have schemes of one word."""
+    policy = RegistrationPolicy(redirect_uris=RedirectUriPolicy(any_custom_scheme=True))
+    for client in (WEB, NATIVE):
+        for uri in ("app.immich:///oauth-callback", "vscode://vscode.github-authentication/did-authenticate"):
+            check_metadata(replace(client, redirect_uris=(uri,)), policy)
+        for uri in ("javascript:alert(1)", "data:text/html,x", "http://app.example.com/cb", "vscode:#x"):
+            with pytest.raises(InvalidValue):
+                check_metadata(replace(client, redirect_uris=(uri,)), policy)
+
+
+def test_an_installation_may_name_hosts_of_its_network_that_http_leads_to() -> None:
+    policy = RegistrationPolicy(redirect_uris=RedirectUriPolicy(http_hosts=("wiki.intern", "10.0.0.7")))
+    for uri in ("http://wiki.intern/cb", "http://WIKI.intern:8080/cb", "http://10.0.0.7/cb"):
+        check_metadata(replace(WEB, redirect_uris=(uri,)), policy)
+    for uri in ("http://evil.wiki.intern/cb", "http://wiki.intern.evil.example/cb", "http://10.0.0.71/cb"):
+        with pytest.raises(InvalidValue, match="http"):
+            check_metadata(replace(WEB, redirect_uris=(uri,)), policy)
+    with pytest.raises(InvalidValue, match="http"):  # other links are for everybody
+        check_metadata(replace(WEB, logo_uri="http://wiki.intern/logo.png"), policy)
+
+
+CHOSEN = "a-secret-that-the-app-has-already"
+
+
+def test_an_operator_may_choose_a_secret_that_cannot_be_guessed() -> None:
+    record, secret = build_client(WEB, NOW, client_secret=CHOSEN)
+    assert (secret, record.client_secret_digest) == (CHOSEN, digest(CHOSEN))
+    assert rotate_secret(record, NOW, CHOSEN[::-1]) == CHOSEN[::-1]
+    for wrong in (
+        "",
+        "short",
+        "x" * 23,
+        "x" * 201,
+        "with a space in it and long",
+        "umläut-umläut-umläut-umläut",
+    ):
+        with pytest.raises(InvalidValue, match="24 to 200"):
+            build_client(WEB, NOW, client_secret=wrong)
+    with pytest.raises(InvalidValue, match="has no secret"):
+        build_client(NATIVE, NOW, client_secret=CHOSEN)
+
+
+def test_a_document_of_metadata_reads_back() -> None:
+    """RFC 7591 §2: what a client is registered with can be registered again."""
+    metadata = replace(WEB, jwks=jwks(EC_KEY), token_endpoint_auth_method="private_key_jwt", first_party=True)
+    assert ClientMetadata(**metadata_fields(metadata.to_document())) == metadata
+
+
+@given(st.dictionaries(st.sampled_from([a.name for a in ATTRIBUTES] + ["other", "x"]), JSON))
+def test_any_document_is_read_or_refused_and_nothing_else(document: dict[str, Any]) -> None:
+    try:
+        fields = metadata_fields(document)
+        check_metadata(ClientMetadata(**{"client_name": "An app", **fields}))
+    except InvalidValue:
+        return
+    assert fields.keys() <= {attribute.field for attribute in ATTRIBUTES}
 
 
 @pytest.mark.parametrize(
