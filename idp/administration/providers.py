@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from idp.clock import Clock
-from idp.config import PROVIDER_NAME, FederationSettings, UpstreamSettings
+from idp.config import FederationSettings, UpstreamSettings, check_provider_name
 from idp.crypto import MasterKey
 from idp.errors import ConfigurationError, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import ProviderAdded, ProviderRemoved
-from idp.federation.registry import TYPES, build_upstream, seal, unseal, way_out
+from idp.federation.registry import build_upstream, seal, type_of, unseal, way_out
 from idp.federation.upstream import Report, Upstream
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider
-
-RESERVED = frozenset({"allow_private_addresses", "domains"})
-"""Names of settings that stand beside the providers in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class KnownProvider:
     @property
     def kind(self) -> str:
         """Its type; without one the name decides."""
-        return self.settings.type or (self.name if self.name in TYPES else "oidc")
+        return type_of(self.name, self.settings)
 
 
 class ProviderAdministration:
@@ -66,10 +63,10 @@ class ProviderAdministration:
 
         Raises `InvalidValue` for a bad name, `ConfigurationError` for what is missing, `Conflict` for a name in use.
         """
-        if PROVIDER_NAME.fullmatch(name) is None or name in RESERVED:
-            raise InvalidValue(
-                f"{name[:60]!a} is no name: a-z, 0-9, _ and - (at most 40 characters).", field="name"
-            )
+        try:
+            check_provider_name(name)
+        except ValueError as error:
+            raise InvalidValue(f"{error}.", field="name") from error
         provider = KnownProvider(name, settings, "database")
         self._built(provider)  # says what is missing
         if name in self._settings.providers:

@@ -9,7 +9,7 @@ ignored is worse than a server that does not start. `idp config` prints this mod
 
 from pathlib import Path
 
-from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSettings
+from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSettings, check_provider_name
 from idp.config.sections import (
     AccountSettings,
     BrandSettings,
@@ -56,6 +56,7 @@ __all__ = [
     "ThrottleSettings",
     "TokenSettings",
     "UpstreamSettings",
+    "check_provider_name",
     "is_loopback",
     "load_settings",
 ]

@@ -1,7 +1,8 @@
 """Settings of the providers that people may sign in with."""
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
@@ -15,7 +16,7 @@ class UpstreamSettings(Section):
 
     type: str | None = Field(
         None,
-        description="oidc, google, github, or a preset: entra, gitlab, apple, auth0, okta, keycloak. "
+        description="oidc for any OpenID provider, or one of those in docs/providers. "
         "None is NAME where that is one of these, else oidc.",
     )
     client_id: str = Field("", description="The client id that the provider gave.")
@@ -71,6 +72,14 @@ class UpstreamSettings(Section):
     order: int = Field(0, description="Lower is shown first.")
 
 
+def check_provider_name(name: str) -> None:
+    """Raise `ValueError` for what a provider cannot be called."""
+    if name in FederationSettings.model_fields:
+        raise ValueError(f"no provider can be called {name}, which is a setting; choose another name")
+    if PROVIDER_NAME.fullmatch(name) is None:
+        raise ValueError(f"{name[:60]!a} is no name for a provider: a-z, 0-9, _ and - (at most 40)")
+
+
 class FederationSettings(Section):
     """Signing in with accounts that people have elsewhere."""
 
@@ -85,12 +94,18 @@ class FederationSettings(Section):
         {}, description="Which provider the people of an email domain use, as domain=name."
     )
 
-    @model_validator(mode="after")
-    def _check_names(self) -> "FederationSettings":
-        for name in self.providers:
-            if PROVIDER_NAME.fullmatch(name) is None:
-                raise ValueError(f"{name[:60]!a} is no name for a provider: a-z, 0-9, _ and - (at most 40)")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        """Names of providers and settings share one level. A provider that is called like a setting is told so."""
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            is_setting = name in cls.model_fields
+            looks_like_provider = isinstance(
+                value, Mapping
+            ) and not UpstreamSettings.model_fields.keys().isdisjoint(value)
+            if not is_setting or looks_like_provider:
+                check_provider_name(name)
+        return given
 
     @property
     def providers(self) -> dict[str, UpstreamSettings]:

@@ -1,7 +1,7 @@
 """GitHub, which speaks OAuth 2.0 and not OpenID Connect: who somebody is comes from its API."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from idp.clock import Clock
@@ -40,12 +40,12 @@ EXPIRED_GRANTS = frozenset({"bad_verification_code", "bad_refresh_token"})
 class GitHubUpstream:
     """GitHub, or a GitHub Enterprise server."""
 
-    preset: ClassVar[Preset] = Preset(label="GitHub")
-
-    def __init__(self, name: str, settings: UpstreamSettings, http: ProviderHttp, clock: Clock) -> None:
+    def __init__(
+        self, name: str, settings: UpstreamSettings, preset: Preset, http: ProviderHttp, clock: Clock
+    ) -> None:
         self.name = name
         self.settings = settings
-        self.label = label_of(name, settings, self.preset.label)
+        self.label = label_of(name, settings, preset.label)
         if not settings.client_id or settings.client_secret is None:
             raise ConfigurationError(
                 f"The provider {name} needs a client_id and a client_secret; GitHub gives both to you under "

@@ -1,19 +1,14 @@
 """Google: an OpenID provider with Workspace domains."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from idp.federation.oidc import OpenIdUpstream
-from idp.federation.upstream import Preset
 from idp.text import Text
 
 
 class GoogleUpstream(OpenIdUpstream):
     """Google, with `hd` restricted to chosen domains."""
-
-    preset: ClassVar[Preset] = Preset(
-        label="Google", issuer="https://accounts.google.com", prompt="select_account", asks_again=False
-    )
 
     def extra_parameters(self) -> Mapping[str, Any]:
         """Tell Google which domain, so that it offers the right accounts."""

@@ -40,13 +40,15 @@ DOWN = frozenset({"server_error", "temporarily_unavailable"})
 class OpenIdUpstream:
     """An OpenID provider."""
 
-    preset: ClassVar[Preset] = Preset(label="")
     credentials_type: ClassVar[type[Credentials]] = Credentials
 
-    def __init__(self, name: str, settings: UpstreamSettings, http: ProviderHttp, clock: Clock) -> None:
+    def __init__(
+        self, name: str, settings: UpstreamSettings, preset: Preset, http: ProviderHttp, clock: Clock
+    ) -> None:
         self.name = name
         self.settings = settings
-        self.label = label_of(name, settings, self.preset.label)
+        self.preset = preset
+        self.label = label_of(name, settings, preset.label)
         issuer = settings.issuer or self.preset.issuer
         if not issuer:
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The table of provider types, and the providers that are configured.
+"""The providers that are configured, and the table of protocols that they speak.
 
 They come from the configuration and from the database (`idp provider add`); on the same name the
 configuration wins. What was read from the database is believed for a few seconds by each worker.
@@ -15,34 +15,24 @@ from idp.clock import Clock
 from idp.config import FederationSettings, UpstreamSettings
 from idp.crypto import MasterKey
 from idp.errors import ConfigurationError, NotFound
+from idp.federation.apple import AppleUpstream
 from idp.federation.github import GitHubUpstream
 from idp.federation.google import GoogleUpstream
 from idp.federation.http import ProviderHttp
 from idp.federation.oidc import OpenIdUpstream
-from idp.federation.presets import (
-    AppleUpstream,
-    Auth0Upstream,
-    EntraUpstream,
-    GitLabUpstream,
-    KeycloakUpstream,
-    OktaUpstream,
-)
+from idp.federation.presets import PRESETS
 from idp.federation.upstream import Upstream, label_of
 from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider
 
-TYPES: Final[Mapping[str, type[OpenIdUpstream] | type[GitHubUpstream]]] = {
-    "oidc": OpenIdUpstream,
+PROTOCOLS: Final[Mapping[str, type[OpenIdUpstream] | type[GitHubUpstream]]] = {
+    "openid": OpenIdUpstream,
     "google": GoogleUpstream,
-    "github": GitHubUpstream,
-    "entra": EntraUpstream,
-    "gitlab": GitLabUpstream,
     "apple": AppleUpstream,
-    "auth0": Auth0Upstream,
-    "okta": OktaUpstream,
-    "keycloak": KeycloakUpstream,
+    "github": GitHubUpstream,
 }
+"""How to speak to a provider: OpenID Connect, with what some add to it, and GitHub's own."""
 
 RELOAD_EVERY: Final = 5.0
 """Seconds for which a worker believes what it read from the database."""
@@ -52,13 +42,18 @@ log = structlog.get_logger("idp.federation")
 
 def build_upstream(name: str, settings: UpstreamSettings, outgoing: Outgoing, clock: Clock) -> Upstream:
     """Return a provider, or raise `ConfigurationError` with what is missing."""
-    kind = TYPES.get(settings.type or (name if name in TYPES else "oidc"))
-    if kind is None:
+    preset = PRESETS.get(type_of(name, settings))
+    if preset is None:
         raise ConfigurationError(
-            f"The provider {name} has the type {str(settings.type)[:40]}; there are {', '.join(TYPES)}."
+            f"The provider {name} has the type {str(settings.type)[:40]}; there are {', '.join(PRESETS)}."
         )
-    label = label_of(name, settings, kind.preset.label)
-    return kind(name, settings, ProviderHttp(outgoing, label, clock), clock)
+    label = label_of(name, settings, preset.label)
+    return PROTOCOLS[preset.protocol](name, settings, preset, ProviderHttp(outgoing, label, clock), clock)
+
+
+def type_of(name: str, settings: UpstreamSettings) -> str:
+    """Return the type of a provider; without one in its settings the name decides."""
+    return settings.type or (name if name in PRESETS else "oidc")
 
 
 def way_out(settings: FederationSettings) -> Outgoing:
@@ -116,10 +111,6 @@ class Providers:
                 "This way to sign in is not available any more.", detail=f"no provider {name[:60]!r}"
             )
         return stored[1]
-
-    def is_configured(self, name: str) -> bool:
-        """Tell whether a provider comes from the configuration."""
-        return name in self._configured
 
     def for_address(self, email: str) -> str | None:
         """Return the name of the provider that the people of an address's domain use."""

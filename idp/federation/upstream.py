@@ -119,9 +119,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What is known of a well-known provider, so that nobody has to configure it."""
+    """What is known of a type of provider, so that nobody has to configure it."""
 
     label: str
+    """The name on the button; "" takes that of the configuration."""
+    protocol: str = "openid"
+    """How to speak to it: a line of `registry.PROTOCOLS`."""
     issuer: str | None = None
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     prompt: str | None = None

@@ -7,13 +7,16 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import ValidationError
 
 from idp.clock import ManualClock
-from idp.config import UpstreamSettings
+from idp.config import FederationSettings, UpstreamSettings
 from idp.dev.upstreams import CLIENT_ID, CLIENT_SECRET
 from idp.errors import ConfigurationError
-from idp.federation.registry import TYPES, build_upstream
-from idp.federation.upstream import Ask, Cancelled, Memory, Upstream, UpstreamDown, UpstreamRefused
+from idp.federation import registry
+from idp.federation.presets import PRESETS
+from idp.federation.registry import build_upstream
+from idp.federation.upstream import Ask, Cancelled, Memory, Preset, Upstream, UpstreamDown, UpstreamRefused
 from idp.outgoing import Outgoing
 from tests.support.provider import START
 from tests.support.upstreams import Upstreams
@@ -35,7 +38,7 @@ def outgoing(upstreams: Upstreams) -> Outgoing:
     return Outgoing(allow_private=False, setting="A_SETTING", transport=upstreams.transport)
 
 
-@pytest.fixture(params=TYPES)
+@pytest.fixture(params=PRESETS)
 def kind(request: pytest.FixtureRequest) -> str:
     """A type of the table."""
     return str(request.param)
@@ -208,3 +211,26 @@ async def test_apple_gets_a_signed_secret_and_tells_the_name_beside_the_code(
     )
     assert (claims["iss"], claims["sub"]) == ("TEAM", CLIENT_ID)
     assert jwt.get_unverified_header(sent[0])["kid"] == "KEY"
+
+
+# The table ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_preset_is_one_entry(
+    monkeypatch: pytest.MonkeyPatch, upstreams: Upstreams, outgoing: Outgoing, clock: ManualClock
+) -> None:
+    entry = Preset("Example ID", issuer=upstreams.google.issuer, scopes=("openid", "email"), prompt="consent")
+    monkeypatch.setattr(registry, "PRESETS", {**PRESETS, "example": entry})
+    settings = UpstreamSettings.model_validate({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+    upstream = build_upstream("example", settings, outgoing, clock)
+    assert upstream.label == "Example ID"
+    url, query, memory = await begin(upstream)
+    assert (query["scope"], query["prompt"]) == ("openid email", "consent")
+    identity = await upstream.finish(await answer_of(upstreams, url, "vera"), memory)
+    assert identity.subject == "1001"
+
+
+@pytest.mark.parametrize("name", ["domains", "allow_private_addresses"])
+def test_a_provider_that_is_called_like_a_setting_is_told_so(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"no provider can be called {name}, which is a setting"):
+        FederationSettings.model_validate({name: {"client_id": CLIENT_ID}})
