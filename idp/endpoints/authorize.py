@@ -125,13 +125,7 @@ class AuthorizeEndpoint:
 
     def _tell(self, error: OAuth2Error, authorization: AuthorizationRequest) -> CoreResponse:
         self._metrics.oauth_error(error.error)
-        return error_at_client(
-            self._issuer,
-            authorization.redirect_uri,
-            authorization.response_mode,
-            authorization.state,
-            error,
-        )
+        return error_at_client(self._issuer, authorization.target, error)
 
     async def _issue(self, authorization: AuthorizationRequest, session: SignedIn) -> CoreResponse:
         """Make the grant, then a code that points at it."""
@@ -159,19 +153,13 @@ class AuthorizeEndpoint:
                 expires_at=grant.expires_at,
             )
         )
-        return authorization_response(
-            self._issuer,
-            authorization.redirect_uri,
-            authorization.response_mode,
-            authorization.state,
-            [("code", code)],
-        )
+        return authorization_response(self._issuer, authorization.target, [("code", code)])
 
     def _refuse(self, refusal: AuthorizationError) -> Response:
         """Tell the client, if its redirect URI is proven; else the user (RFC 6749 §4.1.2.1)."""
         error = refusal.error
         self._metrics.oauth_error(error.error)
-        if refusal.redirect_uri is None:
+        if refusal.target is None:
             raise ClientRequestError(
                 Text(
                     "The app that sent you here made a request that cannot be accepted: %(reason)s.",
@@ -179,14 +167,7 @@ class AuthorizeEndpoint:
                 ),
                 facts={"error": error.error, **refusal.facts},
             )
-        answer = error_at_client(
-            self._issuer,
-            refusal.redirect_uri,
-            refusal.response_mode,
-            refusal.state,
-            error,
-        )
-        return self._deliver(answer, None)
+        return self._deliver(error_at_client(self._issuer, refusal.target, error), None)
 
     def _deliver(self, answer: CoreResponse, client: Client | None) -> Response:
         if answer.form is None or answer.location is None:

@@ -85,8 +85,9 @@ async def test_a_fault_behind_a_proven_redirect_uri_is_told_to_the_client(
     parameters = relying_party.parameters(**{name: value})
     refusal = await fault(requests, *parameters.items())
     assert refusal.error.error == error
-    assert refusal.redirect_uri == relying_party.redirect_uri
-    assert refusal.state == parameters["state"]
+    assert refusal.target is not None
+    assert refusal.target.redirect_uri == relying_party.redirect_uri
+    assert refusal.target.state == parameters["state"]
 
 
 @pytest.mark.parametrize("client_id", [None, "", "unknown", "\x00", "\ud7ff\u202e", LONG])
@@ -94,7 +95,7 @@ async def test_an_unknown_client_is_told_nothing(
     requests: AuthorizationRequests, relying_party: RelyingParty, client_id: str | None
 ) -> None:
     refusal = await fault(requests, *relying_party.parameters(client_id=client_id).items())
-    assert (refusal.error.error, refusal.redirect_uri) == ("invalid_request", None)
+    assert (refusal.error.error, refusal.target) == ("invalid_request", None)
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
@@ -105,15 +106,41 @@ async def test_a_client_or_redirect_uri_named_twice_proves_nothing(
     parameters = relying_party.parameters()
     second = (name, parameters[name] if same else "https://evil.example/")
     refusal = await fault(requests, *parameters.items(), second)
-    assert (refusal.error.error, refusal.redirect_uri) == ("invalid_request", None)
+    assert (refusal.error.error, refusal.target) == ("invalid_request", None)
 
 
-@pytest.mark.parametrize("name", ["scope", "nonce", "prompt", "response_type", "unheard_of"])
+@pytest.mark.parametrize("name", ["scope", "nonce", "prompt", "response_type"])
 async def test_any_other_parameter_named_twice_is_told_to_the_client(
     requests: AuthorizationRequests, relying_party: RelyingParty, name: str
 ) -> None:
     refusal = await fault(requests, *relying_party.parameters().items(), (name, "a"), (name, "a"))
-    assert (refusal.error.error, refusal.redirect_uri) == ("invalid_request", relying_party.redirect_uri)
+    assert refusal.error.error == "invalid_request"
+    assert refusal.target is not None
+    assert refusal.target.redirect_uri == relying_party.redirect_uri
+
+
+@pytest.mark.parametrize("name", ["resource", "unheard_of"])
+async def test_what_is_not_known_may_be_repeated(
+    requests: AuthorizationRequests, relying_party: RelyingParty, name: str
+) -> None:
+    """RFC 8707 §2 lets a client repeat `resource`."""
+    pairs = (*relying_party.parameters().items(), (name, "https://a.example"), (name, "https://b.example"))
+    await requests.validate(pairs)
+
+
+async def test_a_client_that_pushes_its_request_is_not_looked_for_by_its_parameter(
+    requests: AuthorizationRequests, relying_party: RelyingParty, provider: RunningProvider
+) -> None:
+    """RFC 9126 §2.1: it is authenticated before. The other checks are the same."""
+    client = await provider.parts.clients.get(relying_party.client_id)
+    assert client is not None
+    parameters = relying_party.parameters(client_id=None)
+    request, _ = await requests.validate(tuple(parameters.items()), at="pushed", client=client)
+    assert request.client_id == relying_party.client_id
+    with pytest.raises(AuthorizationError):
+        await requests.validate(
+            tuple({**parameters, "redirect_uri": "https://evil.example"}.items()), at="pushed", client=client
+        )
 
 
 NOTHING = {"code_challenge": None, "code_challenge_method": None, "nonce": None}
@@ -214,10 +241,10 @@ async def test_only_oauth_alone_may_leave_out_the_one_redirect_uri(
     )
     assert (request.redirect_uri, request.redirect_uri_given) == (relying_party.redirect_uri, False)
     refusal = await fault(requests, *relying_party.parameters(redirect_uri=None).items())
-    assert refusal.redirect_uri is None
+    assert refusal.target is None
     several = await provider.relying_party(redirect_uris=("https://a.example/", "https://b.example/"))
     refusal = await fault(requests, *several.parameters(redirect_uri=None, scope="email").items())
-    assert refusal.redirect_uri is None
+    assert refusal.target is None
 
 
 async def test_without_a_scope_neither_identity_nor_standing_access_is_granted(
@@ -252,4 +279,5 @@ async def test_a_native_app_cannot_have_a_form_posted_to_its_own_scheme(
 ) -> None:
     native = await provider.relying_party(public=True, redirect_uris=("com.example.app:/cb",))
     refusal = await fault(requests, *native.parameters(response_mode="form_post").items())
-    assert (refusal.error.error, refusal.response_mode) == ("invalid_request", "query")
+    assert refusal.target is not None
+    assert (refusal.error.error, refusal.target.response_mode) == ("invalid_request", "query")
