@@ -97,6 +97,13 @@ class AccountAccess(OAuth2):
             raise Refusal(code, sentence, headers=refusal_headers(API, error)) from error
         request.state.caller = Caller(access, request.state.address)
 
+    @staticmethod
+    def require_first_party(caller: Caller) -> None:
+        """Raise `Refusal` unless the token is of an app of the operator: an app of others that could set a
+        password or an address could sign in as the user from then on."""
+        if not caller.access.client.is_first_party:
+            raise Refusal("client_not_allowed", "Only a first-party client may do this.")
+
     async def require_proof(self, caller: Caller, *, recent: bool) -> None:
         """Raise `Refusal` unless the token comes from a sign-in that is good enough for a sensitive change
         (RFC 9470 §3): a `recent` one, and from a user who has a second factor a recent one with both."""

@@ -84,13 +84,28 @@ class UserRoutes:
                 **options,
             )
 
+        credentials = ("client_not_allowed", "reauthentication_required")
         route("GET", "/me", self.show, "The account")
         route("PUT", "/me", self.update, "Change the profile")
-        route("DELETE", "/me", self.delete, "Delete the account", status_code=202)
-        route("POST", "/me/password", self.change_password, "Change the password")
-        route("POST", "/change-password", self.change_password, "Change the password (as /me/password)")
-        route("POST", "/me/email", self.change_email, "Ask for another address", status_code=202)
-        route("POST", "/me/email/confirm", self.confirm_email, "Confirm the new address by its code")
+        route("DELETE", "/me", self.delete, "Delete the account", *credentials, status_code=202)
+        route("POST", "/me/password", self.change_password, "Change the password", *credentials)
+        route(
+            "POST",
+            "/change-password",
+            self.change_password,
+            "Change the password (as /me/password)",
+            *credentials,
+        )
+        route(
+            "POST", "/me/email", self.change_email, "Ask for another address", *credentials, status_code=202
+        )
+        route(
+            "POST",
+            "/me/email/confirm",
+            self.confirm_email,
+            "Confirm the new address by its code",
+            *credentials,
+        )
         route("GET", "/me/sessions", self.sessions, "Where the person is signed in")
         route(
             "DELETE", "/me/sessions/{session_id}", self.end_session, "End one", "not_found", status_code=204
@@ -128,6 +143,7 @@ class UserRoutes:
     async def change_password(self, request: Request, body: ChangePassword) -> Status:
         """The tokens of this grant go on; with `end_others` everything else is signed out."""
         caller = caller_of(request)
+        self._access.require_first_party(caller)
         await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         try:
             await self._self_service.change_password(
@@ -155,6 +171,7 @@ class UserRoutes:
     async def confirm_email(self, request: Request, body: ConfirmEmail) -> Account:
         """The old address is told."""
         caller = caller_of(request)
+        self._access.require_first_party(caller)
         guessed_at = f"change-email {caller.id}"
         await self._throttle.check(guessed_at, caller.address)
         user = await self._self_service.confirm_email_change(user_id=caller.id, code=body.code)
@@ -211,6 +228,7 @@ class UserRoutes:
     async def _require_password(self, caller: Caller, password: str | None) -> None:
         """A token alone may be stolen: who can take the account away for good has to know its password, and
         have the second factor if there is one."""
+        self._access.require_first_party(caller)
         await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         if caller.user.password_hash is None:
             return

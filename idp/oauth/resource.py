@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749 import TokenValidator
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 
 from idp.challenges import challenge
+from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import (
     InsufficientScopeError,
     InsufficientUserAuthenticationError,
@@ -45,15 +46,22 @@ class Access:
     """A user's access token that is good for a resource, and what it stands on."""
 
     token: AccessToken
+    client: Client
     user: User
     grant: Grant
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What the token still allows: a scope that was taken from the client is worth nothing."""
+        return tuple(scope for scope in self.token.scopes if scope in self.client.scopes)
 
 
 class ResourceGuard:
     """Lets a request pass if its access token is good. Asked at each request: what is revoked ends at once."""
 
-    def __init__(self, mint: TokenMint, hot_path: HotPath) -> None:
+    def __init__(self, mint: TokenMint, clients: ClientRegistry, hot_path: HotPath) -> None:
         self._mint = mint
+        self._clients = clients
         self._hot_path = hot_path
 
     async def check(
@@ -75,7 +83,13 @@ class ResourceGuard:
         validator.validate_token(replace(token, revoked=ended), [resource.scope], None)
         if status.user is None or status.grant is None:  # a client's own token
             raise InsufficientScopeError("A user's access token is needed")
-        return Access(token, status.user, status.grant)
+        client = await self._clients.get(token.client_id)
+        if client is None:
+            raise InvalidTokenError("The client of the access token is not in use")
+        access = Access(token, client, status.user, status.grant)
+        if resource.scope not in access.scopes:
+            raise InsufficientScopeError
+        return access
 
 
 def refusal_headers(resource: Resource, error: OAuth2Error) -> dict[str, str]:

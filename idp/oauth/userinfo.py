@@ -11,7 +11,9 @@ USERINFO = Resource("userinfo", OPENID, takes_any_audience=True)
 
 
 def userinfo_claims(access: Access, subjects: Subjects) -> Mapping[str, object]:
-    """Return the claims that the token's scopes and the `claims` parameter of its grant ask for."""
+    """Return the claims that the token's scopes and the `claims` parameter of its grant ask for, as far as the
+    client is still registered for them."""
     subject = subjects.describe(access.user)
-    names = claims_of(access.token.scopes) | {*ClaimsRequest.from_document(access.grant.claims).userinfo}
+    asked = ClaimsRequest.from_document(access.grant.claims).within(access.client.scopes)
+    names = claims_of(access.scopes) | {*asked.userinfo}
     return {"sub": subject.id} | {n: v for n, v in subject.claims.items() if n in names}

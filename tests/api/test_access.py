@@ -212,10 +212,34 @@ async def test_a_confidential_first_party_client_shows_its_secret(
     assert code_of(stolen) == (401, "invalid_grant")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        (
+            "POST",
+            "/users/me/password",
+            {"current_password": PASSWORD, "new_password": "a password of the app"},
+        ),
+        ("POST", "/users/me/email", {"current_password": PASSWORD, "email": "app@evil.example"}),
+        ("POST", "/users/me/email/confirm", {"code": "123456"}),
+        ("DELETE", "/users/me", {"current_password": PASSWORD}),
+    ],
+)
+async def test_an_app_of_others_never_changes_what_the_user_signs_in_with(
+    provider: RunningProvider, browser: Browser, person: Any, method: str, path: str, body: dict[str, str]
+) -> None:
+    app = await provider.relying_party(scopes=("openid", "account"))
+    api = Api(provider)
+    api.tokens = await app.tokens(browser, scope="openid account")
+    assert (await api.get("/users/me")).status_code == 200
+    assert code_of(await api.ask(method, path, body)) == (403, "client_not_allowed")
+    assert await provider.parts.login.authenticate(EMAIL, PASSWORD, "127.0.0.1") is not None
+
+
 async def test_an_account_without_password_is_deleted_only_after_a_recent_sign_in(
     provider: RunningProvider, browser: Browser, person: Any
 ) -> None:
-    app = await provider.relying_party(scopes=("openid", "account"))
+    app = await provider.relying_party(first_party=True, scopes=("openid", "account"))
     api = Api(provider)
     api.tokens = await app.tokens(browser, scope="openid account")
     async with provider.database.unit_of_work() as uow:  # as with somebody who comes from elsewhere

@@ -135,6 +135,22 @@ async def test_a_claim_asked_for_by_name_is_there(relying_party: RelyingParty, b
     assert "email_verified" not in body
 
 
+async def test_a_scope_that_was_taken_from_the_client_gives_no_claims_any_more(
+    provider: RunningProvider, browser: Browser, person: User
+) -> None:
+    app = await provider.relying_party(scopes=("openid", "profile", "email"))
+    asked = json.dumps({"userinfo": {"email": None}})
+    tokens = await app.tokens(browser, scope="openid profile", claims=asked)
+    assert {"name", "email"} <= (await app.userinfo(tokens["access_token"])).json().keys()
+    clients = provider.parts.administration.clients
+    await clients.change(app.client_id, {"scopes": ("openid",)})
+    provider.clock.advance(6)  # until every worker has read it
+    assert (await app.userinfo(tokens["access_token"])).json() == {"sub": person.id}
+    await clients.change(app.client_id, {}, enabled=False)
+    provider.clock.advance(6)
+    assert (await app.userinfo(tokens["access_token"])).status_code == 401
+
+
 @pytest.mark.parametrize("verified", [True, False])
 async def test_email_verified_follows_the_fact(
     provider: RunningProvider, relying_party: RelyingParty, verified: bool
