@@ -16,6 +16,9 @@ class Authentication:
     """One of `idp.identity.acr.ACR_VALUES`."""
     amr: tuple[str, ...]
     """The methods (RFC 8176), in the order in which they were used."""
+    generation: int
+    """That of the account when the proof was made: with another one it is too late for it
+    (`idp.identity.generation`)."""
     upstream: str | None = None
     """The name of the provider that authenticated the user, if it was not this one."""
     factor_waived: bool = False

@@ -15,6 +15,7 @@ from idp.flow.situation import SignedIn, Situation, Situations
 from idp.flow.steps import Login, SecondFactor, Step
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI
+from idp.identity.generation import ProvenAccount
 from idp.oauth.errors import (
     InsufficientScopeError,
     InsufficientUserAuthenticationError,
@@ -64,6 +65,11 @@ class Caller:
     def session_id(self) -> str | None:
         """The browser session in which the grant was made."""
         return self.access.grant.session_id
+
+    @property
+    def account(self) -> ProvenAccount:
+        """The account, as the token proves it."""
+        return ProvenAccount.of(self.access.user)
 
 
 class AccountAccess(OAuth2):

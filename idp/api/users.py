@@ -131,13 +131,13 @@ class UserRoutes:
         changes = body.model_dump(exclude_unset=True)
         if isinstance(changes.get("address"), dict):
             changes["address"] = {name: text for name, text in changes["address"].items() if text is not None}
-        return _account(await self._self_service.update_profile(caller_of(request).id, changes))
+        return _account(await self._self_service.update_profile(caller_of(request).account, changes))
 
     async def delete(self, request: Request, body: DeleteAccount | None = None) -> Deleted:
         """Signs the person out everywhere at once. Until `delete_at`, the mail has a link back."""
         caller = caller_of(request)
         await self._require_password(caller, body.current_password if body else None)
-        delete_at = await self._self_service.delete(caller.id, address=caller.address)
+        delete_at = await self._self_service.delete(caller.account, address=caller.address)
         return Deleted(delete_at=int(delete_at))
 
     async def change_password(self, request: Request, body: ChangePassword) -> Status:
@@ -147,7 +147,7 @@ class UserRoutes:
         await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         try:
             await self._self_service.change_password(
-                caller.id,
+                caller.account,
                 body.current_password or "",
                 body.new_password,
                 keep_session=caller.session_id,
@@ -165,7 +165,7 @@ class UserRoutes:
         somebody else has it."""
         caller = caller_of(request)
         await self._require_password(caller, body.current_password)
-        await self._self_service.ask_email_change(caller.id, body.email)
+        await self._self_service.ask_email_change(caller.account, body.email)
         return Status(status="accepted")
 
     async def confirm_email(self, request: Request, body: ConfirmEmail) -> Account:
@@ -174,7 +174,7 @@ class UserRoutes:
         self._access.require_first_party(caller)
         guessed_at = f"change-email {caller.id}"
         await self._throttle.check(guessed_at, caller.address)
-        user = await self._self_service.confirm_email_change(user_id=caller.id, code=body.code)
+        user = await self._self_service.confirm_email_change(account=caller.account, code=body.code)
         await self._throttle.succeeded(guessed_at, caller.address)
         return _account(user)
 

@@ -23,7 +23,7 @@ from idp.flow.visits import Visit, Visits
 from idp.oauth.authorization import AuthorizationError, AuthorizationRequest, AuthorizationRequests
 from idp.oauth.clients import Client
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
-from idp.oauth.errors import InvalidRequestError, OAuth2Error
+from idp.oauth.errors import InvalidRequestError, LoginRequiredError, OAuth2Error
 from idp.oauth.grants.row import new_grant
 from idp.oauth.http import CoreResponse
 from idp.oauth.responses import authorization_response, error_at_client
@@ -141,7 +141,9 @@ class AuthorizeEndpoint:
             claims=authorization.claims.to_document(),
         )
         async with self._database.unit_of_work() as uow:
-            await uow.grants.add(grant)
+            added = await uow.grants.add(grant)
+        if not added:  # the session has ended since we looked
+            return self._tell(LoginRequiredError(), authorization)
         code = await self._codes.issue(
             AuthorizationCode(
                 grant_id=grant.id,

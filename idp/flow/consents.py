@@ -3,6 +3,7 @@
 from idp.clock import Clock
 from idp.events.audit import record
 from idp.events.catalogue import ConsentDenied, ConsentGiven
+from idp.identity.generation import ProvenAccount, still
 from idp.oauth.authorization import AuthorizationRequest
 from idp.storage.database import Database
 
@@ -14,12 +15,13 @@ class Consents:
         self._database = database
         self._clock = clock
 
-    async def allow(self, user_id: str, request: AuthorizationRequest) -> None:
+    async def allow(self, account: ProvenAccount, request: AuthorizationRequest) -> None:
         """Remember that the user allows the client the scopes and claims of the request."""
         now, client_id, scopes = self._clock.now(), request.client_id, request.scopes
         async with self._database.unit_of_work() as uow:
-            await uow.consents.remember(user_id, client_id, scopes, request.claims.names, now)
-            await record(uow, ConsentGiven(user_id=user_id, client_id=client_id, scopes=scopes), now)
+            await still(uow, account)
+            await uow.consents.remember(account.id, client_id, scopes, request.claims.names, now)
+            await record(uow, ConsentGiven(user_id=account.id, client_id=client_id, scopes=scopes), now)
 
     async def deny(self, user_id: str, request: AuthorizationRequest) -> None:
         """Note that the user refused. What was allowed before stays allowed."""

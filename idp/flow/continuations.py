@@ -2,13 +2,13 @@
 
 A continuation says that a person has proven a password to a client a moment ago. It is good for a few
 minutes, for that client, and for one right answer; wrong ones are throttled like everywhere else. It ends
-when the password changes.
+with the generation of the account (`idp.identity.generation`).
 """
 
 from dataclasses import dataclass
 
 from idp.authentication import Authentication
-from idp.crypto import digest, random_token
+from idp.crypto import random_token
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
 
@@ -23,8 +23,6 @@ class Continuation:
     user_id: str
     client_id: str
     authentication: Authentication
-    password: str
-    """The fingerprint of the password that was proven."""
 
 
 CONTINUATION = Kind("continuation", Continuation, TTL)
@@ -50,8 +48,3 @@ class Continuations:
     async def finish(self, token: str) -> bool:
         """Take it away: of several right answers at once, one gets True."""
         return await self._kept.take(token) is not None
-
-
-def fingerprint(password_hash: str | None) -> str:
-    """Return what tells one password from the next without saying anything about either."""
-    return digest(password_hash or "")

@@ -36,8 +36,8 @@ class SignIn:
     async def sign_in(
         self, browser: Browser, transaction: Transaction, user_id: str, authentication: Authentication
     ) -> Progress:
-        """Begin a session for the user who was just authenticated; raise `NotFound` for an account that is
-        not in use."""
+        """Begin a session for the user who was just authenticated; raise `FlowError` when the account is not
+        in use or the authentication has ended in the meantime."""
         started = await self._sessions.start(
             user_id, authentication, browser.visitor, replacing=browser.session_token
         )

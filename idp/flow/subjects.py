@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idp.authentication import Authentication
-from idp.flow.continuations import Continuation, Continuations, fingerprint
+from idp.flow.continuations import Continuation, Continuations
 from idp.flow.dispatch import pending
 from idp.flow.situation import SignedIn, Situation, Situations
 from idp.flow.steps import EnrolFactor, Login, SecondFactor, Step, VerifyEmail, withheld_scopes
@@ -85,7 +85,7 @@ class People:
             user = await uow.users.get(continuation.user_id)
         if user is None or user.disabled_at is not None:
             return None
-        if fingerprint(user.password_hash) != continuation.password:  # changed or reset in between
+        if user.generation != continuation.authentication.generation:  # changed or reset in between
             return None
         given = ChallengeAnswer(code=answer.code[:64], assertion=answer.assertion, ceremony=token)
         kind = answer.kind or default_kind()
@@ -122,9 +122,7 @@ class People:
     async def _continue(self, user: User, authentication: Authentication, client: Client) -> dict[str, Any]:
         """Begin a continuation and return what offers it: the factors, and for a passkey what the
         authenticator is to sign."""
-        continuation = Continuation(
-            user.id, client.client_id, authentication, fingerprint(user.password_hash)
-        )
+        continuation = Continuation(user.id, client.client_id, authentication)
         token = await self._continuations.begin(continuation)
         kinds = await self._second_factors.options(user, strong=True)
         challenges = await self._second_factors.challenges_without_page(user, token)

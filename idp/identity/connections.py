@@ -22,6 +22,7 @@ from idp.events.catalogue import (
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.endings import Event, end
 from idp.identity.factors.registry import has_factor
+from idp.identity.generation import ProvenAccount, still
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.names import claim_name
@@ -80,16 +81,24 @@ class Connections:
         async with self._database.reading() as uow:
             return list(await uow.identities.of_user(user_id))
 
-    async def note_use(self, elsewhere: Elsewhere) -> None:
-        """Note a sign-in, and keep what came with it."""
+    async def sign_in(self, user_id: str, elsewhere: Elsewhere) -> User:
+        """Return the user whose account is linked, note the sign-in and keep what came with it. Raise `Conflict`
+        when the link has gone, or is another user's, by now."""
         async with self._database.unit_of_work() as uow:
             link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
-            if link is None:
-                raise NotFound("This account is not linked any more.")
-            sealed = self._seal(link.id, elsewhere.tokens)
-            await uow.identities.note_use(
-                link.id, self._clock.now(), email=elsewhere.email, sealed_tokens=sealed
-            )
+            # Read before the link is noted, which fails when the link was ended in between.
+            user = await uow.users.get(link.user_id) if link is not None else None
+            if link is None or user is None or user.id != user_id:
+                raise Conflict("This account is not linked any more.")
+            if not await self._note_use(uow, link, elsewhere):
+                raise Conflict("This account is not linked any more.")
+            return user
+
+    async def _note_use(self, uow: UnitOfWork, link: FederatedIdentity, elsewhere: Elsewhere) -> bool:
+        sealed = self._seal(link.id, elsewhere.tokens)
+        return await uow.identities.note_use(
+            link.id, self._clock.now(), email=elsewhere.email, sealed_tokens=sealed
+        )
 
     async def create(
         self, elsewhere: Elsewhere, email: str, *, invitation: str | None = None, address: str = ""
@@ -120,20 +129,32 @@ class Connections:
             await self._add(uow, user, elsewhere, "created", address, tell=False)
         return user
 
-    async def link(self, user_id: str, elsewhere: Elsewhere, how: str, *, address: str = "") -> User:
+    async def link(
+        self, account: ProvenAccount, elsewhere: Elsewhere, how: str, *, address: str = ""
+    ) -> User:
         """Link the two and tell the owner by mail; raise `Conflict` when it is linked to another account.
 
-        The caller has made sure that `user_id` wants it. Linked to them already, nothing changes.
+        The caller has made sure that the owner of `account` wants it. Linked to them already, nothing changes.
         """
         async with self._database.unit_of_work() as uow:
-            user = await _existing(uow, user_id)
-            link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
-            if link is not None and link.user_id == user_id:
-                return user
-            if link is not None:
-                raise Conflict("That account is linked to another account here.")
+            return await self._link(uow, await still(uow, account), elsewhere, how, address)
+
+    async def link_automatically(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
+        """Link an account elsewhere whose address is proven to the account that has this address; raise `Conflict`
+        when it has another by now, or `elsewhere` is linked to another account."""
+        async with self._database.unit_of_work() as uow:
+            user = _in_use(await uow.users.locked(user_id))
+            if not user.email_verified or not same_mailbox(user.email, elsewhere.email or ""):
+                raise Conflict("This address has been verified or changed meanwhile.")
+            return await self._link(uow, user, elsewhere, "automatic", address)
+
+    async def _link(self, uow: UnitOfWork, user: User, elsewhere: Elsewhere, how: str, address: str) -> User:
+        link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
+        if link is None:
             await self._add(uow, user, elsewhere, how, address, tell=True)
-            return user
+        elif link.user_id != user.id:
+            raise Conflict("That account is linked to another account here.")
+        return user
 
     async def take_over(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
         """Give an account that never verified its address to the address's owner: password, sessions, tokens,

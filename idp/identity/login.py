@@ -25,9 +25,10 @@ class AuthenticatedUser:
     authentication: Authentication
 
 
-def by_password(now: float) -> Authentication:
-    """Return the authentication of a user who has given, or chosen, the password of the account."""
-    return Authentication(now, ACR_SINGLE, (AMR_PASSWORD,))
+def by_password(now: float, generation: int) -> Authentication:
+    """Return the authentication of a user who has given, or chosen, the password of the account. `generation` was
+    read with the hash of that password."""
+    return Authentication(now, ACR_SINGLE, (AMR_PASSWORD,), generation)
 
 
 class PasswordLogin:
@@ -62,7 +63,7 @@ class PasswordLogin:
         if self._hasher.needs_rehash(hashed):
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)
-        return AuthenticatedUser(user, by_password(self._clock.now()))
+        return AuthenticatedUser(user, by_password(self._clock.now(), user.generation))
 
     async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:
         async with self._database.unit_of_work() as uow:
@@ -78,12 +79,8 @@ class PasswordLogin:
         """Store the password under the parameters of today, unless it was changed meanwhile."""
         renewed = await self._hasher.hash(password)
         async with self._database.unit_of_work() as uow:
-            stored = await uow.users.get(user.id)
-            if stored is None or stored.password_hash != hashed:
-                return
-            stored.password_hash = renewed
-            await uow.users.save(stored)
-        user.password_hash = renewed  # who is handed out is as who is stored
+            if await uow.users.replace_password_hash(user.id, hashed, renewed):
+                user.password_hash = renewed  # the row that is handed out is as it is stored
 
 
 def _key_of(email: str) -> str:

@@ -31,6 +31,11 @@ RETRY_AFTER = 2.0
 T = TypeVar("T")
 
 
+def same_password(one: str, other: str) -> bool:
+    """Tell whether two texts are one password."""
+    return _normalised(one) == _normalised(other)
+
+
 def check_acceptable(password: str) -> None:
     """Raise `InvalidValue` unless `password` may be chosen for an account."""
     if len(password) > LONGEST:

@@ -58,6 +58,8 @@ class Registered:
     """None when the address had an account: its owner has got a mail that says so."""
     password_hash: str | None = None
     profile: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    """That of the account when it was registered."""
 
     def is_of(self, user: User) -> bool:
         """Whether the account has the password that was chosen here."""
@@ -120,7 +122,7 @@ class Registration:
             if user is None:
                 return chosen
             await self._send_verification(uow, user, link_query)
-        return replace(chosen, user_id=user.id)
+        return replace(chosen, user_id=user.id, generation=user.generation)
 
     async def send_again(self, email: str, *, link_query: str = "") -> None:
         """Send the verification mail again, if the address has an account that needs one."""

@@ -23,10 +23,11 @@ from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
 from idp.identity.endings import Event, Kept, end
 from idp.identity.even import evenly
+from idp.identity.generation import ProvenAccount, still
 from idp.identity.mail import Mailer
 from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
-from idp.identity.passwords import PasswordHasher
+from idp.identity.passwords import PasswordHasher, same_password
 from idp.identity.throttle import SignInThrottle
 from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Tickets
 from idp.storage.database import Database, UnitOfWork
@@ -80,12 +81,12 @@ class SelfService:
         async with self._database.reading() as uow:
             return await _own(uow, user_id)
 
-    async def update_profile(self, user_id: str, changes: Mapping[str, Any]) -> User:
+    async def update_profile(self, account: ProvenAccount, changes: Mapping[str, Any]) -> User:
         """Change standard claims (OIDC Core §5.1); an empty value removes one. Raise `InvalidValue` with the
         field for a value that is refused or a claim that is not the person's to set."""
         cleaned = {name: _clean(name, value) for name, value in changes.items()}
         async with self._database.unit_of_work() as uow:
-            user = await _own(uow, user_id)
+            user = await still(uow, account, to_change=True)
             profile = {**user.profile, **cleaned}
             if cleaned.get("phone_number", user.profile.get("phone_number")) != user.profile.get(
                 "phone_number"
@@ -96,17 +97,17 @@ class SelfService:
                 user.profile.pop("phone_number_verified", None)
             user.updated_at = self._clock.now()
             await uow.users.save(user)
-            await record(uow, ProfileChanged(user_id=user_id, what=tuple(sorted(cleaned))), user.updated_at)
+            await record(uow, ProfileChanged(user_id=user.id, what=tuple(sorted(cleaned))), user.updated_at)
             return user
 
-    async def ask_email_change(self, user_id: str, email: str) -> None:
+    async def ask_email_change(self, account: ProvenAccount, email: str) -> None:
         """Send a link and a code to the new address. The same answer when the address is taken: its owner
         is told instead."""
         key = email_key(email)
-        await self._mail_throttle.check(CHANGE_EMAIL, user_id)
+        await self._mail_throttle.check(CHANGE_EMAIL, account.id)
         await self._mail_throttle.check(CHANGE_EMAIL, key)
         async with evenly(), self._database.unit_of_work() as uow:
-            user = await _own(uow, user_id)
+            user = await still(uow, account)
             if key == user.email_key:
                 raise InvalidValue("This is your address already.", field="email")
             taken = await uow.users.by_email_key(key)
@@ -120,17 +121,23 @@ class SelfService:
             )
 
     async def confirm_email_change(
-        self, *, token: str | None = None, user_id: str | None = None, code: str | None = None
+        self, *, token: str | None = None, account: ProvenAccount | None = None, code: str | None = None
     ) -> User:
-        """Change the address by link (`token`), or by code while signed in (`user_id` and `code`)."""
+        """Change the address by link (`token`), or by code while signed in (`account` and `code`)."""
         user = None
         async with self._database.unit_of_work() as uow:
-            if token is not None:
-                ticket = await self._tickets.redeem_token(uow, token, CHANGE_EMAIL)
+            # The account is locked before the ticket is used: what ends tickets locks it too.
+            if account is not None:
+                owner: User | None = await still(uow, account, to_change=True)
             else:
-                ticket = await self._tickets.redeem_code(uow, user_id or "nobody", CHANGE_EMAIL, code or "")
-            if ticket is not None:
-                user = await _locked(uow, ticket.user_id)
+                found = await self._tickets.look_up(uow, token or "", CHANGE_EMAIL)
+                owner = await uow.users.locked(found.user_id) if found is not None else None
+            if owner is not None and account is not None:
+                ticket = await self._tickets.redeem_code(uow, owner.id, CHANGE_EMAIL, code or "")
+            else:
+                ticket = await self._tickets.redeem_token(uow, token or "", CHANGE_EMAIL)
+            if ticket is not None and owner is not None:
+                user = _in_use(owner)
                 await self._change_email(uow, user, ticket.email)
         # Raised only here: a wrong code has been counted and must stay so.
         if user is None:
@@ -153,7 +160,7 @@ class SelfService:
 
     async def change_password(
         self,
-        user_id: str,
+        account: ProvenAccount,
         current: str,
         new: str,
         *,
@@ -167,17 +174,24 @@ class SelfService:
         With `end_others` every session and grant ends but for `keep_session` and `keep_grant`. An account
         without a password has nothing to ask for: the caller has made sure of a recent sign-in.
         """
-        user = await self.check_password(user_id, current, address=address)
+        user = await self.check_password(account.id, current, address=address)
+        if user.password_hash is not None and same_password(current, new):
+            raise InvalidValue("Choose another password than the one you have.", field="password")
+        verified = user.password_hash
         await self._policy.check(new, (user.email, str(user.profile.get("name", ""))))
         hashed = await self._hasher.hash(new)
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _locked(uow, user_id)
+            user = await still(uow, account, to_change=True)
+            if user.password_hash != verified:  # renewed by a sign-in meanwhile, which the user can do again
+                raise InvalidValue(
+                    "Your password was changed at this moment. Try again.", field="current_password"
+                )
             user.password_hash = hashed
             event = Event.PASSWORD_CHANGED if end_others else Event.PASSWORD_CHANGED_ALONE
             await end(uow, user, event, now, Kept(keep_session, keep_grant))
             await uow.users.save(user)
-            await record(uow, PasswordChanged(user_id=user_id, address=address), now)
+            await record(uow, PasswordChanged(user_id=user.id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
 
     async def check_password(self, user_id: str, password: str, *, address: str) -> User:
@@ -271,16 +285,16 @@ class SelfService:
             ],
         }
 
-    async def delete(self, user_id: str, *, address: str = "") -> float:
+    async def delete(self, account: ProvenAccount, *, address: str = "") -> float:
         """Disable the account, end its sessions and grants, and return when it goes for good."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
-            user = await _locked(uow, user_id)
+            user = await still(uow, account, to_change=True)
             user.disabled_at = now
             user.delete_at = now + self._settings.deletion_grace
             await end(uow, user, Event.DELETED, now)
             await uow.users.save(user)
-            await record(uow, AccountDeleted(user_id=user_id, address=address), now)
+            await record(uow, AccountDeleted(user_id=user.id, address=address), now)
             if self._settings.deletion_grace:
                 issued = await self._tickets.issue(
                     uow, user.id, RESTORE_ACCOUNT, user.email, ttl=self._settings.deletion_grace
@@ -310,10 +324,6 @@ class SelfService:
 
 async def _own(uow: UnitOfWork, user_id: str) -> User:
     return _in_use(await uow.users.get(user_id))
-
-
-async def _locked(uow: UnitOfWork, user_id: str) -> User:
-    return _in_use(await uow.users.locked(user_id))
 
 
 def _in_use(user: User | None) -> User:

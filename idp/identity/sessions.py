@@ -8,9 +8,10 @@ from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import MINUTE, SessionSettings
 from idp.crypto import digest, random_token
-from idp.errors import NotFound
+from idp.errors import FlowError
 from idp.events.audit import record
 from idp.events.catalogue import SignedIn, SignedOut
+from idp.identity.generation import ENDED, ProvenAccount, still
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import BrowserSession, User, new_id
 
@@ -47,6 +48,11 @@ class CurrentSession:
     factor_offered_at: float | None = None
     factor_due_at: float | None = None
 
+    @property
+    def account(self) -> ProvenAccount:
+        """The account, as what the user does in this session proves it."""
+        return ProvenAccount(self.user_id, self.authentication.generation)
+
 
 @dataclass(frozen=True)
 class StartedSession:
@@ -72,7 +78,8 @@ class Sessions:
         *,
         replacing: str | None = None,
     ) -> StartedSession:
-        """Begin a session under a new id and a new token; raise `NotFound` unless the account is in use.
+        """Begin a session under a new id and a new token; raise `FlowError` when the account is not in use or
+        the authentication has ended in the meantime.
 
         `replacing` is the token that the browser came with: that session ends, so a token planted before
         the sign-in, or one with fewer privileges, is worth nothing after it.
@@ -86,11 +93,11 @@ class Sessions:
         self, user_id: str, authentication: Authentication, visitor: Visitor, *, replacing: str | None
     ) -> StartedSession:
         """Go on with the session of the token `replacing` as one with a stronger authentication, under a new
-        id and a new token. Raise `NotFound` when that session has ended: what was signed out meanwhile stays
+        id and a new token. Raise `FlowError` when that session has ended: what was signed out meanwhile stays
         signed out."""
         async with self._database.unit_of_work() as uow:
             if replacing is None or not await self._end_replaced(uow, replacing):
-                raise NotFound("You were signed out in the meantime. Sign in again.")
+                raise FlowError(ENDED, detail="the session has ended")
             return await self._start(uow, user_id, authentication, visitor)
 
     async def _end_replaced(self, uow: UnitOfWork, token: str) -> bool:
@@ -101,13 +108,12 @@ class Sessions:
         self, uow: UnitOfWork, user_id: str, authentication: Authentication, visitor: Visitor
     ) -> StartedSession:
         now, token = self._clock.now(), random_token()
-        user = await uow.users.get(user_id)
-        if user is None or user.disabled_at is not None:
-            raise NotFound("This account is not in use.", detail=user_id)
+        user = await still(uow, ProvenAccount(user_id, authentication.generation))
         started = BrowserSession(
             id=new_id(),
             token_digest=digest(token),
             user_id=user_id,
+            generation=authentication.generation,
             auth_time=authentication.auth_time,
             acr=authentication.acr,
             amr=list(authentication.amr),
@@ -141,7 +147,9 @@ class Sessions:
             return None
         session, user = found
         now = self._clock.now()
-        if user.disabled_at is not None or not self._is_live(session, now):
+        if user.disabled_at is not None or session.generation != user.generation:
+            return None
+        if not self._is_live(session, now):
             return None
         if now - session.last_seen_at >= min(TOUCH_EVERY, self._settings.idle_ttl / 2):
             async with self._database.unit_of_work() as uow:

@@ -35,4 +35,4 @@ class PresentedRefreshToken(TokenMixin):
 
     def is_revoked(self) -> bool:
         """Tell whether its grant has ended, or its person may not use it now."""
-        return self.found.grant.revoked_at is not None or self.found.user_disabled
+        return not self.found.stands

@@ -41,15 +41,15 @@ class ConsentPage(FlowPage):
 
     async def take(self, turn: Turn) -> Response:
         """Take the decision, or let another user sign in."""
-        visit, user_id = turn.visit, turn.visit.signed_in.user_id
+        visit, account = turn.visit, turn.visit.signed_in.account
         match turn.form.get("decision"):
             case "switch":
                 return await self.go_on(visit, switching=True)
             case "allow":
-                await self._consents.allow(user_id, _request(visit))
+                await self._consents.allow(account, _request(visit))
                 return self.edge.resume(await self.visits.prove(visit, "allow"))
             case "deny":
-                await self._consents.deny(user_id, _request(visit))
+                await self._consents.deny(account.id, _request(visit))
                 return self.edge.resume(await self.visits.prove(visit, "deny"))
             case _:
                 raise FlowError("Choose Allow or Deny.", detail="the form has no decision")

@@ -100,7 +100,7 @@ class RegisterPage(FlowPage):
             new, address=turn.address, link_query=f"&tx={transaction.id}"
         )
         if done.user_id is not None and not self._registration.verifies_before_sign_in:
-            authentication = by_password(self._clock.now())
+            authentication = by_password(self._clock.now(), done.generation)
             progress = await self._sign_in.sign_in(visit.browser, transaction, done.user_id, authentication)
             return self.edge.go_on(progress)
         arrived = transaction.arrived if transaction.arrived and transaction.arrived.link_user else None

@@ -67,7 +67,7 @@ class AfterVerification:
         if not registered.is_of(user):
             told = notice(NOT_THIS_PASSWORD, "notice")
             return self._edge.resume(await self._visits.keep(visit, registered=None, notice=told))
-        authentication = by_password(self._clock.now())
+        authentication = by_password(self._clock.now(), user.generation)
         progress = await self._sign_in.sign_in(visit.browser, visit.transaction, user.id, authentication)
         return self._edge.go_on(progress)
 

@@ -19,6 +19,7 @@ from idp.storage.repositories.refresh_tokens import (
     FoundRefreshToken,
     rotation_values,
 )
+from idp.storage.repositories.standing import grant_stands
 
 _grants, _tokens, _users = table_of(Grant), table_of(RefreshToken), table_of(User)
 _revoked = table_of(RevokedToken)
@@ -26,9 +27,7 @@ _jti_is_revoked = exists().where(_revoked.c.jti == bindparam("jti"))
 
 
 _STANDS = Statement(
-    select(_grants.c.revoked_at, _users.c.disabled_at, _jti_is_revoked)
-    .select_from(_grants.join(_users, _users.c.id == _grants.c.user_id))
-    .where(_grants.c.id == bindparam("grant_id"))
+    select(_jti_is_revoked).select_from(_grants).where(_grants.c.id == bindparam("grant_id"), grant_stands())
 )
 _REVOKED = Statement(select(_jti_is_revoked))
 _STATUS = Statement(
@@ -65,7 +64,7 @@ class HotPath:
             row = await self._direct.row(_REVOKED, {"jti": jti})
             return row is not None and not row[0]
         row = await self._direct.row(_STANDS, {"jti": jti, "grant_id": grant_id})
-        return row is not None and row[0] is None and row[1] is None and not row[2]
+        return row is not None and not row[0]
 
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
         """Tell the same with the grant and the person, for whoever needs what they say."""
@@ -77,7 +76,7 @@ class HotPath:
             return TokenStatus(grant_active=False, jti_revoked=False, user=None, grant=None)
         values = tuple(row)
         grant, user = _take(Grant, _grants, values, 1), _take(User, _users, values, 1 + len(_grants.c))
-        active = grant.revoked_at is None and user.disabled_at is None
+        active = grant.stands_with(user)
         return TokenStatus(grant_active=active, jti_revoked=bool(values[0]), user=user, grant=grant)
 
     async def find_refresh_token(self, digest: str) -> FoundRefreshToken | None:

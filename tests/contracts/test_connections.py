@@ -9,6 +9,7 @@ from idp.config import PROJECT_ROOT, load_settings
 from idp.crypto import MasterKey
 from idp.errors import Conflict, IdpError, InvalidValue
 from idp.identity.connections import Connections, Elsewhere
+from idp.identity.generation import ProvenAccount
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import WaysIn
 from idp.storage.database import Database
@@ -72,15 +73,15 @@ async def test_of_two_who_arrive_at_once_with_one_address_one_gets_the_account(
 async def test_an_account_elsewhere_is_never_linked_twice(connections: Connections, vera: User) -> None:
     other = await connections.create(account(2), "other@example.com")
     both = await asyncio.gather(
-        connections.link(vera.id, account(3), "asked"),
-        connections.link(other.id, account(3), "asked"),
+        connections.link(ProvenAccount.of(vera), account(3), "asked"),
+        connections.link(ProvenAccount.of(other), account(3), "asked"),
         return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in both) == ["Conflict", "User"]
 
 
 async def test_unlinking_all_at_once_leaves_a_way_in(connections: Connections, vera: User) -> None:
-    await connections.link(vera.id, account(1, "github"), "asked")
+    await connections.link(ProvenAccount.of(vera), account(1, "github"), "asked")
     links = await connections.of_user(vera.id)
     done = await asyncio.gather(
         *(connections.unlink(vera.id, link.id, "x") for link in links), return_exceptions=True

@@ -17,6 +17,7 @@ from idp.storage.models import (
     RefreshToken,
     SigningKeyRecord,
     User,
+    new_id,
 )
 
 NOW = 1_800_000_000.0
@@ -42,7 +43,10 @@ def browser_session(user: User, token_digest: str = "cookie", **fields: object) 
 def grant(user: User, **fields: object) -> Grant:
     times = {"auth_time": NOW, "created_at": NOW, "expires_at": NOW + HOUR}
     return Grant(
+        id=new_id(),
         user_id=user.id,
+        generation=0,
+        claims=fields.pop("claims", {}),
         **{**times, "client_id": "app", "scope": "openid", "acr": "1", "amr": ["pwd"], **fields},
     )
 
@@ -430,7 +434,7 @@ class TestRefreshTokens:
             found = await uow.refresh_tokens.find("old")
             assert await uow.refresh_tokens.find("unknown") is None
         assert found is not None
-        assert (found.token.used_at, found.grant.id, found.user_disabled) == (None, her_grant.id, False)
+        assert (found.token.used_at, found.grant.id, found.stands) == (None, her_grant.id, True)
         async with database.unit_of_work() as uow:
             user = await uow.users.get(ada.id)
             assert user is not None
@@ -439,7 +443,7 @@ class TestRefreshTokens:
         async with database.reading() as uow:
             found = await uow.refresh_tokens.find("old")
         assert found is not None
-        assert found.user_disabled
+        assert not found.stands
 
     async def test_a_rotation_spends_the_old_token_adds_the_new_and_extends_the_grant(
         self, database: Database, her_grant: Grant

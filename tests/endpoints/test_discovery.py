@@ -2,6 +2,7 @@
 
 import pytest
 
+from idp.identity.generation import ProvenAccount
 from idp.oauth.scopes import STANDARD_SCOPES
 from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
 
@@ -76,7 +77,7 @@ async def test_each_announced_claim_is_issued_and_no_other(
     web_addresses = dict.fromkeys(("profile", "picture", "website"), "https://alice.example/")
     names = dict.fromkeys(("given_name", "middle_name", "family_name", "nickname", "gender"), "Alice")
     await provider.parts.self_service.update_profile(
-        person.id,
+        ProvenAccount.of(person),
         {
             **web_addresses,
             **names,

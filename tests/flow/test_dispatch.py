@@ -23,7 +23,7 @@ from idp.oauth.clients import Client
 NOW = 1_800_000_000.0
 RECENT = 600.0
 REGISTERED = Registered("ada@example.com")
-ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",)))
+ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",), 0))
 
 
 def client(**metadata: Any) -> Client:

@@ -18,7 +18,7 @@ from idp.oauth.claims import ClaimsRequest
 from tests.flow.test_dispatch import NOW, RECENT, client, outcome, proof
 
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
-ONCE = Authentication(NOW - 100, SINGLE, ("pwd",))
+ONCE = Authentication(NOW - 100, SINGLE, ("pwd",), 0)
 ALICE = SignedIn("session-1", "alice", ONCE)
 OLD = replace(ALICE, authentication=replace(ONCE, auth_time=NOW - RECENT - 1))
 OWNER = replace(ALICE, has_factor=True)

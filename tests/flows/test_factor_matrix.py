@@ -138,7 +138,9 @@ STATES: Mapping[str, State] = {
     "passkey": State(ASKED, passkey_set_up),
     "app, removed in between": State(FREE, app_set_up_and_removed),
     "app, reset by an administrator": State(
-        FREE | {"prompt=none": "login_required", "refresh": "invalid_grant"}, factors_reset
+        # A mail that was on its way is worth nothing either: a thief may have asked for it.
+        FREE | {"prompt=none": "login_required", "refresh": "invalid_grant", "registration": "/verify-email"},
+        factors_reset,
     ),
     "app, reset by an administrator waits": State(ASKED, factors_reset, {"reset_delay": 86_400}),
     "app, factors switched off": State(FREE, app_set_up, {"policy": "off"}),
@@ -288,7 +290,9 @@ async def worlds(
         browser = await provider.browser()
         world = World(provider, user, app, browser, state, elsewhere)
         # As it was before: this session and this refresh token are from a sign-in with the password alone.
-        started = await provider.parts.sessions.start(user.id, by_password(provider.clock.now()), Visitor())
+        started = await provider.parts.sessions.start(
+            user.id, by_password(provider.clock.now(), user.generation), Visitor()
+        )
         browser.client.cookies.set("idp_session", started.token, domain="localhost.local", path="/")
         world.refresh_token = await from_before(world)
         if state.act is not None:

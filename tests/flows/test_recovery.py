@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from idp.errors import InvalidValue
+from idp.identity.generation import ProvenAccount
 from idp.storage.models import User
 from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, RunningProvider, callback_of
 from tests.support.registering import NEW_PASSWORD, link_to, seen
@@ -54,7 +55,7 @@ async def test_a_reset_ends_a_change_of_address_that_a_thief_has_begun(
     provider: RunningProvider, person: User, browser: Browser
 ) -> None:
     service = provider.parts.self_service
-    await service.ask_email_change(person.id, "thief@evil.example")
+    await service.ask_email_change(ProvenAccount.of(person), "thief@evil.example")
     stolen = (await provider.mails.latest("thief@evil.example")).link
     await browser.submit(await browser.get(await ask(browser)), password=NEW_PASSWORD)
     with pytest.raises(InvalidValue):

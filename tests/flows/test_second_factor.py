@@ -11,6 +11,7 @@ import pytest
 from idp.errors import Throttled
 from idp.identity.factors.factor import ChallengeAnswer
 from idp.identity.factors.recovery_codes import RecoveryCodes
+from idp.identity.generation import ProvenAccount
 from idp.identity.tickets import MOST_WRONG_CODES
 from idp.storage.models import TrustedDevice, User
 from tests.support.authenticator import Passkey, totp
@@ -298,7 +299,12 @@ async def test_what_waits_for_a_code_ends_when_the_password_is(
     token = (await app.post("/token", asked)).json()["mfa_token"]
     if how == "changed":
         await provider.parts.self_service.change_password(
-            person.id, PASSWORD, OTHER_PASSWORD, keep_session=None, end_others=False, address="127.0.0.1"
+            ProvenAccount.of(person),
+            PASSWORD,
+            OTHER_PASSWORD,
+            keep_session=None,
+            end_others=False,
+            address="127.0.0.1",
         )
     else:
         await reset_password(await provider.browser())

@@ -16,6 +16,7 @@ from idp.i18n import (
     load_catalogues,
     read_catalogue,
 )
+from idp.identity.generation import ProvenAccount
 from idp.text import Text
 from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RunningProvider, callback_of
 from tests.support.registering import make_account
@@ -57,7 +58,7 @@ async def test_the_language_of_the_account_goes_before_the_browser(
     provider: RunningProvider, browser: Browser
 ) -> None:
     user = await provider.create_user()
-    await provider.parts.self_service.update_profile(user.id, {"locale": "de-AT"})
+    await provider.parts.self_service.update_profile(ProvenAccount.of(user), {"locale": "de-AT"})
     assert '<html lang="de">' in (await browser.log_in()).text
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from idp.clock import ManualClock
-from idp.errors import Conflict, InvalidValue, NotFound
+from idp.errors import Conflict, FlowError, InvalidValue, NotFound
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, satisfies
 from idp.identity.claims import standard_claims
@@ -63,7 +63,7 @@ async def test_new_password_replaces_the_old_and_ends_the_other_sessions(
     accounts: Accounts, sessions: Sessions, login: PasswordLogin, database: Database
 ) -> None:
     ada = await accounts.create("ada@example.com", PASSWORD)
-    here, there = [await sessions.start(ada.id, by_password(0.0), Visitor()) for _ in range(2)]
+    here, there = [await sessions.start(ada.id, by_password(0.0, 0), Visitor()) for _ in range(2)]
     await accounts.set_password(ada.id, "another good password", keep_session=here.session.id)
     assert await sessions.current(here.token) is not None
     assert await sessions.current(there.token) is None
@@ -76,12 +76,12 @@ async def test_disabled_account_has_no_sessions_and_gets_none(
     accounts: Accounts, sessions: Sessions, database: Database
 ) -> None:
     ada = await accounts.create("ada@example.com", PASSWORD)
-    started = await sessions.start(ada.id, by_password(0.0), Visitor())
+    started = await sessions.start(ada.id, by_password(0.0, 0), Visitor())
     await accounts.disable(ada.id)
     await accounts.disable(ada.id)
     assert await sessions.current(started.token) is None
-    with pytest.raises(NotFound):
-        await sessions.start(ada.id, by_password(0.0), Visitor())
+    with pytest.raises(FlowError):
+        await sessions.start(ada.id, by_password(0.0, 0), Visitor())
     assert (await audit_names(database)).count("user.disabled") == 1
 
 

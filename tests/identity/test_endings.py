@@ -7,6 +7,7 @@ import pytest
 from idp.crypto import digest
 from idp.identity.connections import Elsewhere
 from idp.identity.endings import ENDINGS, Event, Kept, What, end
+from idp.identity.generation import ProvenAccount
 from idp.identity.registration import NewAccount
 from idp.identity.tickets import VERIFY_EMAIL
 from idp.storage.database import Database
@@ -61,6 +62,7 @@ async def full_account(provider: RunningProvider) -> User:
             Grant(
                 id=ID,
                 user_id=user.id,
+                generation=0,
                 client_id=client,
                 session_id=ID,
                 scope="openid",
@@ -193,12 +195,14 @@ async def test_an_account_that_was_not_locked_is_a_mistake_of_ours(provider: Run
 
 
 async def change_password(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.change_password(user.id, PASSWORD, OTHER_PASSWORD, keep_session=None)
+    await provider.parts.self_service.change_password(
+        ProvenAccount.of(user), PASSWORD, OTHER_PASSWORD, keep_session=None
+    )
 
 
 async def change_password_alone(provider: RunningProvider, user: User) -> None:
     await provider.parts.self_service.change_password(
-        user.id, PASSWORD, OTHER_PASSWORD, keep_session=None, end_others=False
+        ProvenAccount.of(user), PASSWORD, OTHER_PASSWORD, keep_session=None, end_others=False
     )
 
 
@@ -212,9 +216,9 @@ async def set_password(provider: RunningProvider, user: User) -> None:
 
 
 async def change_email(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.ask_email_change(user.id, "new@example.com")
+    await provider.parts.self_service.ask_email_change(ProvenAccount.of(user), "new@example.com")
     code = (await provider.mails.latest("new@example.com")).code
-    await provider.parts.self_service.confirm_email_change(user_id=user.id, code=code)
+    await provider.parts.self_service.confirm_email_change(account=ProvenAccount.of(user), code=code)
 
 
 async def remove_factor(provider: RunningProvider, user: User) -> None:
@@ -265,7 +269,7 @@ async def disable(provider: RunningProvider, user: User) -> None:
 
 
 async def delete(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.delete(user.id)
+    await provider.parts.self_service.delete(ProvenAccount.of(user))
 
 
 async def remove(provider: RunningProvider, user: User) -> None:

@@ -8,7 +8,7 @@ from idp.authentication import Authentication
 from idp.clock import ManualClock
 from idp.config import Settings
 from idp.crypto import digest
-from idp.errors import NotFound
+from idp.errors import FlowError
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.login import by_password
@@ -26,7 +26,9 @@ async def ada(accounts: Accounts) -> User:
 
 @pytest.fixture
 async def started(sessions: Sessions, ada: User, clock: ManualClock) -> StartedSession:
-    return await sessions.start(ada.id, by_password(clock.now()), Visitor("192.0.2.1", "x" * 9000))
+    return await sessions.start(
+        ada.id, by_password(clock.now(), ada.generation), Visitor("192.0.2.1", "x" * 9000)
+    )
 
 
 async def stored(database: Database, session_id: str) -> BrowserSession:
@@ -43,7 +45,7 @@ async def test_cookie_leads_to_whose_session_it_is_and_how_it_was_proven(
     assert current == started.session
     assert current is not None
     assert current.user_id == ada.id
-    assert current.authentication == Authentication(clock.now(), ACR_SINGLE, ("pwd",))
+    assert current.authentication == Authentication(clock.now(), ACR_SINGLE, ("pwd",), 0)
     assert (current.email, current.email_verified, current.name, current.roles) == (
         "ada@example.com",
         True,
@@ -114,7 +116,7 @@ async def test_signing_in_makes_a_token_planted_before_worthless(
 async def test_second_factor_keeps_the_time_of_the_first_and_all_else_of_the_authentication(
     sessions: Sessions, ada: User, clock: ManualClock
 ) -> None:
-    once = Authentication(clock.now() - 60, ACR_SINGLE, ("fed",), upstream="google", factor_waived=True)
+    once = Authentication(clock.now() - 60, ACR_SINGLE, ("fed",), 0, upstream="google", factor_waived=True)
     first = await sessions.start(ada.id, once, Visitor())
     clock.advance(30)
     with_code = Proven("totp", ("otp", "mfa")).added_to(first.session.authentication)
@@ -129,7 +131,7 @@ async def test_session_that_was_signed_out_gains_no_factor(
 ) -> None:
     await sessions.end(started.token)
     for token in (started.token, "planted", None):
-        with pytest.raises(NotFound, match="signed out"):
+        with pytest.raises(FlowError, match="signed out"):
             await sessions.strengthen(ada.id, started.session.authentication, Visitor(), replacing=token)
 
 
@@ -137,7 +139,9 @@ async def test_token_that_nobody_made_can_be_replaced_and_stays_worthless(
     sessions: Sessions, ada: User, clock: ManualClock
 ) -> None:
     """CVE-2026-7507: an attacker's own value in the cookie is never taken over."""
-    started = await sessions.start(ada.id, by_password(clock.now()), Visitor(), replacing="planted")
+    started = await sessions.start(
+        ada.id, by_password(clock.now(), ada.generation), Visitor(), replacing="planted"
+    )
     assert started.token != "planted"
     assert await sessions.current("planted") is None
 

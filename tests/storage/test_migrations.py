@@ -92,7 +92,10 @@ async def test_foreign_keys_are_enforced_again_after_a_migration(empty_database:
         await uow.consents.remember(user.id, "c", ["openid"], [], 1)
         await uow.grants.add(
             Grant(
+                id="grant",
                 user_id=user.id,
+                generation=0,
+                claims={},
                 client_id="c",
                 scope="openid",
                 auth_time=1,

@@ -19,6 +19,7 @@ from idp.storage.models import (
     RefreshToken,
     RevokedToken,
     User,
+    new_id,
 )
 from idp.storage.sweeper import Sweeper
 from tests.support.databases import migrate_now
@@ -63,7 +64,10 @@ async def test_what_has_expired_goes_and_the_rest_stays(each_database: Database)
 
     def grant(user: User, of: BrowserSession, expires_at: float) -> Grant:
         return Grant(
+            id=new_id(),
             user_id=user.id,
+            generation=0,
+            claims={},
             client_id="c",
             session_id=of.id,
             scope="",

@@ -33,6 +33,7 @@ from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, AMR_FEDERATED, AMR_MULTI
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.connections import Connections, Elsewhere
+from idp.identity.generation import ProvenAccount
 from idp.identity.invitations import is_invited
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -130,12 +131,11 @@ class FederatedSignIn:
         connections = self.connections
         elsewhere = _elsewhere(upstream, identity)
         invitation = transaction.invitation if self._registration.mode == "invitation" else None
-        authentication = _authentication(upstream, identity, self._clock.now())
         decision = await self._decide(upstream.settings, identity, invitation, proven_here=proven_here)
         match decision:
             case SignIn(user_id):
-                await connections.note_use(elsewhere)
-                return Entered(user_id, authentication, "succeeded")
+                user = await connections.sign_in(user_id, elsewhere)
+                return self._entered(upstream, identity, user, "succeeded")
             case Create():
                 if upstream.settings.confirm_profile and not confirmed:
                     arrival = await self.arrivals.wait(
@@ -145,13 +145,13 @@ class FederatedSignIn:
                 user = await connections.create(
                     elsewhere, identity.email or "", invitation=invitation, address=address
                 )
-                return Entered(user.id, authentication, "created")
+                return self._entered(upstream, identity, user, "created")
             case LinkAutomatically(user_id):
-                await connections.link(user_id, elsewhere, "automatic", address=address)
-                return Entered(user_id, authentication, "linked")
+                user = await connections.link_automatically(user_id, elsewhere, address=address)
+                return self._entered(upstream, identity, user, "linked")
             case TakeOverUnverified(user_id):
-                await connections.take_over(user_id, elsewhere, address=address)
-                return Entered(user_id, authentication, "taken_over")
+                user = await connections.take_over(user_id, elsewhere, address=address)
+                return self._entered(upstream, identity, user, "taken_over")
             case ProveExisting(user_id):
                 arrival = await self.arrivals.wait(identity, transaction, "link", proven_here=proven_here)
                 return Waiting(arrival, link_user=user_id)
@@ -162,6 +162,10 @@ class FederatedSignIn:
                 return Waiting(await self.arrivals.wait(identity, transaction, "address"))
             case Refuse(reason):
                 return TurnedAway(REFUSALS[reason], reason)
+
+    def _entered(self, upstream: Upstream, identity: UpstreamIdentity, user: User, outcome: str) -> Entered:
+        authentication = _authentication(upstream, identity, self._clock.now(), user.generation)
+        return Entered(user.id, authentication, outcome)
 
     async def _decide(
         self,
@@ -195,21 +199,21 @@ class FederatedSignIn:
         async with self._database.reading() as uow:
             return await is_invited(uow, invitation, key, self._clock.now())
 
-    async def link_arrival(self, arrival: Arrival, user_id: str, *, address: str = "") -> None:
+    async def link_arrival(self, arrival: Arrival, account: ProvenAccount, *, address: str = "") -> None:
         """Link who waits to the account whose owner has just signed in to it, once."""
         if arrival.stage != "link":
             raise FlowError(EXPIRED, detail=f"the arrival is at {arrival.stage}, not link")
         await self.arrivals.forget(arrival)
         upstream = await self.providers.get(arrival.provider)
         await self.connections.link(
-            user_id, _elsewhere(upstream, arrival.identity), "proven", address=address
+            account, _elsewhere(upstream, arrival.identity), "proven", address=address
         )
 
     async def link_asked(
-        self, upstream: Upstream, identity: UpstreamIdentity, user_id: str, *, address: str = ""
+        self, upstream: Upstream, identity: UpstreamIdentity, account: ProvenAccount, *, address: str = ""
     ) -> None:
         """Link an account elsewhere to the account of who asked for it while signed in."""
-        await self.connections.link(user_id, _elsewhere(upstream, identity), "asked", address=address)
+        await self.connections.link(account, _elsewhere(upstream, identity), "asked", address=address)
 
     async def tokens(self, user_id: str, provider: str) -> UpstreamTokens:
         """Return a person's tokens at a provider, good now; raise `NotFound` or `UpstreamError`."""
@@ -262,7 +266,9 @@ def _elsewhere(upstream: Upstream, identity: UpstreamIdentity) -> Elsewhere:
     )
 
 
-def _authentication(upstream: Upstream, identity: UpstreamIdentity, now: float) -> Authentication:
+def _authentication(
+    upstream: Upstream, identity: UpstreamIdentity, now: float, generation: int
+) -> Authentication:
     """Say what happened: a sign-in at the provider, with two factors only if the operator trusts the provider
     to say so. A sign-in there may be older than the one here."""
     policy = upstream.settings.second_factor
@@ -271,6 +277,7 @@ def _authentication(upstream: Upstream, identity: UpstreamIdentity, now: float) 
         auth_time=now if identity.auth_time is None else min(identity.auth_time, now),
         acr=ACR_MULTI if proven else ACR_SINGLE,
         amr=(AMR_FEDERATED, AMR_MULTI) if proven else (AMR_FEDERATED,),
+        generation=generation,
         upstream=upstream.name,
         factor_waived=policy == "never",
     )

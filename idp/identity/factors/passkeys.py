@@ -10,17 +10,19 @@ from urllib.parse import urlsplit
 from idp.authentication import Authentication
 from idp.clock import Clock
 from idp.config import Settings
-from idp.crypto import digest, random_token
+from idp.crypto import random_token
 from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.acr import ACR_MULTI, AMR_HARDWARE_KEY, AMR_MULTI, AMR_SOFTWARE_KEY, AMR_USER_VERIFIED
 from idp.identity.factors.assertions import not_accepted
 from idp.identity.factors.factor import ChallengeAnswer, EnrollableFactor, FactorParts
+from idp.identity.generation import ProvenAccount, still
 from idp.identity.login import AuthenticatedUser
 from idp.identity.names import claim_name
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
+from idp.storage.ephemeral.kept import Kept, Kind
 from idp.storage.models import User, WebAuthnCredential, new_id
 from idp.text import Text
 
@@ -41,6 +43,17 @@ class Ceremony:
 
     id: str
     options: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentChallenge:
+    """What an authenticator was asked to sign."""
+
+    value: str
+    """In hexadecimal digits."""
+
+
+CHALLENGE = Kind("webauthn", SentChallenge, CEREMONY_TTL)
 
 
 class Passkeys(EnrollableFactor):
@@ -68,7 +81,7 @@ class Passkeys(EnrollableFactor):
 
     def __init__(self, database: Database, store: EphemeralStore, settings: Settings, clock: Clock) -> None:
         self._database = database
-        self._store = store
+        self._challenges = Kept(store, CHALLENGE)
         self._settings = settings
         self._clock = clock
 
@@ -141,6 +154,7 @@ class Passkeys(EnrollableFactor):
             last_used_at=None,
         )
         async with self._database.unit_of_work() as uow:
+            await still(uow, ProvenAccount.of(user))
             if len(await uow.factors.of_user(WebAuthnCredential, user.id)) >= MOST:
                 raise InvalidValue(Text("At most %(number)d passkeys. Remove one first.", number=MOST))
             await uow.factors.add(credential)
@@ -168,7 +182,8 @@ class Passkeys(EnrollableFactor):
         """Take the assertion if one of the person's passkeys made it for this challenge."""
         try:
             challenge = await self._finish(SECOND_FACTOR, user.id, answer.ceremony)
-            return amr_of(await self._verify(answer.assertion, challenge, owner=user.id))
+            passkey, _ = await self._verify(answer.assertion, challenge, owner=user)
+            return amr_of(passkey)
         except InvalidValue:
             return None
 
@@ -182,25 +197,29 @@ class Passkeys(EnrollableFactor):
         """Return the user who signed in; raise `InvalidValue`. The authenticator must have verified the user, so
         that this is two factors: something they have, and something they know or are."""
         challenge = await self._finish(SIGN_IN, "", ceremony)
-        passkey = await self._verify(assertion, challenge, owner=None)
-        async with self._database.reading() as uow:
-            user = await uow.users.get(passkey.user_id)
-        if user is None or user.disabled_at is not None:
-            raise not_accepted("the account is gone or disabled")
+        passkey, user = await self._verify(assertion, challenge, owner=None)
+        if user.disabled_at is not None:
+            raise not_accepted("the account is disabled")
         amr = (*amr_of(passkey), AMR_USER_VERIFIED)
-        return AuthenticatedUser(user, Authentication(self._clock.now(), ACR_MULTI, amr))
+        return AuthenticatedUser(user, Authentication(self._clock.now(), ACR_MULTI, amr, user.generation))
 
     # Both --------------------------------------------------------------------------------------
 
-    async def _verify(self, assertion: str, challenge: bytes, *, owner: str | None) -> WebAuthnCredential:
-        """Verify an assertion (§7.2). `owner` is the person who is signing in, if that is known; else the
-        passkey alone says it, and has to have verified its person."""
+    async def _verify(
+        self, assertion: str, challenge: bytes, *, owner: User | None
+    ) -> tuple[WebAuthnCredential, User]:
+        """Verify an assertion (§7.2). `owner` is the user who signs in, if that is known; else the passkey alone
+        says it, and has to have verified its user. Returns the user as they were before the assertion was looked
+        at."""
         from idp.identity.factors.webauthn import parse
 
         document = parse(assertion)
         async with self._database.unit_of_work() as uow:
             passkey = await uow.factors.passkey(str(document.get("id", ""))[:1400])
-            if passkey is None or owner not in {None, passkey.user_id}:  # steps 5 and 6
+            user = owner
+            if user is None and passkey is not None:
+                user = await uow.users.get(passkey.user_id)
+            if passkey is None or user is None or user.id != passkey.user_id:  # steps 5 and 6
                 raise not_accepted("no such credential")
             asserted = self._relying_party.verify_assertion(document, challenge, passkey, alone=owner is None)
             noted = await uow.factors.note_passkey_use(
@@ -208,25 +227,27 @@ class Passkeys(EnrollableFactor):
             )
             if not noted:
                 raise not_accepted("it was removed, or another assertion came in between")
-        return passkey
+        return passkey, user
 
     async def _begin(
         self, purpose: str, user_id: str, challenge: "Challenge", ceremony: str | None = None
     ) -> Ceremony:
         ceremony = ceremony or random_token()
-        await self._store.put(self._key(purpose, user_id, ceremony), challenge.value, CEREMONY_TTL)
+        sent = SentChallenge(challenge.value.hex())
+        await self._challenges.put(_name(purpose, user_id, ceremony), sent)
         return Ceremony(ceremony, challenge.options)
 
     async def _finish(self, purpose: str, user_id: str, ceremony: str) -> bytes:
         """Take the challenge away: it is answered once, for its purpose, by its person."""
-        challenge = await self._store.take(self._key(purpose, user_id, ceremony)) if ceremony else None
-        if challenge is None:
+        name = _name(purpose, user_id, ceremony)
+        sent = await self._challenges.take(name) if ceremony else None
+        if sent is None:
             raise not_accepted("no such challenge: answered before, expired, or for something else")
-        return challenge
+        return bytes.fromhex(sent.value)
 
-    @staticmethod
-    def _key(purpose: str, user_id: str, ceremony: str) -> str:
-        return f"webauthn:{digest(f'{purpose} {user_id} {ceremony}')}"
+
+def _name(purpose: str, user_id: str, ceremony: str) -> str:
+    return f"{purpose} {user_id} {ceremony}"
 
 
 def amr_of(passkey: WebAuthnCredential) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
 from idp.identity.factors.factor import ChallengeAnswer, EnrollableFactor, FactorParts
+from idp.identity.generation import ProvenAccount, still
 from idp.identity.names import claim_name
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
@@ -128,6 +129,7 @@ class Totp(EnrollableFactor):
             raise _dead_draft("used before")
         credential_id, now = new_id(), self._clock.now()
         async with self._database.unit_of_work() as uow:
+            await still(uow, ProvenAccount.of(user))
             if len(await uow.factors.of_user(TotpCredential, user.id)) >= MOST:
                 raise InvalidValue(
                     Text("At most %(number)d authenticators. Remove one first.", number=MOST), field="name"

@@ -74,5 +74,6 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
             lifetime=self.grant_lifetime,
             has_code=False,
         )
-        await context.uow.grants.add(grant)
+        if not await context.uow.grants.add(grant):
+            raise InvalidGrantError("What was proven has ended in the meantime")
         return Issuance(scopes, grant, proven.subject, refresh_token=await self.first_refresh_token(grant))

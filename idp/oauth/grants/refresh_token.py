@@ -53,11 +53,12 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         used_at = found.token.used_at
         hot_path = self.context.core.hot_path
         if used_at is None and not await hot_path.rotate(found.token.digest, row, now, row.expires_at):
-            used_at = now  # another request spent it since we looked
+            used_at = now  # another request spent it since we looked, or its grant has ended
         if used_at is not None:
             if now - used_at >= self.context.settings.refresh_grace:
                 await self._raise_alarm(found)
-            await self.context.uow.refresh_tokens.add(row)
+            if not await self.context.uow.refresh_tokens.add(row):
+                raise InvalidGrantError("The grant was revoked")
         # No nonce: it belongs to the authentication, not to this request (OIDC Core §12.2).
         return Issuance(
             self._scopes(presented),

@@ -26,6 +26,7 @@ def new_grant(
         user_id=user_id,
         client_id=client_id,
         session_id=session_id,
+        generation=authentication.generation,
         scope=" ".join(scopes),
         auth_time=authentication.auth_time,
         acr=authentication.acr,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.identity.generation import ProvenAccount
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.gate import AccountGate
@@ -54,6 +55,11 @@ class AccountVisit:
     def user_id(self) -> str:
         """Whose account it is."""
         return self.session.user_id
+
+    @property
+    def account(self) -> ProvenAccount:
+        """The account, as the session proves it."""
+        return self.session.account
 
     @property
     def address(self) -> str:

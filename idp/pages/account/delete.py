@@ -45,7 +45,7 @@ class DeletePage(ConsolePage):
         """Delete it and sign out."""
         if visit.form.get("confirmation", "").strip().casefold() != visit.session.email.casefold():
             raise InvalidValue("Type the address of the account as it is shown here.", field="confirmation")
-        gone_at = await self.self_service.delete(visit.user_id, address=visit.address)
+        gone_at = await self.self_service.delete(visit.account, address=visit.address)
         shown = gone_at if self._grace else None
         response = self.parts.renderer.page("account/deleted.html", gone_at=shown)
         self.edge.cookies.clear_session(response)

@@ -28,7 +28,7 @@ class EmailPage(ConsolePage):
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Send a mail to the new address, or none when it is taken; the answer is the same."""
-        await self.self_service.ask_email_change(visit.user_id, visit.form.get("email", "").strip())
+        await self.self_service.ask_email_change(visit.account, visit.form.get("email", "").strip())
         return self.edge.links.redirect("/account/email/confirm")
 
 

@@ -56,7 +56,7 @@ class PasswordPage(ConsolePage):
             await self._policy.check(password, _about(visit.session))
             return None
         await self.self_service.change_password(
-            visit.user_id,
+            visit.account,
             visit.form.get("current_password", ""),
             password,
             keep_session=visit.session.id,

@@ -81,7 +81,7 @@ class ProfilePage(ConsolePage):
             changes["address"] = {
                 member: visit.form.get(f"address.{member}", "") for member in ADDRESS_MEMBERS
             }
-        await self.self_service.update_profile(visit.user_id, changes)
+        await self.self_service.update_profile(visit.account, changes)
         return self.done("saved")
 
 

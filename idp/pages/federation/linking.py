@@ -49,7 +49,7 @@ class LinkStep:
         word, address = "expired", visit.browser.visitor.address
         if arrival is not None:
             try:
-                await self._federation.link_arrival(arrival, visit.signed_in.user_id, address=address)
+                await self._federation.link_arrival(arrival, visit.signed_in.account, address=address)
                 word = "linked"
                 self._metrics.federated_sign_in(arrival.provider, word)
             except (FlowError, Conflict, NotFound) as error:  # linked elsewhere meanwhile: sign-in goes on
@@ -65,7 +65,7 @@ class LinkStep:
                 raise FlowError("You are not signed in any more as who asked for this. Start again.")
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
-            await self._federation.link_asked(upstream, identity, session.user_id, address=address)
+            await self._federation.link_asked(upstream, identity, session.account, address=address)
         except IdpError as error:
             await self._onward.note(visit, name, error)
             told = notice(error)

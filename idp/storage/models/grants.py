@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.authentication import Authentication
 from idp.storage.models.base import Base, Identifier, Instant, new_id
+from idp.storage.models.users import User
 
 
 class Grant(Base):
@@ -38,10 +39,15 @@ class Grant(Base):
     """When its last token has expired; the sweeper removes it after."""
     revoked_at: Mapped[Instant | None]
 
+    def stands_with(self, user: User) -> bool:
+        """Tell whether the grant is good: neither revoked nor of an earlier generation of its account, `user`,
+        which is in use."""
+        return self.revoked_at is None and user.disabled_at is None and self.generation == user.generation
+
     @property
     def authentication(self) -> Authentication:
         """How the user was authenticated, as far as its tokens say it."""
-        return Authentication(self.auth_time, self.acr, tuple(self.amr))
+        return Authentication(self.auth_time, self.acr, tuple(self.amr), self.generation)
 
 
 class RefreshToken(Base):

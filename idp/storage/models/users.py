@@ -76,4 +76,11 @@ class BrowserSession(Base):
     @property
     def authentication(self) -> Authentication:
         """How its user was authenticated."""
-        return Authentication(self.auth_time, self.acr, tuple(self.amr), self.upstream, self.factor_waived)
+        return Authentication(
+            self.auth_time,
+            self.acr,
+            tuple(self.amr),
+            self.generation,
+            upstream=self.upstream,
+            factor_waived=self.factor_waived,
+        )

@@ -57,14 +57,13 @@ class FederatedIdentities:
 
     async def note_use(
         self, identity_id: str, now: float, *, email: str | None, sealed_tokens: str | None
-    ) -> None:
-        """Note a sign-in, with the address and tokens that came with it."""
+    ) -> bool:
+        """Note a sign-in, with the address and tokens that came with it; tell whether the link is still there."""
         values: dict[str, object] = {"last_used_at": now, "email": email}
         if sealed_tokens is not None:
             values["sealed_tokens"] = sealed_tokens
-        await self._session.execute(
-            update(FederatedIdentity).where(FederatedIdentity.id == identity_id).values(**values)
-        )
+        statement = update(FederatedIdentity).where(FederatedIdentity.id == identity_id).values(**values)
+        return await changed(self._session, statement) > 0
 
     async def replace_tokens(self, identity_id: str, old: str | None, new: str) -> bool:
         """Store refreshed tokens unless others were stored in between."""

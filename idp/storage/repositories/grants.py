@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, select, true, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from idp.storage.models import Grant, RevokedToken, User
-from idp.storage.repositories._rows import changed
+from idp.storage.models import BrowserSession, Grant, RevokedToken, User
+from idp.storage.repositories._rows import changed, table_of
+from idp.storage.repositories.standing import (
+    account_stands,
+    grant_stands,
+    session_of_grant_stands,
+    session_stands,
+)
 
 OFFLINE_SCOPE = "offline_access"
 """A grant with this scope outlives its browser session (OIDC Core §11)."""
@@ -18,7 +24,7 @@ class TokenStatus:
     """Whether an access token still stands, and what it stands on."""
 
     grant_active: bool
-    """The grant exists, is not revoked, and its person is not disabled. False without a grant."""
+    """The grant exists and stands (`Grant.stands_with`). False without a grant."""
     jti_revoked: bool
     user: User | None
     grant: Grant | None
@@ -40,6 +46,20 @@ _STATUS = (
     .outerjoin(User, User.id == Grant.user_id)
 )
 
+_grants, _users, _sessions = table_of(Grant), table_of(User), table_of(BrowserSession)
+_new = {column.key: bindparam(f"new_{column.key}", type_=column.type) for column in _grants.c}
+_while_it_stands = (
+    select(*_new.values())
+    .select_from(_users)
+    .where(account_stands(_new["user_id"], _new["generation"]))
+    .with_for_update(read=True)
+)
+_ADD = insert(_grants).from_select(list(_new), _while_it_stands)
+_ADD_IN_SESSION = insert(_grants).from_select(
+    list(_new),
+    _while_it_stands.join(_sessions, session_stands(_new["session_id"], _new["generation"])),
+)
+
 
 class Grants:
     """Finds, redeems and revokes grants."""
@@ -47,10 +67,12 @@ class Grants:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, grant: Grant) -> None:
-        """Add a grant; tokens may hang from it from here on."""
-        self._session.add(grant)
-        await self._session.flush()
+    async def add(self, grant: Grant) -> bool:
+        """Add a grant; tokens may hang from it from here on. False, and nothing is added, when its user's
+        authentication or its session has ended in the meantime."""
+        statement = _ADD if grant.session_id is None else _ADD_IN_SESSION
+        values = {f"new_{column.key}": getattr(grant, column.key) for column in _grants.c}
+        return await changed(self._session, statement, values) > 0
 
     async def get(self, grant_id: str) -> Grant | None:
         """Return the grant, whatever its state."""
@@ -59,12 +81,17 @@ class Grants:
     async def redeem_code(self, grant_id: str, now: float, expires_at: float) -> Grant | None:
         """Spend the grant's authorization code and return the grant: of many callers at once, one gets it.
 
-        None when the code was spent before or the grant is revoked. The grant then lives until
-        `expires_at` at least.
+        None when the code was spent before, or the grant, the user's authentication or the session has ended.
+        The grant then lives until `expires_at` at least.
         """
         grants = await self._session.scalars(
             update(Grant)
-            .where(Grant.id == grant_id, Grant.code_redeemed_at.is_(None), Grant.revoked_at.is_(None))
+            .where(
+                Grant.id == grant_id,
+                Grant.code_redeemed_at.is_(None),
+                grant_stands(),
+                session_of_grant_stands(),
+            )
             .values(code_redeemed_at=now, expires_at=later(expires_at))
             .returning(Grant)
             .execution_options(synchronize_session=False, populate_existing=True)
@@ -129,7 +156,7 @@ class Grants:
             return TokenStatus(grant_active=False, jti_revoked=bool(revoked), user=None, grant=None)
         row = (await self._session.execute(_STATUS, {"jti": jti, "grant_id": grant_id})).one()
         jti_revoked, grant, user = row
-        active = grant is not None and grant.revoked_at is None and user.disabled_at is None
+        active = grant is not None and grant.stands_with(user)
         return TokenStatus(grant_active=active, jti_revoked=bool(jti_revoked), user=user, grant=grant)
 
     async def _revoke(self, now: float, *which: ColumnElement[bool]) -> int:

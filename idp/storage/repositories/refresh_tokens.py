@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Double, String, bindparam, case, func, insert, select, update
+from sqlalchemy import Double, String, bindparam, case, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from idp.storage.models import Grant, RefreshToken, User
 from idp.storage.repositories._rows import changed, dialect_of, table_of
+from idp.storage.repositories.standing import grant_stands
 
 _tokens = table_of(RefreshToken)
 _grants = table_of(Grant)
@@ -21,9 +22,9 @@ class FoundRefreshToken:
     user: User
 
     @property
-    def user_disabled(self) -> bool:
-        """Whether the person may not use it now."""
-        return self.user.disabled_at is not None
+    def stands(self) -> bool:
+        """Whether its grant stands."""
+        return self.grant.stands_with(self.user)
 
 
 _FIND = (
@@ -47,10 +48,19 @@ _new_values = {
 }
 _later = case((_grants.c.expires_at < _grant_expires_at, _grant_expires_at), else_=_grants.c.expires_at)
 
+_its_grant_stands = exists().where(_grants.c.id == _tokens.c.grant_id, grant_stands())
 _SPEND = (
-    update(_tokens).where(_tokens.c.digest == _old_digest, _tokens.c.used_at.is_(None)).values(used_at=_now)
+    update(_tokens)
+    .where(_tokens.c.digest == _old_digest, _tokens.c.used_at.is_(None), _its_grant_stands)
+    .values(used_at=_now)
 )
 _INSERT = insert(_tokens).values(_new_values)
+_INSERT_WHILE_IT_STANDS = insert(_tokens).from_select(
+    list(_new_values),
+    select(*_new_values.values())
+    .select_from(_grants)
+    .where(_grants.c.id == _new_values["grant_id"], grant_stands()),
+)
 _EXTEND = (
     update(_grants).where(_grants.c.id == bindparam("new_grant_id", type_=String)).values(expires_at=_later)
 )
@@ -68,9 +78,9 @@ class RefreshTokens:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, token: RefreshToken) -> None:
-        """Add a token to its grant, which must be there."""
-        await self._session.execute(_INSERT, _values(token))
+    async def add(self, token: RefreshToken) -> bool:
+        """Add a token to its grant; False, and nothing is added, when the grant has ended."""
+        return await changed(self._session, _INSERT_WHILE_IT_STANDS, _values(token)) > 0
 
     async def find(self, digest: str) -> FoundRefreshToken | None:
         """Return the token, its grant and its person, in one query."""
@@ -78,13 +88,13 @@ class RefreshTokens:
         return None if row is None else FoundRefreshToken(*row)
 
     async def spend(self, digest: str, now: float) -> bool:
-        """Mark the token as used: of many callers at once, one gets True."""
+        """Mark the token as used: of many callers at once, one gets True; none when its grant has ended."""
         return await changed(self._session, _SPEND, {"old_digest": digest, "now": now}) > 0
 
     async def rotate(self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float) -> bool:
         """Spend the old token, add the new one, let the grant live until `grant_expires_at` at least.
 
-        Of many callers at once, one gets True; for the others nothing is added.
+        Of many callers at once, one gets True; for the others, and when the grant has ended, nothing is added.
         """
         values = rotation_values(old_digest, new, now, grant_expires_at)
         if dialect_of(self._session) == "postgresql":

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from idp.errors import Conflict
 from idp.storage.models import User
 from idp.storage.repositories._rows import changed
+from idp.storage.repositories.standing import account_stands
 
 
 class Users:
@@ -45,6 +46,25 @@ class Users:
         """Raise `RuntimeError` unless `locked` returned this account: a mistake of ours, found in any test."""
         if user.id not in self._locked:
             raise RuntimeError("The account was not locked in this unit of work.")
+
+    async def standing(self, user_id: str, generation: int, *, to_change: bool = False) -> User | None:
+        """Return the account if it is in use and in this generation, and let nobody end it until the unit of
+        work does. `to_change`: as `locked`, so that the account itself may be changed."""
+        statement = (
+            select(User)
+            .where(account_stands(literal(user_id), literal(generation)))
+            .with_for_update(read=not to_change)
+            .execution_options(populate_existing=True)
+        )
+        found = await self._session.scalar(statement)
+        if found is not None and to_change:
+            self._locked.add(user_id)
+        return found
+
+    async def replace_password_hash(self, user_id: str, old: str, new: str) -> bool:
+        """Store a new hash of the same password, unless another password was stored in between."""
+        statement = update(User).where(User.id == user_id, User.password_hash == old)
+        return await changed(self._session, statement.values(password_hash=new)) > 0
 
     async def page(self, after: str | None, limit: int) -> Sequence[User]:
         """Return up to `limit` accounts in the order of their id, from the one behind `after`."""

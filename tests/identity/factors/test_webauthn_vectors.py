@@ -9,7 +9,7 @@ import pytest
 from idp.crypto import random_token
 from idp.errors import InvalidValue
 from idp.identity.factors.factor import ChallengeAnswer
-from idp.identity.factors.passkeys import REGISTRATION, SECOND_FACTOR, SIGN_IN, Passkeys
+from idp.identity.factors.passkeys import REGISTRATION, SECOND_FACTOR, SIGN_IN, Passkeys, SentChallenge
 from idp.storage.models import User, WebAuthnCredential
 from tests.support.authenticator import b64
 from tests.support.provider import MakeProvider, RunningProvider
@@ -39,7 +39,7 @@ def passkeys(example_org: RunningProvider) -> Passkeys:
 async def begin(passkeys: Passkeys, purpose: str, user_id: str, challenge: str) -> str:
     """Begin a ceremony with the challenge of a vector, and return its id."""
     ceremony = random_token()
-    await passkeys._store.put(passkeys._key(purpose, user_id, ceremony), bytes.fromhex(challenge), 300)
+    await passkeys._challenges.put(f"{purpose} {user_id} {ceremony}", SentChallenge(challenge))
     return ceremony
 
 
