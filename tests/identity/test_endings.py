@@ -250,6 +250,8 @@ async def make_unverified(provider: RunningProvider, user: User) -> None:
 
 async def take_over(provider: RunningProvider, user: User) -> None:
     await make_unverified(provider, user)
+    async with provider.database.unit_of_work() as uow:  # with a factor it would not be taken over
+        await uow.factors.delete(TotpCredential, ID, user.id)
     owner = Elsewhere("google", "Google", "google", "owner", email=EMAIL)
     await provider.parts.federation.connections.take_over(user.id, owner)
 
