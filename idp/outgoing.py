@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +17,14 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from idp.clock import Clock
+
 CONNECTIONS: Final = 50
 FAILURES: Final = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
 """What a request raises that comes to nothing."""
+
+LONGEST_LINK: Final = 4000
+"""Characters of a Link header that are looked at."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NOT_PUBLIC = tuple(
@@ -143,6 +149,12 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def next_url(self) -> str | None:
+        """The URL of the next page of a list (RFC 8288 §3.3, `rel="next"`), whatever host it names."""
+        link = self.headers.get("link", "")[:LONGEST_LINK]
+        return httpx.Response(200, headers={"link": link}).links.get("next", {}).get("url")
+
     def json(self) -> Any:
         """Return the JSON value; raise ValueError."""
         try:
@@ -233,6 +245,24 @@ class Outgoing:
         if parsed.scheme not in schemes or not parsed.host or parsed.userinfo:
             hint = f"; {self._setting} would allow it" if parsed.scheme == "http" else ""
             raise ValueError(f"{url[:200]!r} is not an https URL{hint}")
+
+
+class FetchBudget:
+    """How often one address may be asked again out of turn: what is sent to us must not make us flood others."""
+
+    def __init__(self, clock: Clock, most: int = 3, window: float = 60.0) -> None:
+        """At most `most` times in `window` seconds."""
+        self._clock = clock
+        self._window = window
+        self._taken: deque[float] = deque(maxlen=most)
+
+    def take(self) -> bool:
+        """Tell whether it may be asked now, and count it."""
+        now = self._clock.now()
+        if len(self._taken) == self._taken.maxlen and self._taken[0] > now - self._window:
+            return False
+        self._taken.append(now)
+        return True
 
 
 def said(error: Exception) -> str:

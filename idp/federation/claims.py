@@ -4,13 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from idp import foreign
 from idp.claim_values import is_locale, is_time_zone
 from idp.config import UpstreamSettings
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
+from idp.foreign import Malformed
 
 LONGEST_VALUE: Final = 400
-LATEST_TIME: Final = 253_402_300_799
-"""The last second of the year 9999."""
+LONGEST_TOKEN: Final = 16 * 1024
+LONGEST_ANSWER: Final = 512 * 1024
+"""Characters: how long an ID token may be is said where it is read."""
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 PLAIN_CLAIMS: Final = (
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "locale", "zoneinfo"
@@ -33,7 +36,6 @@ def identity_of(
     mapped = {name: claims.get(settings.claims.get(name, name)) for name in PLAIN_CLAIMS}
     email, verified = _email_of(settings, id_claims, userinfo)
     plain = {name: text for name in PLAIN_CLAIMS if (text := _plain(name, mapped[name])) is not None}
-    amr = id_claims.get("amr")
     return UpstreamIdentity(
         provider=provider,
         issuer=issuer,
@@ -43,8 +45,8 @@ def identity_of(
         name=plain.pop("name", None),
         claims=plain,
         auth_time=auth_time(id_claims),
-        multi_factor=(isinstance(amr, list) and MULTI_FACTOR_AMR in amr)
-        or id_claims.get("acr") in settings.trusted_acr,
+        multi_factor=MULTI_FACTOR_AMR in foreign.texts(id_claims, "amr")
+        or text_of(id_claims.get("acr")) in settings.trusted_acr,
         tokens=tokens,
     )
 
@@ -63,8 +65,10 @@ def _email_of(
     if settings.assume_email_verified:
         return email, True
     said_by = settings.claims.get("email_verified", "email_verified" if name == "email" else None)
+    if said_by is None:
+        return email, False
     # Apple writes it as text.
-    return email, said_by is not None and source.get(said_by) in {True, "true"}
+    return email, foreign.is_true(source, said_by) or source.get(said_by) == "true"
 
 
 def _plain(name: str, value: object) -> str | None:
@@ -75,10 +79,10 @@ def _plain(name: str, value: object) -> str | None:
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:
     """Return when the person last proved who they are there, in seconds since the epoch."""
-    value = claims.get("auth_time")
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    try:
+        return foreign.instant(claims, "auth_time")
+    except Malformed:
         return None
-    return float(value) if 0 <= value <= LATEST_TIME else None  # nor is NaN
 
 
 def text_of(value: object) -> str | None:
@@ -90,21 +94,16 @@ def text_of(value: object) -> str | None:
 
 
 def tokens_of(response: Mapping[str, Any], now: float) -> UpstreamTokens:
-    """Return the tokens of a token response."""
-    lifetime = response.get("expires_in")
-    try:
-        expires_at = now + float(lifetime) if lifetime is not None else None
-    except (TypeError, ValueError):
-        expires_at = None
+    """Return the tokens of a token response (RFC 6749 §5.1); raise `Malformed`."""
+    access_token = foreign.token(response, "access_token", LONGEST_TOKEN)
+    if access_token is None:
+        raise Malformed("it has no access token")
+    lifetime = foreign.seconds(response, "expires_in")
     return UpstreamTokens(
-        access_token=str(response["access_token"]),
-        token_type=str(response.get("token_type", "Bearer"))[:40],
-        refresh_token=_optional(response.get("refresh_token")),
-        expires_at=expires_at,
-        scope=_optional(response.get("scope")),
-        id_token=_optional(response.get("id_token")),
+        access_token=access_token,
+        token_type=foreign.text(response, "token_type", 40) or "Bearer",
+        refresh_token=foreign.token(response, "refresh_token", LONGEST_TOKEN),
+        expires_at=None if lifetime is None else now + lifetime,
+        scope=foreign.text(response, "scope") or None,
+        id_token=foreign.token(response, "id_token", LONGEST_ANSWER),
     )
-
-
-def _optional(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

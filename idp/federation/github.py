@@ -27,6 +27,7 @@ from idp.federation.upstream import (
     parameters,
     with_query,
 )
+from idp.foreign import Malformed, integer, is_true, objects
 from idp.outgoing import Answer
 from idp.text import Text
 
@@ -34,7 +35,9 @@ GITHUB = "https://github.com"
 GITHUB_API = "https://api.github.com"
 API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json"
-EXPIRED_GRANTS = frozenset({"bad_verification_code", "bad_refresh_token"})
+PER_PAGE = 100
+MOST_PAGES = 10
+LARGEST_ID = 2**63 - 1
 
 
 class GitHubUpstream:
@@ -95,10 +98,14 @@ class GitHubUpstream:
         if not code:
             raise self.refused("the answer has neither a code nor an error")
         form = {"code": code, "redirect_uri": memory.redirect_uri, "code_verifier": memory.code_verifier}
-        tokens = tokens_of(await self._token_request(form), self._clock.now())
+        tokens = await self._token_request(form)
         user = await self._object(tokens, "/user")
-        subject = user.get("id")  # never the login: it can be changed, and taken by somebody else
-        if not isinstance(subject, int) or isinstance(subject, bool):
+        try:
+            # Never the login: it can be changed, and taken by somebody else.
+            subject = integer(user, "id", 1, LARGEST_ID)
+        except Malformed:
+            subject = None
+        if subject is None:
             raise self.refused("/user has no numeric id")
         await self._check_membership(tokens, user)
         email, verified = await self._email(tokens, user)
@@ -119,7 +126,7 @@ class GitHubUpstream:
         if tokens.refresh_token is None:
             raise self.refused("the access token has expired and there is no refresh token")
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
-        return tokens_of(await self._token_request(form), self._clock.now())
+        return await self._token_request(form)
 
     async def sign_out_url(self, back_to: str) -> str | None:
         """GitHub has no such thing."""
@@ -161,7 +168,7 @@ class GitHubUpstream:
         detail = f"error {error[:80]!r}: {answer.get('error_description', '')[:300]!r}"
         raise Cancelled(self.label, detail) if error in CANCELLATIONS else self.refused(detail)
 
-    async def _token_request(self, form: Mapping[str, str]) -> dict[str, Any]:
+    async def _token_request(self, form: Mapping[str, str]) -> UpstreamTokens:
         secret = self.settings.client_secret
         status, response = await self._http.json(
             "POST",
@@ -177,29 +184,44 @@ class GitHubUpstream:
         if status != 200 or error is not None:  # its errors come with 200
             said = str(response.get("error_description", ""))[:300]
             raise self.refused(f"the token endpoint answers {status}: {str(error)[:80]!r} {said!r}")
-        if not isinstance(response.get("access_token"), str) or not response["access_token"]:
-            raise self.refused("the token endpoint gives no access token")
-        return response
+        try:
+            return tokens_of(response, self._clock.now())
+        except Malformed as malformed:
+            raise self.refused(f"the token endpoint's answer is malformed: {malformed}") from malformed
 
     async def _email(self, tokens: UpstreamTokens, user: Mapping[str, Any]) -> tuple[str | None, bool]:
         """Return the primary address if it is verified; else what there is, as a suggestion."""
-        answer = await self._get(tokens, "/user/emails")
-        found: Any = []
-        if answer.status == 200:
+        primary = next((entry for entry in await self._emails(tokens) if is_true(entry, "primary")), None)
+        if primary is not None:
+            return text_of(primary.get("email")), is_true(primary, "verified")
+        return text_of(user.get("email")), False
+
+    async def _emails(self, tokens: UpstreamTokens) -> list[dict[str, Any]]:
+        """Return every address of the user. The list has pages, and the primary one may be on any."""
+        found: list[dict[str, Any]] = []
+        path: str | None = f"/user/emails?per_page={PER_PAGE}"
+        for _ in range(MOST_PAGES):
+            if path is None:
+                break
+            answer = await self._get(tokens, path)
+            if answer.status != 200:  # without the scope user:email
+                break
             try:
-                found = answer.json()
+                found += objects(answer.json())
             except ValueError as error:
                 raise UpstreamDown(self.label, f"{answer.url} is not JSON") from error
-        entries = [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
-        primary = next((e for e in entries if e.get("primary") is True), None)
-        if primary is not None:
-            return text_of(primary.get("email")), primary.get("verified") is True
-        return text_of(user.get("email")), False
+            path = self._next_page(answer)
+        return found
+
+    def _next_page(self, answer: Answer) -> str | None:
+        """Return the path of the next page (RFC 8288 §3). A page elsewhere would get the token, so there is none."""
+        url = answer.next_url
+        return url.removeprefix(self.api_url) if url and url.startswith(f"{self.api_url}/") else None
 
     async def _check_membership(self, tokens: UpstreamTokens, user: Mapping[str, Any]) -> None:
         if not self._is_restricted:
             return
-        login = quote(str(user.get("login", "")), safe="")
+        login = quote(text_of(user.get("login")) or "", safe="")
         for organization in self.settings.organizations:
             if await self._is_active(tokens, f"/user/memberships/orgs/{quote(organization, safe='')}"):
                 return

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from idp.clock import Clock
 from idp.federation.upstream import UpstreamDown
+from idp.foreign import Malformed, json_object
 from idp.outgoing import FAILURES, Answer, Outgoing, said
 
 FAILURES_TO_OPEN: Final = 5
@@ -72,15 +73,12 @@ class ProviderHttp:
     def object_of(self, answer: Answer) -> dict[str, Any]:
         """Return the JSON object of an answer; raise `UpstreamDown` when it is none."""
         try:
-            value = answer.json()
-        except ValueError as error:
+            return json_object(answer.body)
+        except Malformed as error:
             kind = answer.headers.get("content-type", "no type")[:80]
             raise UpstreamDown(
-                self._label, f"{answer.url[:300]} answers {answer.status} with {kind}, which is not JSON"
+                self._label, f"{answer.url[:300]} answers {answer.status} with {kind}: {error}"
             ) from error
-        if not isinstance(value, dict):
-            raise UpstreamDown(self._label, f"{answer.url[:300]} answers with JSON that is not an object")
-        return value
 
     def _failed(self) -> None:
         self._failures += 1

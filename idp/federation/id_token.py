@@ -1,25 +1,20 @@
 """Verifying a provider's ID token (OIDC Core §3.1.3.7), with every precaution of RFC 8725."""
 
 import hashlib
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
-
+from idp import foreign
 from idp.crypto import equal
-from idp.keys.signing import AllowedAlgorithms
+from idp.foreign import Malformed
+from idp.keys.published import KeySet, verify
 
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 )  # fmt: skip
 """Signatures by a key that only the provider has: no `none`, no HMAC."""
 
-_KEY_TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
-_CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
 _HASHES: Final = {
     "256": hashlib.sha256,
     "384": hashlib.sha384,
@@ -37,51 +32,28 @@ class BadIdToken(Exception):
     """An ID token is not what it should be; the reason is for the log."""
 
 
-def header_of(token: str) -> dict[str, Any]:
-    """Return the header, of which nothing is to be believed but which key and algorithm to try."""
+def read_header(token: str, allowed: Collection[str]) -> tuple[str | None, str]:
+    """Return `kid` and `alg` of the header: which key and algorithm to try, and nothing else is believed of it.
+    Keys in it (`jwk`, `jku`, `x5c`) are never looked at."""
     if len(token) > LONGEST or token.count(".") != 2:
         raise BadIdToken("it is not a compact JWS of a reasonable length")
     header = _object(token.partition(".")[0], "header")
     if "crit" in header:  # RFC 7515 §4.1.11: there is none that we understand
         raise BadIdToken("its header has crit")
-    if header.get("typ") not in {None, "JWT", "jwt"}:
+    try:
+        alg, kid, typ = (foreign.text(header, name) for name in ("alg", "kid", "typ"))
+    except Malformed as error:
+        raise BadIdToken(f"its header is malformed: {error}") from error
+    if typ is not None and typ.lower().removeprefix("application/") != "jwt":
         raise BadIdToken("its typ is that of another kind of token")
-    return header
-
-
-def key_for(header: Mapping[str, Any], keys: Sequence[Mapping[str, Any]], allowed: Collection[str]) -> Any:
-    """Choose the provider's key; keys in the header (`jwk`, `jku`, `x5c`) are never looked at."""
-    alg, kid = header.get("alg"), header.get("kid")
-    if not isinstance(alg, str) or alg not in allowed or alg not in ALGORITHMS:
+    if alg is None or alg not in allowed or alg not in ALGORITHMS:
         raise BadIdToken(f"its algorithm {str(alg)[:20]!r} is not allowed")
-    fitting = [key for key in keys if _fits(key, alg) and (kid is None or key.get("kid") == kid)]
-    if len(fitting) != 1:
-        raise BadIdToken(f"{len(fitting)} published keys fit its kid {str(kid)[:80]!r} and {alg}")
-    public = {name: value for name, value in fitting[0].items() if name in _PUBLIC_MEMBERS}
-    try:
-        return import_key(public)
-    except (JoseError, ValueError, TypeError) as error:
-        raise BadIdToken(f"the provider's key cannot be read: {type(error).__name__}") from error
+    return kid, alg
 
 
-_PUBLIC_MEMBERS: Final = frozenset({"kty", "n", "e", "crv", "x", "y", "kid"})
-
-
-def _fits(key: Mapping[str, Any], alg: str) -> bool:
-    return (
-        key.get("kty") == _KEY_TYPES[alg[:2]]
-        and key.get("use") in {None, "sig"}
-        and key.get("alg") in {None, alg}
-        and _CURVES.get(alg) in {None, key.get("crv")}
-    )
-
-
-def verified_claims(token: str, key: Any, alg: str) -> dict[str, Any]:
-    """Return the claims if the signature holds."""
-    try:
-        jws.deserialize_compact(token, key, registry=AllowedAlgorithms(algorithms=[alg]))
-    except (JoseError, ValueError, TypeError) as error:
-        raise BadIdToken(f"its signature does not hold: {type(error).__name__}") from error
+def verified_claims(token: str, keys: KeySet, kid: str | None, alg: str) -> dict[str, Any]:
+    """Return the claims if the signature holds by one of the provider's keys; else raise `NotVerified`."""
+    verify(token, keys, kid, alg)
     return _object(token.split(".")[1], "payload")
 
 
@@ -92,58 +64,68 @@ def check_claims(
     client_id: str,
     nonce: str,
     now: float,
-    access_token: str | None,
+    access_token: str,
     alg: str,
 ) -> None:
     """Check everything that the provider says about the token itself."""
-    if claims.get("iss") != issuer:
-        raise BadIdToken(f"its iss is {str(claims.get('iss'))[:200]!r}")
-    audience = claims.get("aud")
-    audiences = [audience] if isinstance(audience, str) else audience
-    if not isinstance(audiences, list) or client_id not in audiences:
+    try:
+        _check_issue(claims, issuer=issuer, client_id=client_id)
+        _check_times(claims, now)
+        told = foreign.text(claims, "nonce")
+        if told is None or not equal(told, nonce):
+            raise BadIdToken("its nonce is not the one of this sign-in")
+        _check_at_hash(foreign.text(claims, "at_hash"), access_token, alg)
+        subject = foreign.text(claims, "sub", LONGEST_SUBJECT)
+    except Malformed as error:
+        raise BadIdToken(f"its claims are malformed: {error}") from error
+    if not subject or not subject.isprintable():
+        raise BadIdToken("its sub is missing or malformed")
+
+
+def _check_issue(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> None:
+    found = foreign.text(claims, "iss")
+    if found != issuer:
+        raise BadIdToken(f"its iss is {str(found)[:200]!r}")
+    audiences = foreign.one_or_more_texts(claims, "aud")
+    if client_id not in audiences:
         raise BadIdToken("its aud is not this client")
-    azp = claims.get("azp")
+    azp = foreign.text(claims, "azp")
     if azp not in {None, client_id} or (len(audiences) > 1 and azp is None):
         raise BadIdToken("its azp is not this client")
-    expires, issued, not_before = (_instant(claims, name) for name in ("exp", "iat", "nbf"))
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
+    expires, issued, not_before = (foreign.instant(claims, name) for name in ("exp", "iat", "nbf"))
     if expires is None or expires + LEEWAY <= now:
         raise BadIdToken("it has expired, or does not say when")
     if issued is None or issued - LEEWAY > now:
         raise BadIdToken("it is from the future, or does not say from when")
     if not_before is not None and not_before - LEEWAY > now:
         raise BadIdToken("it is not valid yet")
-    told = claims.get("nonce")
-    if not isinstance(told, str) or not equal(told, nonce):
-        raise BadIdToken("its nonce is not the one of this sign-in")
-    _check_at_hash(claims.get("at_hash"), access_token, alg)
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
-        raise BadIdToken("its sub is missing or malformed")
 
 
-def _check_at_hash(told: object, access_token: str | None, alg: str) -> None:
-    if told is None or access_token is None:
+def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str, now: float) -> None:
+    """Check what a signed userinfo answer says about itself (OIDC Core §5.3.2): it has `iss` and `aud`."""
+    try:
+        _check_issue(claims, issuer=issuer, client_id=client_id)
+        expires = foreign.instant(claims, "exp")
+    except Malformed as error:
+        raise BadIdToken(f"its claims are malformed: {error}") from error
+    if expires is not None and expires + LEEWAY <= now:
+        raise BadIdToken("it has expired")
+
+
+def _check_at_hash(told: str | None, access_token: str, alg: str) -> None:
+    if told is None:
         return
     digest = _HASHES[alg if alg == "EdDSA" else alg[2:]](access_token.encode()).digest()
     right = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
-    if not isinstance(told, str) or not equal(told, right):
+    if not equal(told, right):
         raise BadIdToken("its at_hash is not that of the access token")
-
-
-def _instant(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadIdToken(f"its {name} is not a number")
-    return float(value)
 
 
 def _object(segment: str, part: str) -> dict[str, Any]:
     try:
-        value = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-    except (ValueError, RecursionError) as error:
-        raise BadIdToken(f"its {part} is not JSON") from error
-    if not isinstance(value, dict):
-        raise BadIdToken(f"its {part} is not a JSON object")
-    return value
+        return foreign.json_object(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError as error:
+        raise BadIdToken(f"its {part} is malformed: {error}") from error

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idp import foreign
 from idp.clock import Clock
 from idp.federation.http import ProviderHttp
 from idp.federation.upstream import UpstreamDown
+from idp.foreign import Malformed, is_visible
+from idp.keys.published import FetchedKeys, KeySet, read_key_set
 
 METADATA_TTL: Final = 3600.0
 KEYS_TTL: Final = 3600.0
-REFRESHES: Final = 5
-REFRESH_WINDOW: Final = 60.0
-"""Unknown key ids lead to at most REFRESHES fetches of the keys in so many seconds: whoever sends ID tokens
-with made-up key ids must not make us flood the provider."""
-MOST_KEYS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class MetadataSource:
         self._label = label
         self._clock = clock
         self._metadata: tuple[float, ProviderMetadata] | None = None
-        self._keys: tuple[float, list[dict[str, Any]]] | None = None
-        self._refreshes: list[float] = []
+        self.keys = FetchedKeys(self._fetch_keys, clock, KEYS_TTL)
+        """The published keys; fetching them raises `UpstreamDown`."""
 
     @property
     def url(self) -> str:
@@ -64,28 +62,15 @@ class MetadataSource:
         self._metadata = (now + METADATA_TTL, fetched)
         return fetched
 
-    async def keys(self, kid: str | None) -> list[dict[str, Any]]:
-        """Return the published keys, fetched again if `kid` is not among those at hand."""
-        now = self._clock.now()
-        if self._keys is not None and self._keys[0] > now:
-            known = self._keys[1]
-            if kid is None or any(key.get("kid") == kid for key in known) or not self._may_refresh(now):
-                return known
+    async def _fetch_keys(self) -> KeySet:
         metadata = await self.get()
         status, document = await self._http.json("GET", metadata.jwks_uri)
-        keys = document.get("keys")
-        if status != 200 or not isinstance(keys, list):
-            raise UpstreamDown(self._label, f"{metadata.jwks_uri} answers {status} without keys")
-        found = [key for key in keys[:MOST_KEYS] if isinstance(key, dict)]
-        self._keys = (now + KEYS_TTL, found)
-        return found
-
-    def _may_refresh(self, now: float) -> bool:
-        self._refreshes = [at for at in self._refreshes if at > now - REFRESH_WINDOW]
-        if len(self._refreshes) >= REFRESHES:
-            return False
-        self._refreshes.append(now)
-        return True
+        try:
+            if status != 200:
+                raise Malformed(f"it answers {status}")
+            return read_key_set(document)
+        except Malformed as error:
+            raise UpstreamDown(self._label, f"{metadata.jwks_uri}: {error}") from error
 
     async def _fetch(self) -> ProviderMetadata:
         status, document = await self._http.json("GET", self.url)
@@ -96,7 +81,7 @@ class MetadataSource:
             raise UpstreamDown(
                 self._label, f"{self.url} is the document of {str(issuer)[:200]!r}, not of {self.issuer!r}"
             )
-        methods = _texts(document, "token_endpoint_auth_methods_supported")
+        methods = foreign.texts(document, "token_endpoint_auth_methods_supported")
         return ProviderMetadata(
             issuer=self.issuer,
             authorization_endpoint=self._endpoint(document, "authorization_endpoint"),
@@ -105,21 +90,19 @@ class MetadataSource:
             userinfo_endpoint=self._optional(document, "userinfo_endpoint"),
             end_session_endpoint=self._optional(document, "end_session_endpoint"),
             token_endpoint_auth_methods=methods or ("client_secret_basic",),
-            scopes_supported=_texts(document, "scopes_supported"),
-            announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
+            scopes_supported=foreign.texts(document, "scopes_supported"),
+            announces_iss=foreign.is_true(document, "authorization_response_iss_parameter_supported"),
         )
 
     def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
-        url = document.get(name)
+        try:
+            url = foreign.text(document, name, 2000)
+        except Malformed as error:
+            raise UpstreamDown(self._label, f"{self.url}: {error}") from error
         schemes = ("https://", "http://") if self._http.allows_private else ("https://",)
-        if not isinstance(url, str) or not url.startswith(schemes) or not url.isascii() or len(url) > 2000:
+        if url is None or not url.startswith(schemes) or not is_visible(url):
             raise UpstreamDown(self._label, f"{self.url} has no usable {name}: {str(url)[:200]!r}")
         return url
 
     def _optional(self, document: Mapping[str, Any], name: str) -> str | None:
         return self._endpoint(document, name) if document.get(name) else None
-
-
-def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = document.get(name)
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

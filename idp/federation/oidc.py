@@ -1,6 +1,7 @@
 """Any OpenID provider, by its issuer (OIDC Core §3.1, code flow with PKCE and nonce)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from idp.clock import Clock
@@ -30,6 +31,9 @@ from idp.federation.upstream import (
     parameters,
     with_query,
 )
+from idp.foreign import Malformed
+from idp.keys.published import NotVerified, with_fresh_keys
+from idp.outgoing import Answer
 from idp.text import Text
 
 CLOCK_SKEW = 60
@@ -123,12 +127,11 @@ class OpenIdUpstream:
         code = answer.get("code")
         if not code:
             raise self.refused("the answer has neither a code nor an error")
-        response = await self._redeem(metadata, code, memory)
-        claims = await self._id_claims(response, memory)
+        issued = await self._redeem(metadata, code, memory)
+        claims = await self._id_claims(issued, memory)
         self.check_claims(claims)
         self._check_freshness(claims, memory)
-        userinfo = await self._userinfo(metadata, response, claims)
-        issued = tokens_of(response, self._clock.now())
+        userinfo = await self._userinfo(metadata, issued.access_token, claims)
         return identity_of(self.name, self.issuer, self.settings, claims, userinfo, issued)
 
     def raise_error(self, answer: Mapping[str, str]) -> None:
@@ -156,7 +159,7 @@ class OpenIdUpstream:
         if told is not None and told != self.issuer:
             raise self.refused(f"the answer is from {told[:200]!r}: mix-up (RFC 9207)")
 
-    async def _redeem(self, metadata: ProviderMetadata, code: str, memory: Memory) -> dict[str, Any]:
+    async def _redeem(self, metadata: ProviderMetadata, code: str, memory: Memory) -> UpstreamTokens:
         return await self._token_request(
             metadata,
             {
@@ -167,7 +170,7 @@ class OpenIdUpstream:
             },
         )
 
-    async def _token_request(self, metadata: ProviderMetadata, form: Mapping[str, str]) -> dict[str, Any]:
+    async def _token_request(self, metadata: ProviderMetadata, form: Mapping[str, str]) -> UpstreamTokens:
         extra, headers = self.credentials.present(metadata.token_endpoint_auth_methods)
         status, response = await self._http.json(
             "POST", metadata.token_endpoint, data={**form, **extra}, headers=headers
@@ -175,33 +178,36 @@ class OpenIdUpstream:
         if status != 200 or "error" in response:
             error, said = str(response.get("error"))[:80], str(response.get("error_description", ""))[:300]
             raise self.refused(f"the token endpoint answers {status}: {error!r} {said!r}")
-        access_token = response.get("access_token")
-        if not isinstance(access_token, str) or not access_token:
-            raise self.refused("the token endpoint gives no access token")
-        return response
+        try:
+            return tokens_of(response, self._clock.now())
+        except Malformed as error:
+            raise self.refused(f"the token endpoint's answer is malformed: {error}") from error
 
-    async def _id_claims(self, response: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
-        token = response.get("id_token")
-        if not isinstance(token, str):
+    async def _id_claims(self, issued: UpstreamTokens, memory: Memory) -> dict[str, Any]:
+        if issued.id_token is None:
             raise self.refused("the token endpoint gives no ID token; is the scope openid among those asked?")
         try:
-            header = tokens.header_of(token)
-            kid = header.get("kid")
-            keys = await self.metadata.keys(kid if isinstance(kid, str) else None)
-            key = tokens.key_for(header, keys, self.settings.algorithms or tokens.ALGORITHMS)
-            claims = tokens.verified_claims(token, key, header["alg"])
+            claims, alg = await self._signed_claims(issued.id_token)
             tokens.check_claims(
                 claims,
                 issuer=self.issuer,
                 client_id=self.settings.client_id,
                 nonce=memory.nonce,
                 now=self._clock.now(),
-                access_token=response["access_token"],
-                alg=header["alg"],
+                access_token=issued.access_token,
+                alg=alg,
             )
-        except BadIdToken as error:
+        except (BadIdToken, NotVerified) as error:
             raise self.refused(f"the ID token is refused: {error}") from error
         return claims
+
+    async def _signed_claims(self, token: str) -> tuple[dict[str, Any], str]:
+        """Return the claims of what the provider signed, and the algorithm."""
+        kid, alg = tokens.read_header(token, self.settings.algorithms or tokens.ALGORITHMS)
+        claims = await with_fresh_keys(
+            self.metadata.keys, lambda keys: tokens.verified_claims(token, keys, kid, alg)
+        )
+        return claims, alg
 
     def _check_freshness(self, claims: Mapping[str, Any], memory: Memory) -> None:
         """OIDC Core §3.1.3.7: with max_age there has to be an auth_time, and it has to be recent."""
@@ -219,17 +225,32 @@ class OpenIdUpstream:
             raise self.refused("auth_time is from before this sign-in, in spite of prompt=login", sentence)
 
     async def _userinfo(
-        self, metadata: ProviderMetadata, response: Mapping[str, Any], claims: Mapping[str, Any]
+        self, metadata: ProviderMetadata, access_token: str, claims: Mapping[str, Any]
     ) -> dict[str, Any]:
         if metadata.userinfo_endpoint is None or not self.settings.userinfo:
             return {}
-        headers = {"Authorization": f"Bearer {response['access_token']}"}
-        status, document = await self._http.json("GET", metadata.userinfo_endpoint, headers=headers)
-        if status != 200:
-            raise self.refused(f"userinfo answers {status}")
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json, application/jwt"}
+        answer = await self._http.send("GET", metadata.userinfo_endpoint, headers=headers)
+        if answer.status != 200:
+            raise self.refused(f"userinfo answers {answer.status}")
+        document = await self._signed_userinfo(answer) if _is_jwt(answer) else self._http.object_of(answer)
         if document.get("sub") != claims["sub"]:  # OIDC Core §5.3.2
             raise self.refused("userinfo is about somebody else than the ID token")
         return document
+
+    async def _signed_userinfo(self, answer: Answer) -> dict[str, Any]:
+        """Read userinfo that the provider signs (OIDC Core §5.3.2)."""
+        token = answer.body.decode("ascii", "replace").strip()
+        if token.count(".") == 4:
+            raise self.refused("userinfo is encrypted, for which there is no key here; have it signed alone")
+        try:
+            claims, _ = await self._signed_claims(token)
+            tokens.check_userinfo(
+                claims, issuer=self.issuer, client_id=self.settings.client_id, now=self._clock.now()
+            )
+        except (BadIdToken, NotVerified) as error:
+            raise self.refused(f"signed userinfo is refused: {error}") from error
+        return claims
 
     # Afterwards ----------------------------------------------------------------------------------
 
@@ -239,8 +260,8 @@ class OpenIdUpstream:
             raise self.refused("the access token has expired and there is no refresh token")
         metadata = await self.metadata.get()
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
-        response = await self._token_request(metadata, form)
-        return tokens_of({"refresh_token": tokens.refresh_token, **response}, self._clock.now())
+        issued = await self._token_request(metadata, form)
+        return issued if issued.refresh_token else replace(issued, refresh_token=tokens.refresh_token)
 
     async def sign_out_url(self, back_to: str) -> str | None:
         """OIDC RP-Initiated Logout §2, where the operator wants it and the provider has it."""
@@ -266,7 +287,7 @@ class OpenIdUpstream:
                 "token_endpoint": metadata.token_endpoint,
                 "client_authentication": self.credentials.method(metadata.token_endpoint_auth_methods),
             }
-            keys = await self.metadata.keys(None)
+            keys = await self.metadata.keys.get()
             facts["keys"] = str(len(keys))
             if not keys:
                 faults.append("It publishes no keys, so no ID token could be verified.")
@@ -285,6 +306,10 @@ class OpenIdUpstream:
         if unknown:
             faults.append(f"The provider does not offer the scope {' '.join(unknown)}.")
         return faults
+
+
+def _is_jwt(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/jwt"
 
 
 def _with_hint(detail: str) -> str:

@@ -162,7 +162,31 @@ async def test_a_rotated_key_is_found_and_made_up_ones_do_not_make_us_flood(
         upstreams.google.rotate()
         assert path_of(await elsewhere(await federated.browser(), "google", "vera")) == "/login"
     fetched = [name for name, _ in upstreams.google.requests if name == "jwks"]
-    assert len(fetched) <= 1 + 5
+    assert len(fetched) == 1 + 3
+
+
+async def test_a_key_that_is_replaced_under_its_name_or_without_one_is_found(
+    federated: RunningProvider, upstreams: Upstreams, elsewhere: SignInElsewhere
+) -> None:
+    for kid in ("the-key", None):
+        for _ in range(2):  # the second is in place of the first
+            upstreams.google.rotate()
+            key = upstreams.google.signing_key()
+            jwk = {name: value for name, value in {**key.jwk, "kid": kid}.items() if value is not None}
+
+            def answer(_request: Request, jwk: dict[str, Any] = jwk) -> Response:
+                return JSONResponse({"keys": [jwk]})
+
+            def sign(claims: dict[str, Any], key: SigningKey = key, kid: str | None = kid) -> str:
+                head = {"alg": "RS256"} | ({"kid": kid} if kid else {})
+                text = f"{b64(head)}.{b64(claims)}"
+                signature = base64.urlsafe_b64encode(signer(key.private)(text.encode())).rstrip(b"=")
+                return f"{text}.{signature.decode()}"
+
+            upstreams.google.answers["jwks"] = answer
+            upstreams.google.sign = sign  # type: ignore[method-assign]
+            assert path_of(await elsewhere(await federated.browser(), "google", "vera")) == "/account"
+        federated.clock.advance(61)
 
 
 # What the provider's servers may answer -----------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from idp.oauth.client_auth import key_sets
 from idp.outgoing import Limits
-from tests.support.assertions import JWKS, OTHER_KEY, Signer, jwk
+from tests.support.assertions import JWKS, OTHER_KEY, RSA_KEY, Signer, jwk
 from tests.support.client_auth import Reception
 
 
@@ -86,15 +86,55 @@ async def test_a_rotated_key_is_found_without_waiting_for_the_cache(
 ) -> None:
     await remote_bank.send(remote_bank.sign())
     key_host.body = json.dumps({"keys": [jwk(OTHER_KEY, "new")]}).encode()
-    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
     assert await remote_bank.send(remote_bank.sign(key=OTHER_KEY, headers={"kid": "new"})) == "bank"
     await remote_bank.refused(remote_bank.sign())
 
 
-async def test_made_up_key_ids_cause_no_traffic(remote_bank: Signer, key_host: KeyHost) -> None:
-    for number in range(5):
+async def test_a_key_that_is_replaced_under_its_name_is_found_too(
+    remote_bank: Signer, key_host: KeyHost
+) -> None:
+    await remote_bank.send(remote_bank.sign())
+    key_host.body = json.dumps({"keys": [jwk(OTHER_KEY, "rsa")]}).encode()
+    assert await remote_bank.send(remote_bank.sign(key=OTHER_KEY)) == "bank"
+
+
+async def test_made_up_keys_and_signatures_cause_little_traffic(
+    remote_bank: Signer, key_host: KeyHost
+) -> None:
+    for number in range(8):
         await remote_bank.refused(remote_bank.sign(headers={"kid": f"made up {number}"}))
-    assert key_host.asked == 1
+        await remote_bank.refused(remote_bank.sign(key=OTHER_KEY))
+    assert key_host.asked == 1 + 3
+    remote_bank.reception.clock.advance(61)
+    await remote_bank.refused(remote_bank.sign(key=OTHER_KEY))
+    assert key_host.asked == 1 + 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        7,
+        None,
+        {"kty": "RSA"},
+        {"kty": ["RSA"], "use": ["sig"]},
+        {"kty": "RSA", "n": 7, "e": []},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "bad"},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"},
+        {"kty": "unknown", "kid": "rsa"},
+        jwk(RSA_KEY, "rsa") | {"use": ["sig"]},
+        jwk(RSA_KEY, "rsa") | {"use": "enc"},
+        jwk(RSA_KEY, "rsa") | {"key_ops": ["encrypt"]},
+        jwk(RSA_KEY, "rsa") | {"kid": ["rsa"]},
+        jwk(RSA_KEY, "rsa") | {"n": "AQAB"},
+        jwk(RSA_KEY, "rsa") | {"n": "_" * 20_000},
+        jwk(RSA_KEY, "rsa") | {"e": "_" * 300},
+    ],
+)
+async def test_a_key_that_cannot_be_used_does_not_spoil_the_others(
+    remote_bank: Signer, key_host: KeyHost, bad: object
+) -> None:
+    key_host.body = json.dumps({"keys": [bad, *JWKS["keys"], bad]}).encode()
+    assert await remote_bank.send(remote_bank.sign()) == "bank"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +174,7 @@ async def test_an_address_that_does_not_answer_is_not_asked_again_at_once(
         await remote_bank.refused(remote_bank.sign())
     assert key_host.asked == 1
     key_host.status = 200
-    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
+    remote_bank.reception.clock.advance(key_sets.PAUSE)
     assert await remote_bank.send(remote_bank.sign()) == "bank"
 
 
@@ -171,7 +211,7 @@ async def test_keys_that_were_read_still_count_when_looking_for_a_made_up_one_fa
     remote_bank: Signer, key_host: KeyHost
 ) -> None:
     await remote_bank.send(remote_bank.sign())
-    remote_bank.reception.clock.advance(key_sets.MIN_INTERVAL)
+    remote_bank.reception.clock.advance(key_sets.PAUSE)
     key_host.status = 503
     await remote_bank.refused(remote_bank.sign(headers={"kid": "made up"}))
     assert await remote_bank.send(remote_bank.sign()) == "bank"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,6 +10,8 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE
@@ -225,3 +228,30 @@ async def test_a_key_for_encryption_signs_nothing(bank: Signer) -> None:
     await bank.reception.register("shop", jwks={"keys": keys})
     await bank.refused(bank.sign(iss="shop", sub="shop"))
     await bank.refused(bank.sign(iss="shop", sub="shop", key=OTHER_KEY, headers={"kid": "es"}))
+
+
+@pytest.mark.parametrize("part", ["header", "claims"])
+async def test_whatever_an_assertion_says_it_is_taken_or_refused(bank: Signer, part: str) -> None:
+    """Any JSON as each member in turn: never an error of ours, and never a client that signed no such thing."""
+    hostile = [None, True, 1, -1, 1e308, 2**70, "", "\x00", "\ud800", [], {}, ["bank"], [1], {"a": 1}]
+    header, claims = {"alg": "RS256", "kid": "rsa", "typ": "JWT"}, bank.claims()
+    for name in (*(header if part == "header" else claims), "nbf", "crit", "b64", "jwk"):
+        for value in hostile:
+            head = {**header, name: value} if part == "header" else header
+            body = {**bank.claims(), name: value} if part == "claims" else bank.claims()
+            text = segment(head) + b"." + segment(body)
+            signature = RSA_KEY.sign(text, PKCS1v15(), SHA256())
+            assertion = text + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")
+            with contextlib.suppress(InvalidClientError):
+                assert await bank.send(assertion.decode()) == "bank"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308])
+async def test_an_assertion_that_never_expires_is_refused(bank: Signer, value: float) -> None:
+    text = segment({"alg": "RS256", "kid": "rsa"}) + b"." + segment({**bank.claims(), "exp": value})
+    signature = base64.urlsafe_b64encode(RSA_KEY.sign(text, PKCS1v15(), SHA256())).rstrip(b"=")
+    await bank.refused((text + b"." + signature).decode())
+
+
+def segment(value: object) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")

@@ -1,60 +1,60 @@
 """The key sets that clients keep at an address of their own (`jwks_uri`, RFC 7591 §2)."""
 
-import asyncio
 from typing import Final
 
 import structlog
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from idp.clock import Clock
+from idp.foreign import json_object
+from idp.keys.published import FetchedKeys, KeySet, read_key_set
 from idp.outgoing import FAILURES, Limits, Outgoing, said
 
 LIMITS: Final = Limits(connect=3.0, read=5.0, total=5.0, longest=200_000)
 TTL: Final = 300.0
 """Seconds for which a key set is believed."""
-MIN_INTERVAL: Final = 10.0
-"""Seconds between two requests to one address, whatever came of the first: neither made-up key ids nor an
-address that fails may make us a nuisance to whoever is there."""
+PAUSE: Final = 10.0
+"""Seconds for which an address that failed is left alone."""
+MOST_ADDRESSES: Final = 10_000
+"""Addresses that are remembered; the one that was read first is forgotten for another."""
 
 log = structlog.get_logger("idp.oauth")
 
 
+class KeySetUnavailable(Exception):
+    """A key set cannot be read; the reason is in the log."""
+
+
 class RemoteKeySets:
-    """Fetches key sets and keeps them for a while. Of many who want the same one at once, one asks."""
+    """The key set at each address."""
 
     def __init__(self, outgoing: Outgoing, clock: Clock) -> None:
         self._outgoing = outgoing
         self._clock = clock
-        self._fetched: dict[str, tuple[float, KeySet]] = {}
+        self._sources: dict[str, FetchedKeys] = {}
         self._failed: dict[str, float] = {}
-        self._under_way: dict[str, asyncio.Task[KeySet | None]] = {}
 
-    async def get(self, uri: str, max_age: float = TTL) -> KeySet | None:
-        """Return a key set not older than `max_age`, or None when it cannot be read."""
-        now = self._clock.now()
-        known = self._fetched.get(uri)
-        if known is not None and known[0] > now - max_age:
-            return known[1]
-        if self._failed.get(uri, float("-inf")) > now - MIN_INTERVAL:
-            return None
-        task = self._under_way.get(uri)
-        if task is None:
-            task = self._under_way[uri] = asyncio.create_task(self._fetch(uri))
-            task.add_done_callback(lambda _: self._under_way.pop(uri))
-        return await asyncio.shield(task)  # who goes away does not take the others' answer along
+    def at(self, uri: str) -> FetchedKeys:
+        """Return the key set at an address. Fetching it raises `KeySetUnavailable`."""
+        source = self._sources.get(uri)
+        if source is None:
+            if len(self._sources) >= MOST_ADDRESSES:
+                forgotten = next(iter(self._sources))
+                del self._sources[forgotten]
+                self._failed.pop(forgotten, None)
+            source = self._sources[uri] = FetchedKeys(lambda: self._fetch(uri), self._clock, TTL)
+        return source
 
-    async def _fetch(self, uri: str) -> KeySet | None:
+    async def _fetch(self, uri: str) -> KeySet:
+        if self._failed.get(uri, float("-inf")) > self._clock.now() - PAUSE:
+            raise KeySetUnavailable
         try:
             answer = await self._outgoing.send("GET", uri)
             if answer.status != 200:
                 raise ValueError(f"it answers {answer.status}")
-            keys = KeySet.import_key_set(answer.json())
-        # The last three: joserfc, on JSON that has nothing of a key set.
-        except (*FAILURES, JoseError, AttributeError, KeyError, TypeError) as error:
+            keys = read_key_set(json_object(answer.body))
+        except FAILURES as error:
             log.warning("a client's jwks_uri cannot be read", jwks_uri=uri, reason=said(error))
             self._failed[uri] = self._clock.now()
-            return None
+            raise KeySetUnavailable from error
         self._failed.pop(uri, None)
-        self._fetched[uri] = (self._clock.now(), keys)
         return keys

@@ -6,14 +6,14 @@ from typing import Any
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError, MissingClaimError
-from joserfc.jwk import Key, KeySet
-from joserfc.jws import CompactSignature
 
+from idp import foreign
 from idp.clock import Clock
 from idp.crypto import digest
-from idp.keys.signing import AllowedAlgorithms
+from idp.foreign import Malformed
+from idp.keys.published import NotVerified, read_key_set, verify, with_fresh_keys
 from idp.oauth.bridge import wait
-from idp.oauth.client_auth.key_sets import MIN_INTERVAL, TTL, RemoteKeySets
+from idp.oauth.client_auth.key_sets import KeySetUnavailable, RemoteKeySets
 from idp.oauth.clients import Client
 from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError
 from idp.oauth.http import CoreRequest
@@ -47,7 +47,6 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         self._store = store
         self._clock = clock
         self._key_sets = key_sets
-        self._algorithms = AllowedAlgorithms(algorithms=list(ALGORITHMS))  # refuses an unknown `crit` too
         self._claims = jwt.JWTClaimsRegistry(
             now=clock.now,  # type: ignore[arg-type]  # it compares only, so parts of seconds do
             leeway=LEEWAY,
@@ -68,9 +67,9 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             raise InvalidClientError("The client_assertion_type is not supported")
         _, claims = self.extract_assertion(form.get("client_assertion", ""))
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not subject:
+        if not foreign.is_text(subject) or not subject:
             raise InvalidClientError("The client assertion has no sub")
-        return subject
+        return str(subject)
 
     # What Authlib calls --------------------------------------------------------------------------
 
@@ -82,35 +81,55 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             extracted: tuple[dict[str, Any], dict[str, Any]] = super().extract_assertion(assertion)
         except (AuthlibInvalidClientError, ValueError, TypeError, RecursionError) as error:
             raise InvalidClientError("The client assertion is malformed") from error
+        if not all(isinstance(part, dict) for part in extracted):
+            raise InvalidClientError("The client assertion is malformed")
         return extracted
 
-    def resolve_client_public_key(self, client: Client) -> Any:
-        """Return what joserfc asks for the key when it has read the header."""
+    def resolve_client_public_key(self, client: Client) -> Client:
+        """Return the client itself: which of its keys is meant depends on the assertion."""
         if client.auth_method != self.name:  # before its assertion is looked at, and its `jti` used up
             raise InvalidClientError("The client does not use private_key_jwt")
-        return lambda signature: self._key(client, signature)
+        return client
 
-    def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Mapping[str, Any]:
+    def process_assertion_claims(self, assertion: str, client: Client) -> Mapping[str, Any]:
         """Verify the signature, then the claims."""
+        header, claims = self.extract_assertion(assertion)
         try:
-            token = jwt.decode(assertion, resolve_key, registry=self._algorithms)
-        except (JoseError, ValueError, TypeError) as error:
-            raise InvalidClientError("The client assertion does not verify") from error
-        self.verify_claims(token.claims)
-        return token.claims
+            kid, alg = foreign.text(header, "kid"), foreign.text(header, "alg")
+        except Malformed as error:
+            raise InvalidClientError(f"The client assertion's header is malformed: {error}") from error
+        if "crit" in header:  # RFC 7515 §4.1.11: there is none that we understand
+            raise InvalidClientError("The client assertion's header has crit")
+        if alg not in ALGORITHMS:
+            raise InvalidClientError("The client assertion's algorithm is not supported")
+        try:
+            self._verify(assertion, client, kid, alg)
+        except NotVerified as error:
+            raise InvalidClientError("None of the client's keys verifies the assertion") from error
+        except KeySetUnavailable as error:
+            raise InvalidClientError("The client's jwks_uri cannot be read") from error
+        self.verify_claims(claims)
+        return claims
 
     def verify_claims(self, claims: dict[str, Any]) -> None:
         """Check the claims (RFC 7523 §3); single use comes last, when all else is proven."""
         try:
+            audiences = foreign.one_or_more_texts(claims, "aud")
+            jti = foreign.text(claims, "jti") or ""
+            for name in ("iss", "sub"):
+                foreign.text(claims, name)
+            for name in ("exp", "iat", "nbf"):
+                foreign.instant(claims, name)
             self._claims.validate(claims)
+        except Malformed as error:
+            raise InvalidClientError(f"The client assertion is malformed: {error}") from error
         except JoseError as error:
             raise InvalidClientError(_sentence(error)) from error
-        now, audience, jti = self._clock.now(), claims["aud"], claims["jti"]
+        now = self._clock.now()
         if claims["iss"] != claims["sub"]:  # Authlib found the client by `sub`
             raise InvalidClientError("The client assertion must have the client_id as iss and sub")
         # One audience, and it is us: an assertion meant for several could be passed on by one of them, and the
         # URL of a token endpoint can be a lie that the client was told (CVE-2025-27370, CVE-2025-27371).
-        audiences = audience if isinstance(audience, list) else [audience]
         if len(audiences) != 1 or audiences[0] not in self.get_audiences():
             raise InvalidClientError(f"The client assertion must have {self._audiences[0]} as its only aud")
         if claims["exp"] > now + MAX_LIFETIME + LEEWAY:
@@ -131,32 +150,15 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
 
     # ---------------------------------------------------------------------------------------------
 
-    def _key(self, client: Client, signature: CompactSignature) -> Key:
-        header = signature.headers()
-        kid, alg = header.get("kid"), header.get("alg")
-        if alg not in ALGORITHMS:
-            raise InvalidClientError("The client assertion's algorithm is not supported")
-        jwks: Any = client.metadata.jwks
-        jwks_uri = client.metadata.jwks_uri
+    def _verify(self, assertion: str, client: Client, kid: str | None, alg: str) -> None:
+        jwks, jwks_uri = client.metadata.jwks, client.metadata.jwks_uri
         if jwks:
-            key = _choose(KeySet.import_key_set(jwks), kid, alg)
+            verify(assertion, read_key_set(jwks), kid, alg)
         elif jwks_uri:
-            key = self._remote_key(jwks_uri, kid, alg)
+            keys = self._key_sets.at(jwks_uri)
+            wait(with_fresh_keys(keys, lambda found: verify(assertion, found, kid, alg)))
         else:
-            key = None
-        if key is None:
-            raise InvalidClientError("None of the client's keys fits the assertion")
-        return key
-
-    def _remote_key(self, uri: str, kid: object, alg: str) -> Key | None:
-        for max_age in (TTL, MIN_INTERVAL):  # the second time, as it may have been rotated since we looked
-            keys = wait(self._key_sets.get(uri, max_age))
-            if keys is None:
-                raise InvalidClientError("The client's jwks_uri cannot be read")
-            key = _choose(keys, kid, alg)
-            if key is not None:
-                return key
-        return None
+            raise NotVerified("the client has no keys")
 
 
 def _sentence(error: JoseError) -> str:
@@ -166,19 +168,3 @@ def _sentence(error: JoseError) -> str:
     if isinstance(error, MissingClaimError):
         return f"The client assertion has no {claim}"
     return f"The {claim} of the client assertion is wrong, or in the future"
-
-
-_KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
-
-
-def _choose(keys: KeySet, kid: object, alg: str) -> Key | None:
-    """Return the key for `alg`: the one named, or the only one that fits when none is named."""
-    fitting = [
-        key
-        for key in keys.keys
-        if key.key_type == _KEY_TYPES[alg]
-        and key.get("use") in (None, "sig")
-        and key.get("alg") in (None, alg)
-        and (kid is None or key.kid == kid)
-    ]
-    return fitting[0] if len(fitting) == 1 else None
