@@ -29,7 +29,7 @@ CHECKED := idp tests translations $(wildcard migrations benchmarks examples)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help run test cover lint bench messages lock format clean
+.PHONY: help run test check cover lint bench messages lock format clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
@@ -40,6 +40,11 @@ test: $(VENV)/.test $(VENV)/.node ## Run everything that CI runs: linters, types
 	@$(BIN)/python tests/support/chromium.py
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
+
+# Lint takes seconds once its caches are warm. SINCE=main: the tests that all changes since then concern.
+check: $(VENV)/.test ## Run the linters and the tests of what changed, within a minute
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST) $$($(BIN)/python tests/support/affected.py)
 
 # Tracing every line doubles the time of a run and more, so it is a torch to be lit, not a toll on each run.
 cover: $(VENV)/.test $(VENV)/.node ## Run the tests and show which lines stay dark
