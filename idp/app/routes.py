@@ -36,13 +36,13 @@ from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPages
 from idp.pages.federation import FederationPages
 from idp.pages.federation.offers import Offers
-from idp.pages.form_post import FormPostPage
 from idp.pages.login import LoginPage
 from idp.pages.recover import RecoverPage, ResetPage
 from idp.pages.register import RegisterPage
 from idp.pages.sign_out import SignOutPages
 from idp.pages.static import StaticPages
 from idp.pages.strength import PasswordStrength
+from idp.pages.to_client import ToClientPages
 from idp.pages.verify_email import AfterVerification, VerifyEmailPage
 from idp.pages.verify_link import VerifyLinkPage
 
@@ -70,7 +70,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             provider.visits,
             AuthorizationRequests(provider.clients, provider.keyring, settings.clients),
             provider.codes,
-            FormPostPage(renderer),
+            ToClientPages(renderer),
             provider.metrics,
             clock,
         ),
@@ -86,6 +86,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             federation.departures,
             provider.store,
             SignOutPages(renderer),
+            ToClientPages(renderer),
         ),
         UpstreamTokensEndpoint(provider.guard, federation),
         discovery,

@@ -5,9 +5,6 @@ the client, or a code. `/authorize/resume` is where pages send the browser when 
 transaction.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +12,7 @@ from starlette.routing import Route
 from idp.clock import Clock
 from idp.config import Settings
 from idp.endpoints.edge import form_pairs, get_instead, http_response, query_pairs, route_without_head
+from idp.endpoints.leaving import ToClientPages, leave_for
 from idp.errors import ClientRequestError
 from idp.flow.destination import ToClient, ToPage
 from idp.flow.dispatch import GoTo, Issue, Refuse
@@ -33,14 +31,6 @@ from idp.text import Text
 from idp.web.edge import BrowserEdge
 
 
-class FormPost(Protocol):
-    """Renders the page of OAuth 2.0 Form Post Response Mode §2."""
-
-    def render(self, client: Client | None, action: str, fields: Sequence[tuple[str, str]]) -> Response:
-        """Return the page."""
-        ...
-
-
 class AuthorizeEndpoint:
     """The authorization endpoint."""
 
@@ -52,7 +42,7 @@ class AuthorizeEndpoint:
         visits: Visits,
         requests: AuthorizationRequests,
         codes: AuthorizationCodes,
-        form_post: FormPost,
+        pages: ToClientPages,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -63,7 +53,7 @@ class AuthorizeEndpoint:
         self._visits = visits
         self._requests = requests
         self._codes = codes
-        self._form_post = form_post
+        self._pages = pages
         self._metrics = metrics
         self._clock = clock
 
@@ -92,7 +82,8 @@ class AuthorizeEndpoint:
             return self._refuse(error)
         browser = self._edge.named_browser(request)
         visit = await self._visits.begin_for(browser, authorization)
-        response = self._next_step(visit) or await self._answer(visit, authorization)
+        pending = self._next_step(visit)
+        response = pending or self._deliver(await self._answer(visit, authorization), visit.client)
         self._edge.keep_name(request, response, browser)
         return response
 
@@ -107,19 +98,22 @@ class AuthorizeEndpoint:
             case ToPage(path):
                 return self._edge.links.redirect(path)
             case ToClient(authorization):
-                return await self._answer(visit, authorization)
+                answer = await self._answer(visit, authorization)
+                if answer.form is None and answer.location is not None:  # most often after a form of ours
+                    return leave_for(request, self._pages, visit.client, answer.location)
+                return self._deliver(answer, visit.client)
 
     def _next_step(self, visit: Visit) -> Response | None:
         if not isinstance(visit.decision, GoTo):
             return None
         return self._edge.links.redirect(visit.decision.step.path, tx=visit.transaction.id)
 
-    async def _answer(self, visit: Visit, authorization: AuthorizationRequest) -> Response:
+    async def _answer(self, visit: Visit, authorization: AuthorizationRequest) -> CoreResponse:
         match visit.decision:
             case Issue(session):
-                return self._deliver(await self._issue(authorization, session), visit.client)
+                return await self._issue(authorization, session)
             case Refuse(error):
-                return self._deliver(self._tell(error, authorization), visit.client)
+                return self._tell(error, authorization)
             case GoTo():
                 raise AssertionError("both callers have dealt with what is pending")
 
@@ -174,4 +168,4 @@ class AuthorizeEndpoint:
     def _deliver(self, answer: CoreResponse, client: Client | None) -> Response:
         if answer.form is None or answer.location is None:
             return http_response(answer)
-        return self._form_post.render(client, answer.location, answer.form)
+        return self._pages.form_post(client, answer.location, answer.form)

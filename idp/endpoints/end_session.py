@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
+from idp.endpoints.leaving import ToClientPages, leave_for
 from idp.errors import ClientRequestError, FlowError
 from idp.flow.federated.departures import Departures
-from idp.flow.sign_out import SignOut
+from idp.flow.sign_out import SignOut, SignOutQuestion
 from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client
 from idp.oauth.end_session import PARAMETERS, EndSessionRequest, EndSessionRequests
@@ -23,6 +25,8 @@ from idp.text import Text
 from idp.web.edge import BrowserEdge
 from idp.web.forms import SIGN_OUT
 
+log = structlog.get_logger("idp.oauth")
+
 CONFIRMATION_TTL = 600
 """Seconds in which a user may answer whether they want to sign out."""
 
@@ -30,19 +34,12 @@ CONFIRMATION_TTL = 600
 class SignOutPages(Protocol):
     """Renders the question and the end."""
 
-    def ask(
-        self,
-        client: Client | None,
-        session: CurrentSession,
-        csrf: str,
-        pending: str,
-        targets: tuple[str, ...],
-    ) -> Response:
-        """Ask whether the user wants to sign out. `targets` are where the answer may lead in the end."""
+    def ask(self, question: SignOutQuestion) -> Response:
+        """Ask whether the user wants to sign out."""
         ...
 
-    def done(self, client: Client | None) -> Response:
-        """Say that the user is signed out."""
+    def done(self, client: Client | None, wrong: str | None = None) -> Response:
+        """Say that the user is signed out, and what is wrong with the app's request."""
         ...
 
 
@@ -55,6 +52,9 @@ class PendingLogout:
     client_id: str | None
     redirect_to: str | None
 
+
+NOTHING_ASKED = EndSessionRequest(None, None, None, None)
+"""What remains of a request that is not in order."""
 
 PENDING = Kind("logout", PendingLogout, CONFIRMATION_TTL)
 
@@ -71,6 +71,7 @@ class EndSessionEndpoint:
         departures: Departures,
         store: EphemeralStore,
         pages: SignOutPages,
+        to_client: ToClientPages,
     ) -> None:
         self._edge = edge
         self._sessions = sessions
@@ -79,6 +80,7 @@ class EndSessionEndpoint:
         self._departures = departures
         self._pending = Kept(store, PENDING)
         self._pages = pages
+        self._to_client = to_client
 
     @property
     def routes(self) -> list[Route]:
@@ -94,21 +96,39 @@ class EndSessionEndpoint:
             if any(name == "csrf_token" for name, _ in pairs):
                 return await self._confirmed(request)
             return get_instead(self._edge.links.path("/end_session"), pairs)
-        except InvalidRequestError as error:  # §4: nobody is redirected anywhere
+        except InvalidRequestError as error:
             sentence = Text("Signing out did not work: %(reason)s.", reason=error.description)
             raise ClientRequestError(sentence, status=error.status_code) from error
 
     async def _requested(self, request: Request) -> Response:
-        logout = await self._requests.read(single_valued(query_pairs(request), PARAMETERS))
         session = await self._sessions.current(self._edge.browser(request).session_token)
+        try:
+            logout = await self._requests.read(single_valued(query_pairs(request), PARAMETERS))
+        except InvalidRequestError as error:  # §4: the user is redirected nowhere, but may sign out
+            return await self._ask_in_spite_of(request, error, session)
         if session is None:
-            return await self._done(logout.redirect_to, logout.client)
+            return await self._done(request, logout.redirect_to, logout.client)
         if _is_about(logout, session):
             await self._sign_out.end(session.id, session.user_id)
-            return await self._done(logout.redirect_to, logout.client, session)
+            return await self._done(request, logout.redirect_to, logout.client, session)
         return await self._ask(request, logout, session)
 
-    async def _ask(self, request: Request, logout: EndSessionRequest, session: CurrentSession) -> Response:
+    async def _ask_in_spite_of(
+        self, request: Request, error: InvalidRequestError, session: CurrentSession | None
+    ) -> Response:
+        log.warning("a logout request was refused", reason=error.description)
+        wrong = Text("The app's request is not in order: %(reason)s.", reason=error.description)
+        if session is None:
+            return self._pages.done(None, wrong)
+        return await self._ask(request, NOTHING_ASKED, session, wrong)
+
+    async def _ask(
+        self,
+        request: Request,
+        logout: EndSessionRequest,
+        session: CurrentSession,
+        wrong: str | None = None,
+    ) -> Response:
         """Without a hint that fits, anybody may have sent the user here (§6)."""
         browser = self._edge.named_browser(request)
         pending_id = random_token()
@@ -116,7 +136,8 @@ class EndSessionEndpoint:
         pending = PendingLogout(digest(browser.name or ""), client_id, logout.redirect_to)
         await self._pending.put(pending_id, pending)
         csrf = self._edge.token(browser, SIGN_OUT)
-        response = self._pages.ask(logout.client, session, csrf, pending_id, _targets(logout, session))
+        targets = _targets(logout, session)
+        response = self._pages.ask(SignOutQuestion(logout.client, session, csrf, pending_id, targets, wrong))
         self._edge.keep_name(request, response, browser)
         return response
 
@@ -131,7 +152,7 @@ class EndSessionEndpoint:
         session = await self._sessions.current(browser.session_token)
         if session is not None:
             await self._sign_out.end(session.id, session.user_id)
-        return await self._done(redirect_to, None, session)
+        return await self._done(request, redirect_to, None, session)
 
     async def _take(self, browser: str, pending_id: str) -> PendingLogout:
         pending = await self._pending.take(pending_id)
@@ -140,13 +161,17 @@ class EndSessionEndpoint:
         return pending
 
     async def _done(
-        self, redirect_to: str | None, client: Client | None, ended: CurrentSession | None = None
+        self,
+        request: Request,
+        redirect_to: str | None,
+        client: Client | None,
+        ended: CurrentSession | None = None,
     ) -> Response:
         if ended is not None and ended.authentication.upstream is not None:
             there = await self._departures.sign_out_there(ended.authentication.upstream, redirect_to)
             redirect_to = there or redirect_to
         if redirect_to is not None:
-            response: Response = RedirectResponse(redirect_to, status_code=303)
+            response = leave_for(request, self._to_client, client, redirect_to)
         else:
             response = self._pages.done(client)
         self._edge.cookies.clear_session(response)

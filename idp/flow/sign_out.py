@@ -1,12 +1,30 @@
-"""Ending a session, with what was granted in it: at the app's wish, at the person's, from wherever."""
+"""Ending a session, with what was granted in it: at the wish of the app, or of the user."""
+
+from dataclasses import dataclass
 
 from idp.clock import Clock
 from idp.events.audit import record
 from idp.events.catalogue import GrantRevoked
-from idp.identity.sessions import Sessions
-from idp.oauth.clients import ClientRegistry
+from idp.identity.sessions import CurrentSession, Sessions
+from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class SignOutQuestion:
+    """What the user is asked, and where the answer may lead."""
+
+    client: Client | None
+    """The app that asks."""
+    session: CurrentSession
+    csrf: str
+    pending: str
+    """Names the request that waits for the answer."""
+    targets: tuple[str, ...] = ()
+    """Where the answer may lead in the end, for `form-action` (CSP)."""
+    wrong: str | None = None
+    """What is wrong with the app's request: the user may sign out, and then stays here."""
 
 
 class SignOut:

@@ -135,6 +135,7 @@ class Renderer:
         headers: Mapping[str, str] | None = None,
         form_action: Iterable[str] = (),
         connects: bool = False,
+        opener: bool = False,
         **context: object,
     ) -> HTMLResponse:
         """Render ``template``; ``context`` is what the template names beyond the parameters here.
@@ -142,6 +143,8 @@ class Renderer:
         ``form_action``: where a post from this page may lead in the end, as redirect URIs, origins or
         schemes; Chromium holds the redirects that answer a form to the page's form-action as well.
         ``connects``: whether a script of the page asks this server something.
+        ``opener``: whether an app that opened the page in a window of its own may reach that window. It always
+        may while it waits for an answer, which is when the page names a client.
         ``locale``: the page's language, if it is not to be the one that the request asks for.
         """
         language = self._catalogues.choose(locale) if locale else self._catalogues.for_request()
@@ -169,6 +172,8 @@ class Renderer:
                 "X-Content-Type-Options": "nosniff",
             }
         )
+        if client is None and not opener:
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response
 
 

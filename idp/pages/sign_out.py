@@ -2,10 +2,10 @@
 
 from starlette.responses import Response
 
-from idp.identity.sessions import CurrentSession
+from idp.flow.sign_out import SignOutQuestion
 from idp.oauth.clients import Client
 from idp.pages.clients import client_view
-from idp.pages.render import Renderer
+from idp.pages.render import Message, Renderer
 
 
 class SignOutPages:
@@ -14,24 +14,25 @@ class SignOutPages:
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
-    def ask(
-        self,
-        client: Client | None,
-        session: CurrentSession,
-        csrf: str,
-        pending: str,
-        targets: tuple[str, ...],
-    ) -> Response:
-        """Ask whether the user wants to sign out. `targets` are where the answer may lead in the end."""
+    def ask(self, question: SignOutQuestion) -> Response:
+        """Ask whether the user wants to sign out."""
         return self._renderer.page(
             "end_session.html",
-            client=client_view(client),
-            csrf=csrf,
-            form_action=targets,
-            account=session,
-            request=pending,
+            status=400 if question.wrong else 200,
+            client=client_view(question.client),
+            csrf=question.csrf,
+            form_action=question.targets,
+            message=Message("notice", question.wrong) if question.wrong else None,
+            account=question.session,
+            request=question.pending,
         )
 
-    def done(self, client: Client | None) -> Response:
+    def done(self, client: Client | None, wrong: str | None = None) -> Response:
         """Say that the user is signed out."""
-        return self._renderer.page("signed_out.html", client=client_view(client), return_url=None)
+        return self._renderer.page(
+            "signed_out.html",
+            status=400 if wrong else 200,
+            client=client_view(client),
+            message=Message("notice", wrong) if wrong else None,
+            return_url=None,
+        )

@@ -1,10 +1,14 @@
 """What a client gets back from /authorize: where, in which form, with what."""
 
 import json
+import re
+from html import unescape
 
 import pytest
 
 from tests.support.provider import (
+    EMAIL,
+    PASSWORD,
     STANDARD_SCOPE,
     Browser,
     MakeProvider,
@@ -164,3 +168,21 @@ async def test_an_https_issuer_with_or_without_a_path_works_the_same(
     claims = await app.id_claims(tokens)
     assert (await app.userinfo(tokens["access_token"])).json()["sub"] == claims["sub"]
     assert "code" in await app.sign_in(browser, prompt="none")
+
+
+async def test_a_browser_goes_on_by_a_page_after_a_form_and_a_program_by_a_redirect(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    page = await browser.get(relying_party.authorization_url())
+    navigating = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+    browser.client.headers.update(navigating)
+    page = await browser.submit(page, email=EMAIL, password=PASSWORD)
+    if "decision" in page.text:
+        page = await browser.submit(page, decision="allow")
+    assert (page.status_code, page.url.path) == (200, "/authorize/resume")
+    target = re.search(r'content="0; url=([^"]+)"', page.text)
+    assert target is not None
+    assert unescape(target[1]).startswith(f"{relying_party.redirect_uri}?code=")
+    assert page.headers["cache-control"] == "no-store"
+    silent = await browser.get(relying_party.authorization_url(prompt="none"))
+    assert "code" in callback_of(silent)  # no form came before: a redirect as ever

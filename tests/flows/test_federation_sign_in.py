@@ -105,6 +105,18 @@ async def test_an_app_sends_people_straight_to_a_provider_and_they_can_come_back
     assert "You cancelled" in page.text
 
 
+async def test_a_provider_that_there_is_not_is_not_found_and_nothing_is_stored(
+    federated: RunningProvider,
+) -> None:
+    browser = await federated.browser()
+    response = await browser.get("/federation/nobody/start", follow=False)
+    assert response.status_code == 404
+    assert not browser.cookies
+    async with federated.database.reading() as uow:
+        events = await uow.audit.page(None, 10, name="federation.failed")
+    assert events == []
+
+
 @pytest.mark.parametrize("hint", ["nobody", "", "GitHub", "../github", "github/start?x=", "%00", "x" * 5000])
 async def test_a_hint_at_no_provider_leads_nowhere_else_than_the_sign_in_page(
     federated: RunningProvider, hint: str

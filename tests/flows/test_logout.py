@@ -13,6 +13,7 @@ from tests.support.provider import (
     callback_of,
     forms,
     redirected_to,
+    the_form,
 )
 
 
@@ -160,6 +161,30 @@ async def test_nobody_is_sent_to_an_address_that_is_not_registered(
     assert response.status_code == 400
     assert "location" not in response.headers
     assert await is_signed_in(browser)
+
+
+@pytest.mark.parametrize(
+    "request_of_the_app",
+    [
+        {"post_logout_redirect_uri": "https://app.example.com/nowhere"},
+        {"id_token_hint": "broken"},
+        {"client_id": "unknown"},
+    ],
+)
+async def test_a_request_that_is_not_in_order_still_lets_the_person_sign_out(
+    browser: Browser, tokens: dict[str, Any], request_of_the_app: dict[str, str]
+) -> None:
+    page = await log_out(browser, **request_of_the_app)
+    assert page.status_code == 400
+    assert ("decision", "yes") in the_form(page).buttons
+    assert "not in order" in page.text
+    response = await browser.submit(page, follow=False, decision="yes")
+    assert response.status_code == 200  # and nobody is sent anywhere
+    assert "You are signed out" in response.text
+    assert not await is_signed_in(browser)
+    again = await log_out(browser, **request_of_the_app)
+    assert again.status_code == 400
+    assert "You are signed out" in again.text
 
 
 async def test_an_address_needs_a_client_that_it_belongs_to(browser: Browser, tokens: dict[str, Any]) -> None:

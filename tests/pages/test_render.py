@@ -99,6 +99,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "end_session.html": {},
     "error.html": {"title": "Not found", "sentence": "There is no such page.", "error_id": "e1"},
     "form_post.html": {"action": "https://photos.example/cb", "fields": []},
+    "hand_over.html": {"target": "https://photos.example/cb"},
     "dev_mail.html": {"mails": []},
     "register.html": {"values": NOTHING, "rule": RULE, "strength": UNJUDGED, "login_url": "/login"},
     "verify_email.html": {"email": "ada@example.com", "state_url": "/verify-email/state"},
@@ -156,6 +157,7 @@ FULL: dict[str, dict[str, Any]] = {
         "retry_url": "/login",
     },
     "form_post.html": {"action": "https://photos.example/cb", "fields": [("code", "c"), ("state", "s")]},
+    "hand_over.html": {"target": "https://photos.example/cb?code=c&state=s"},
     "dev_mail.html": {"mails": [Mail(), Mail(html=None)]},
     "register.html": {
         "values": {"email": "ada@example.com", "name": "Ada"},
@@ -463,6 +465,13 @@ def test_every_page_has_its_security_headers_and_no_unsafe_policy() -> None:
 )
 def test_form_action_admits_the_origin_or_scheme_of_a_redirect_uri(uri: str, source: str | None) -> None:
     assert form_action_source(uri) == source
+
+
+def test_only_a_page_that_an_app_waits_for_may_be_reached_from_the_window_that_opened_it() -> None:
+    """An app that opens the sign-in in a window of its own needs it back; nothing needs the account's."""
+    header = "cross-origin-opener-policy"
+    assert renderer().page("account/deleted.html", gone_at=None).headers[header] == "same-origin"
+    assert header not in renderer().page("login.html", client=ClientView("Photos")).headers
 
 
 def test_form_action_is_self_and_what_was_given() -> None:

@@ -52,8 +52,10 @@ class SignInElsewhere:
         ]
 
     async def start(self, request: Request) -> Response:
-        """Send the user to a provider; without a transaction begin one that leads to the account."""
+        """Send the user to a provider; without a transaction begin one that leads to the account. Raise
+        `NotFound` for a provider that there is not."""
         name, transaction_id = request.path_params["name"], request.query_params.get("tx")
+        upstream = await self._federation.providers.get(name)  # before anything is stored or counted
         browser = self._edge.named_browser(request)
         if transaction_id is None:
             visit = await self._visits.begin(browser)
@@ -64,7 +66,6 @@ class SignInElsewhere:
         response: Response
         try:
             self._parts.admission.check(request)
-            upstream = await self._federation.providers.get(name)
             ask = _ask(visit, request.query_params.get("login_hint"))
             transaction = await self._visits.keep(visit, notice=None, hint_used=True)
             response = leave(await self._federation.departures.begin(upstream, transaction, ask))
