@@ -8,7 +8,6 @@ from starlette.requests import Request
 
 from idp.api.problems import Refusal
 from idp.clock import Clock
-from idp.config import Settings
 from idp.flow.demand import Demand
 from idp.flow.dispatch import pending
 from idp.flow.situation import SignedIn, Situation, Situations
@@ -82,7 +81,6 @@ class AccountAccess(OAuth2):
         steps: tuple[Step, ...],
         clock: Clock,
         *,
-        settings: Settings,
         token_url: str,
     ) -> None:
         flow = OAuthFlowPassword(tokenUrl=token_url, scopes={ACCOUNT: "Manage the person's account"})
@@ -91,8 +89,6 @@ class AccountAccess(OAuth2):
         self._clock = clock
         self._situations = situations
         self._steps = steps
-        self._recent = settings.accounts.recent_sign_in
-        self._factors_on = settings.second_factor.policy != "off"
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]  # the caller is in the state
         """Find the caller, or raise `Refusal`: checked at each request, so what is revoked ends at once."""
@@ -114,9 +110,10 @@ class AccountAccess(OAuth2):
         """Raise `Refusal` unless the token comes from a sign-in that is good enough for a sensitive change
         (RFC 9470 §3): a `recent` one, and from a user who has a second factor a recent one with both."""
         situation = await self._situation(caller, Demand(strong=True))
-        has_factor = self._factors_on and situation.session is not None and situation.session.has_factor
+        policy, session = situation.policy, situation.session
+        has_factor = policy.second_factor.policy != "off" and session is not None and session.has_factor
         if recent or has_factor:
-            demand = Demand(recent=self._recent, strong=True)
+            demand = Demand(recent=True, strong=True)
             situation = replace(situation, transaction=replace(situation.transaction, demand=demand))
         due = {each.step.name for each in pending(situation, self._steps)}
         if due.isdisjoint({Login.name, SecondFactor.name}):
@@ -126,7 +123,7 @@ class AccountAccess(OAuth2):
             if SecondFactor.name in due
             else "Sign in again for this: the sign-in behind this token is too old",
             acr_values=ACR_MULTI if has_factor else None,
-            max_age=int(self._recent),
+            max_age=policy.accounts.recent_sign_in,
         )
         raise Refusal(
             "reauthentication_required",

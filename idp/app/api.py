@@ -19,7 +19,6 @@ def api_of(provider: Provider) -> FastAPI:
         provider.situations,
         provider.visits.steps,
         provider.clock,
-        settings=settings,
         token_url=f"{settings.url(PATH)}/auth/access-token",
     )
     auth = AuthRoutes(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from idp.administration.people import PeopleAdministration
 from idp.app.administration import Administration, client_administration, provider_administration
 from idp.clock import Clock, SystemClock
-from idp.config import PROJECT_ROOT, Settings
+from idp.config import PROJECT_ROOT, Settings, SettingsPolicies
 from idp.endpoints.token import ClientAdmission
 from idp.federation.registry import Providers
 from idp.flow.continuations import Continuations
@@ -15,7 +15,7 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_in import SignIn
 from idp.flow.sign_out import SignOut
 from idp.flow.situation import Situations
-from idp.flow.steps import FactorDemands, steps
+from idp.flow.steps import STEPS
 from idp.flow.subjects import People
 from idp.flow.transaction import Transactions
 from idp.flow.visits import Visits
@@ -148,6 +148,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     metrics = Metrics()
     limiter = RateLimiter(redis=_limiter_redis(settings), clock=clock)
 
+    policies = SettingsPolicies(settings)
     hasher = PasswordHasher(settings.passwords)
     sessions = Sessions(database, settings.sessions, clock)
     sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
@@ -211,23 +212,13 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             client_auth_methods=client_auth.confidential_names,
         )
     )
-    situations = Situations(database, second_factors, clock)
-    flow_steps = steps(
-        settings.registration.verify_email,
-        FactorDemands(
-            settings.second_factor.policy,
-            settings.second_factor.required_for_roles,
-            grace=settings.second_factor.enrolment_grace > 0,
-            offers=settings.second_factor.offer_after_sign_in,
-        ),
-        settings.accounts.recent_sign_in,
-    )
+    situations = Situations(database, second_factors, policies, clock)
     core = Core(
         server=server,
         hot_path=hot_path,
         mint=mint,
         codes=codes,
-        subjects=People(database, login, second_factors, Continuations(store), situations, flow_steps),
+        subjects=People(database, login, second_factors, Continuations(store), situations, STEPS),
         clock=clock,
         admit=ClientAdmission(limiter, "token", settings.rate_limits.token_per_client),
         scope_policy=ScopePolicy(refuse=settings.clients.unknown_scopes == "refuse"),
@@ -240,7 +231,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         catalogues=catalogues,
     )
     transactions = Transactions(store, clock, settings.sessions.transaction_ttl)
-    visits = Visits(transactions, sessions, clients, situations, flow_steps, clock)
+    visits = Visits(transactions, sessions, clients, situations, STEPS, clock)
     sign_in = SignIn(sessions, transactions, second_factors, clock)
     page_parts = PageParts(
         BrowserEdge(Cookies(settings), FormProtection(master_key.derive("forms")), Links(settings.base_path)),
@@ -248,7 +239,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         renderer,
         FormAdmission(limiter, settings.rate_limits.pages_per_address),
     )
-    gate = AccountGate(page_parts.edge, visits, settings.accounts.recent_sign_in)
+    gate = AccountGate(page_parts.edge, visits)
     accounts = Accounts(database, hasher, clock)
     return Provider(
         settings=settings,

@@ -10,6 +10,7 @@ ignored is worse than a server that does not start. `idp config` prints this mod
 from pathlib import Path
 
 from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSettings, check_provider_name
+from idp.config.policies import NO_CONTEXT, Policies, Policy, PolicyContext, SettingsPolicies
 from idp.config.sections import (
     AccountSettings,
     BrandSettings,
@@ -37,6 +38,7 @@ __all__ = [
     "ENVIRONMENT_PREFIX",
     "HOUR",
     "MINUTE",
+    "NO_CONTEXT",
     "PROJECT_ROOT",
     "PROVIDER_NAME",
     "AccountSettings",
@@ -47,12 +49,16 @@ __all__ = [
     "KeySettings",
     "LogSettings",
     "PasswordSettings",
+    "Policies",
+    "Policy",
+    "PolicyContext",
     "RateLimitSettings",
     "RegistrationSettings",
     "SecondFactorSettings",
     "ServerSettings",
     "SessionSettings",
     "Settings",
+    "SettingsPolicies",
     "ThrottleSettings",
     "TokenSettings",
     "UpstreamSettings",

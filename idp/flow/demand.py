@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Demand:
     """What a page or a call asks of a sign-in, beyond that there is one (RFC 9470 §3)."""
 
-    recent: float | None = None
-    """The most seconds that may have passed since; None for any number."""
+    recent: bool = False
+    """Whether it is at most `IDP_ACCOUNTS__RECENT_SIGN_IN` seconds old."""
     strong: bool = False
     """Whether a user who has a second factor must have proven it: a trusted browser or a code by mail will
     not do."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from idp.authentication import Authentication
 from idp.clock import Clock
+from idp.config import Policies, Policy, PolicyContext
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, satisfies
 from idp.identity.factors.registry import has_factor
@@ -77,6 +78,13 @@ class Situation:
     consented_scopes: frozenset[str] = field(default_factory=frozenset)
     consented_claims: frozenset[str] = field(default_factory=frozenset)
     now: float = 0.0
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def account_to_link(self) -> str | None:
+        """The account that the user has to sign in to, for one at a provider to be linked to it."""
+        arrived = self.transaction.arrived
+        return arrived.link_user if arrived is not None else None
 
     @property
     def request(self) -> AuthorizationRequest | None:
@@ -106,8 +114,11 @@ class Situation:
 class Situations:
     """Puts situations together."""
 
-    def __init__(self, database: Database, second_factors: SecondFactors, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, second_factors: SecondFactors, policies: Policies, clock: Clock
+    ) -> None:
         self._database = database
+        self._policies = policies
         self._second_factors = second_factors
         self._clock = clock
 
@@ -124,8 +135,9 @@ class Situations:
         A session with two factors costs no query for the factors, unless the transaction demands a strong
         sign-in."""
         now = self._clock.now()
+        policy = await self._policies.of(PolicyContext(client.client_id if client is not None else None))
         if session is None:
-            return Situation(transaction, client, None, now=now)
+            return Situation(transaction, client, None, now=now, policy=policy)
         scopes: frozenset[str] = frozenset()
         claims: frozenset[str] = frozenset()
         async with self._database.reading() as uow:
@@ -138,4 +150,4 @@ class Situations:
                 consent = await uow.consents.get(session.user_id, client.client_id)
                 if consent is not None:
                     scopes, claims = frozenset(consent.scopes), frozenset(consent.claims)
-        return Situation(transaction, client, session, scopes, claims, now)
+        return Situation(transaction, client, session, scopes, claims, now, policy)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from idp.authentication import Authentication
+from idp.config import AccountSettings, Policy
 from idp.flow.demand import Demand
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
 from idp.flow.situation import SignedIn, Situation
-from idp.flow.steps import FactorDemands, steps
+from idp.flow.steps import STEPS
 from idp.flow.transaction import Arrived, Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
 from idp.identity.registration import Registered
@@ -21,7 +22,8 @@ from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import Client
 
 NOW = 1_800_000_000.0
-RECENT = 600.0
+RECENT = 600
+POLICY = Policy(accounts=AccountSettings(recent_sign_in=RECENT))
 REGISTERED = Registered("ada@example.com")
 ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",), 0))
 
@@ -46,14 +48,15 @@ def decide(
     consented: frozenset[str] = frozenset({"openid"}),
     consented_claims: frozenset[str] = frozenset(),
     app: Client | None = None,
+    now: float = NOW,
     **state: Any,
 ) -> Decision:
     by_step: Mapping[str, Proof] = {p.step: p for p in proofs}
     transaction = Transaction("tx", "browser", request, NOW, by_step, **state)
     known = None if request is None else app or client()
     return dispatch(
-        Situation(transaction, known, session, consented, consented_claims, NOW),
-        steps("before_sign_in", FactorDemands("optional", ()), RECENT),
+        Situation(transaction, known, session, consented, consented_claims, now, POLICY),
+        STEPS,
     )
 
 
@@ -184,10 +187,16 @@ CASES = {
         partial(decide, asked(), session=None, registered=REGISTERED, cancelled=True),
         "refuse access_denied",
     ),
-    "a recent sign-in demanded": (partial(decide, None, demand=Demand(recent=99)), "go to login"),
-    "a recent sign-in demanded and there": (partial(decide, None, demand=Demand(recent=100)), "issue"),
+    "a recent sign-in demanded": (
+        partial(decide, None, now=NOW + RECENT - 99, demand=Demand(recent=True)),
+        "go to login",
+    ),
+    "a recent sign-in demanded and there": (
+        partial(decide, None, now=NOW + RECENT - 100, demand=Demand(recent=True)),
+        "issue",
+    ),
     "a recent sign-in demanded and made here": (
-        partial(decide, None, proof("login"), demand=Demand(recent=1)),
+        partial(decide, None, proof("login"), now=NOW + RECENT, demand=Demand(recent=True)),
         "issue",
     ),
     "cancelled": (partial(decide, asked(), cancelled=True), "refuse access_denied"),

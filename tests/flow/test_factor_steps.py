@@ -3,20 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from idp.authentication import Authentication
+from idp.config import AccountSettings, Policy, SecondFactorSettings
 from idp.flow.demand import Demand
 from idp.flow.dispatch import dispatch
 from idp.flow.situation import SignedIn, Situation
-from idp.flow.steps import FactorDemands, FactorPolicy, steps
+from idp.flow.steps import STEPS
 from idp.flow.transaction import Transaction
 from idp.oauth.authorization import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from tests.flow.test_dispatch import NOW, RECENT, client, outcome, proof
 
+FactorPolicy = Literal["off", "optional", "required"]
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
 ONCE = Authentication(NOW - 100, SINGLE, ("pwd",), 0)
 ALICE = SignedIn("session-1", "alice", ONCE)
@@ -47,9 +49,18 @@ def decided(
     request = AuthorizationRequest("app", "https://app.example/cb", scopes=("openid",), **asked)
     given = {step: proof(step) for step in proofs}
     transaction = Transaction("tx", "browser", request, NOW, given, demand=Demand(strong=demand))
-    situation = Situation(transaction, client(**(app or {})), session, frozenset({"openid"}), now=NOW)
-    demands = FactorDemands(policy, ("admin",), grace=grace, offers=offers)
-    return outcome(dispatch(situation, steps("never", demands, RECENT)))
+    wanted = Policy(
+        second_factor=SecondFactorSettings(
+            policy=policy,
+            required_for_roles=("admin",),
+            enrolment_grace=3600 if grace else 0,
+            offer_after_sign_in=offers,
+        ),
+        accounts=AccountSettings(recent_sign_in=RECENT),
+    )
+    app_client = client(**(app or {}))
+    situation = Situation(transaction, app_client, session, frozenset({"openid"}), now=NOW, policy=wanted)
+    return outcome(dispatch(situation, STEPS))
 
 
 STRICT = {"require_second_factor": True}

@@ -12,11 +12,9 @@ from idp.web.edge import BrowserEdge
 class AccountGate:
     """Lets a user in whose sign-in is good enough for a page, and sends the others to prove more."""
 
-    def __init__(self, edge: BrowserEdge, visits: Visits, recent_sign_in: float) -> None:
-        """Take how many seconds a sign-in counts as recent."""
+    def __init__(self, edge: BrowserEdge, visits: Visits) -> None:
         self._edge = edge
         self._visits = visits
-        self._recent_sign_in = recent_sign_in
 
     async def enter(
         self, request: Request, path: str, *, recent: bool = False, strong: bool = False
@@ -26,8 +24,7 @@ class AccountGate:
         `recent`: the sign-in is recent enough for a sensitive change. `strong`: a user who has a second
         factor has proven it in this session; a trusted browser or a code by mail will not do."""
         browser = self._edge.named_browser(request)
-        demand = Demand(self._recent_sign_in if recent else None, strong)
-        entered = await self._visits.enter(browser, path, demand)
+        entered = await self._visits.enter(browser, path, Demand(recent, strong))
         if isinstance(entered, CurrentSession):
             return entered
         response = self._edge.resume(entered)
