@@ -15,6 +15,7 @@ from idp.api.limits import AddressLimit
 from idp.api.problems import PROBLEMS, Problems, echoed
 from idp.config import Settings
 from idp.errors import IdpError
+from idp.ops.methods import allowed_methods
 from idp.ops.rate_limit import RateLimiter
 
 VERSION = "1.0"
@@ -31,7 +32,7 @@ def build_api(
     """Make the application of these routers. `script` is the URL of `api_docs.js`."""
     url = settings.url(PATH)
     problems = Problems(url)
-    faults = _Faults(problems)
+    faults = _Faults(problems, routers)
     app = FastAPI(
         title=f"{settings.brand.name} API",
         version=VERSION,
@@ -71,8 +72,9 @@ def build_api(
 class _Faults:
     """Turns what is raised below into problems."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, routers: Sequence[APIRouter]) -> None:
         self._problems = problems
+        self._routes = [route for router in routers for route in router.routes]
 
     async def ours(self, request: Request, error: Exception) -> Response:
         """An error of ours."""
@@ -84,7 +86,10 @@ class _Faults:
         assert isinstance(error, HTTPException)  # noqa: S101  as above
         sentence = {404: "There is nothing at this address.", 405: "This address cannot be used so."}
         detail = sentence.get(error.status_code, str(error.detail))
-        return self._problems.for_status(request.scope, error.status_code, detail, error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(self._routes, request.scope))
+        return self._problems.for_status(request.scope, error.status_code, detail, headers)
 
     async def validation(self, request: Request, error: Exception) -> Response:
         """What does not fit the models. The values are not repeated: they may be secrets."""

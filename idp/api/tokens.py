@@ -19,7 +19,7 @@ from idp.oauth.errors import (
     StepRequiredError,
 )
 from idp.oauth.http import CoreRequest
-from idp.oauth.metadata import PATHS
+from idp.oauth.paths import TOKEN
 from idp.oauth.pipeline import TokenPipeline
 from idp.ops.metrics import Metrics
 from idp.storage.database import Database
@@ -46,7 +46,7 @@ class FirstPartyTokens:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self._uri = settings.url(PATHS["token_endpoint"])
+        self._uri = settings.url(TOKEN)
         self._database = database
         self._pipeline = pipeline
         self._clock = clock

@@ -46,7 +46,7 @@ def application(provider: Provider) -> Starlette:
         routes.extend(below_issuer)
     app = Starlette(
         routes=routes,
-        middleware=middleware_of(provider),
+        middleware=middleware_of(provider, discovery),
         exception_handlers={HTTPException: NotServed(provider).answer},
         lifespan=lifespan,
     )

@@ -9,12 +9,13 @@ from starlette.types import Scope
 from idp.api import PATH as API_PATH
 from idp.api.problems import Problems
 from idp.app.provider import Provider
-from idp.oauth.metadata import PATHS
+from idp.oauth.paths import ANNOUNCED, AUTHORIZATION, END_SESSION
+from idp.ops.methods import allowed_methods
 from idp.ops.requests import render_json
 from idp.pages.errors import ErrorPages, error_id_of
 from idp.text import Text
 
-PROTOCOL_PATHS = (*PATHS.values(), "/.well-known/", "/health", "/readyz", "/metrics")
+PROTOCOL_PATHS = (*ANNOUNCED.values(), "/.well-known/", "/health", "/readyz", "/metrics")
 """Where programs ask and errors are JSON; everywhere else people look. Not `/authorize`, `/end_session`."""
 
 
@@ -26,7 +27,7 @@ class ErrorRenderer:
         base = provider.settings.base_path
         self._api = f"{base}{API_PATH}/"
         self._problems = Problems(provider.settings.url(API_PATH))
-        for_people = {PATHS["authorization_endpoint"], PATHS["end_session_endpoint"]}
+        for_people = {AUTHORIZATION, END_SESSION}
         self._protocol = tuple(
             prefix + path for prefix in {"", base} for path in PROTOCOL_PATHS if path not in for_people
         )
@@ -63,6 +64,8 @@ class NotServed:
             else Text("This address cannot be used so.")
         )
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if status == 405:
+            headers["Allow"] = self._allowed(request.scope)
         if "text/html" not in request.headers.get("accept", ""):
             body = {
                 "error": "not_found" if status == 404 else "invalid_request",
@@ -72,3 +75,9 @@ class NotServed:
         response = self._errors.render(status, sentence, error_id_of(request.scope))
         response.headers.update(headers)
         return response
+
+    @staticmethod
+    def _allowed(scope: Scope) -> str:
+        """Return the methods of all routes with this path; a mount on the way has changed `root_path`."""
+        root = {**scope, "root_path": scope.get("app_root_path", "")}
+        return ", ".join(allowed_methods(scope["app"].routes, root))

@@ -5,8 +5,8 @@ from starlette.middleware import Middleware
 from idp.api import PATH as API_PATH
 from idp.app.answers import ErrorRenderer
 from idp.app.provider import Provider
-from idp.app.routes import discovery_of
-from idp.oauth.metadata import PATHS
+from idp.endpoints.discovery import DiscoveryEndpoints
+from idp.oauth import paths
 from idp.ops.address import ClientAddress
 from idp.ops.cors import Cors
 from idp.ops.documents import Documents
@@ -18,12 +18,10 @@ from idp.ops.request_rate import RequestRate
 from idp.ops.requests import RequestLog
 
 
-def middleware_of(provider: Provider) -> list[Middleware]:
+def middleware_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[Middleware]:
     """Return the middleware, outermost first."""
     settings = provider.settings
     base = settings.base_path
-    discovery = discovery_of(provider)
-    well_known = {route.path for route in discovery.root_routes}
     return [
         Middleware(SecurityHeaders, secure=settings.secure),
         *([Middleware(LoopbackOnly)] if settings.dev else ()),
@@ -43,21 +41,14 @@ def middleware_of(provider: Provider) -> list[Middleware]:
             unlimited={
                 base + "/static/",
                 f"{base}{API_PATH}/",
-                base + PATHS["userinfo_endpoint"],
+                base + paths.USERINFO,
                 *(prefix + path for prefix in ("", base) for path in ("/health", "/readyz", "/metrics")),
             },
         ),
         Middleware(
             Cors,
-            open_paths={
-                *well_known,
-                base + "/.well-known/openid-configuration",
-                base + "/.well-known/oauth-authorization-server",
-                base + PATHS["jwks_uri"],
-            },
-            registered_paths={
-                base + PATHS[name] for name in ("token_endpoint", "userinfo_endpoint", "revocation_endpoint")
-            },
+            open_paths={document.path for document in discovery.documents},
+            registered_paths={base + path for path in (paths.TOKEN, paths.USERINFO, paths.REVOCATION)},
             registered_prefixes=(f"{base}{API_PATH}/",),
             is_registered_origin=provider.clients.is_registered_origin,
         ),

@@ -48,7 +48,7 @@ from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
 from idp.oauth.context import Core
 from idp.oauth.introspection import Introspection
-from idp.oauth.metadata import PATHS
+from idp.oauth.paths import TOKEN
 from idp.oauth.pipeline import TokenPipeline
 from idp.oauth.resource import ResourceGuard
 from idp.oauth.revocation import Revocation
@@ -178,7 +178,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     codes = AuthorizationCodes(store, clock)
     audiences = [settings.issuer]
     if settings.clients.token_endpoint_as_audience:
-        audiences.append(settings.url(PATHS["token_endpoint"]))
+        audiences.append(settings.url(TOKEN))
     to_clients = Outgoing(
         allow_private=settings.clients_may_be_private,
         setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from idp.config.types import DAY, HOUR, MINUTE, CharacterKinds, Section, Texts
+from idp.config.types import DAY, HOUR, MINUTE, CharacterKinds, Section, SigningAlgorithms, Texts
 
 
 class BrandSettings(Section):
@@ -54,8 +54,9 @@ class KeySettings(Section):
         Path("keys"),
         description="Where master.key is kept in development and *.pem to import are looked for.",
     )
-    algorithms: Texts = Field(
-        ("RS256", "ES256", "EdDSA"), description="Algorithms that a key is kept for; RS256 is the default."
+    algorithms: SigningAlgorithms = Field(
+        ("RS256", "ES256", "EdDSA"),
+        description="Algorithms that a key is kept for. RS256 must be one of them; it is the default.",
     )
     rotate_after: int = Field(90 * DAY, ge=60, description="A key signs for so long, in seconds.")
     publish_ahead: int = Field(

@@ -48,6 +48,18 @@ def is_loopback(host: str) -> bool:
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+
+
+def _check_algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
+    if "RS256" not in value:
+        raise ValueError(
+            "must have RS256: access tokens are signed with it, and OpenID Connect Discovery requires it of every "
+            "provider"
+        )
+    return value
+
+
+SigningAlgorithms = Annotated[tuple[str, ...], BeforeValidator(split_list), AfterValidator(_check_algorithms)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(split_list)]
 
 

@@ -18,6 +18,7 @@ from idp.flow.destination import ToClient, ToPage
 from idp.flow.dispatch import GoTo, Issue, Refuse
 from idp.flow.situation import SignedIn
 from idp.flow.visits import Visit, Visits
+from idp.oauth import paths
 from idp.oauth.authorization import AuthorizationError, AuthorizationRequest, AuthorizationRequests
 from idp.oauth.clients import Client
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
@@ -61,8 +62,8 @@ class AuthorizeEndpoint:
     def routes(self) -> list[Route]:
         """The endpoint, and where pages lead back to."""
         return [
-            route_without_head("/authorize", self.answer, "GET", "POST"),
-            route_without_head("/authorize/resume", self.resume, "GET"),
+            route_without_head(paths.AUTHORIZATION, self.answer, "GET", "POST"),
+            route_without_head(paths.RESUME, self.resume, "GET"),
         ]
 
     async def answer(self, request: Request) -> Response:
@@ -70,7 +71,7 @@ class AuthorizeEndpoint:
         if request.method == "GET":
             return await self.begin(request)
         try:
-            return get_instead(self._edge.links.path("/authorize"), await form_pairs(request))
+            return get_instead(self._edge.links.path(paths.AUTHORIZATION), await form_pairs(request))
         except InvalidRequestError as error:
             raise ClientRequestError(f"{error.description}.", status=error.status_code) from error
 

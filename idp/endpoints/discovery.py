@@ -1,6 +1,7 @@
 """The documents that let clients find everything else. Rendered once; the keys whenever they change."""
 
 import json
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.keys.keyring import Keyring
+from idp.oauth import paths
 from idp.ops.documents import Document
 
 METADATA_TTL = 3600
@@ -19,18 +21,18 @@ JWKS_TTL = 300
 class DiscoveryEndpoints:
     """Discovery, authorization server metadata, and JWKS."""
 
-    def __init__(self, settings: Settings, metadata: dict[str, object], keyring: Keyring) -> None:
+    def __init__(self, settings: Settings, metadata: Mapping[str, object], keyring: Keyring) -> None:
         self._base_path = settings.base_path
         self._document = json.dumps(metadata).encode()
         self._keyring = keyring
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are served below the issuer."""
+        """Their routes below the issuer."""
         return [
-            Route("/.well-known/openid-configuration", self.metadata, methods=["GET"]),  # OIDC Discovery §4
-            Route("/.well-known/oauth-authorization-server", self.metadata, methods=["GET"]),
-            Route("/jwks", self.jwks, methods=["GET"]),
+            Route(paths.OPENID_CONFIGURATION, self.metadata, methods=["GET"]),
+            Route(paths.SERVER_METADATA, self.metadata, methods=["GET"]),
+            Route(paths.JWKS, self.jwks, methods=["GET"]),
         ]
 
     @property
@@ -39,13 +41,13 @@ class DiscoveryEndpoints:
         if not self._base_path:
             return []
         return [
-            Route(f"/.well-known/{name}{self._base_path}", self.metadata, methods=["GET"])
-            for name in ("oauth-authorization-server", "openid-configuration")
+            Route(f"{path}{self._base_path}", self.metadata, methods=["GET"])
+            for path in (paths.SERVER_METADATA, paths.OPENID_CONFIGURATION)
         ]
 
     @property
     def documents(self) -> list[Document]:
-        """The same, for those who answer before routing."""
+        """The same, for what answers before routing."""
         served = [(f"{self._base_path}{route.path}", route) for route in self.routes]
         served += [(route.path, route) for route in self.root_routes]
         return [

@@ -15,6 +15,7 @@ from idp.errors import ClientRequestError, FlowError
 from idp.flow.federated.departures import Departures
 from idp.flow.sign_out import SignOut, SignOutQuestion
 from idp.identity.sessions import CurrentSession, Sessions
+from idp.oauth import paths
 from idp.oauth.clients import Client
 from idp.oauth.end_session import PARAMETERS, EndSessionRequest, EndSessionRequests
 from idp.oauth.errors import InvalidRequestError
@@ -85,7 +86,7 @@ class EndSessionEndpoint:
     @property
     def routes(self) -> list[Route]:
         """The endpoint, which takes the answer to its own question too."""
-        return [route_without_head("/end_session", self.answer, "GET", "POST")]
+        return [route_without_head(paths.END_SESSION, self.answer, "GET", "POST")]
 
     async def answer(self, request: Request) -> Response:
         """Take a logout request, or the answer to our question."""
@@ -95,7 +96,7 @@ class EndSessionEndpoint:
             pairs = await form_pairs(request)
             if any(name == "csrf_token" for name, _ in pairs):
                 return await self._confirmed(request)
-            return get_instead(self._edge.links.path("/end_session"), pairs)
+            return get_instead(self._edge.links.path(paths.END_SESSION), pairs)
         except InvalidRequestError as error:
             sentence = Text("Signing out did not work: %(reason)s.", reason=error.description)
             raise ClientRequestError(sentence, status=error.status_code) from error

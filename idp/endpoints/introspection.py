@@ -6,25 +6,24 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
+from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import error_response
 from idp.oauth.introspection import PARAMETERS, Introspection
 from idp.oauth.server import ProtocolServer
-
-PATH = "/introspect"
 
 
 class IntrospectionEndpoint:
     """The introspection endpoint."""
 
     def __init__(self, settings: Settings, server: ProtocolServer) -> None:
-        self._uri = settings.url(PATH)
+        self._uri = settings.url(paths.INTROSPECTION)
         self._server = server
 
     @property
     def routes(self) -> list[Route]:
         """Its route."""
-        return [Route(PATH, self.post, methods=["POST"])]
+        return [Route(paths.INTROSPECTION, self.post, methods=["POST"])]
 
     async def post(self, request: Request) -> Response:
         """Answer for the token."""

@@ -6,25 +6,24 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
+from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE, error_response
 from idp.oauth.revocation import PARAMETERS, Revocation
 from idp.oauth.server import ProtocolServer
-
-PATH = "/revoke"
 
 
 class RevocationEndpoint:
     """The revocation endpoint. Public clients may use it too (RFC 7009 §2.1)."""
 
     def __init__(self, settings: Settings, server: ProtocolServer) -> None:
-        self._uri = settings.url(PATH)
+        self._uri = settings.url(paths.REVOCATION)
         self._server = server
 
     @property
     def routes(self) -> list[Route]:
         """Its route."""
-        return [Route(PATH, self.post, methods=["POST"])]
+        return [Route(paths.REVOCATION, self.post, methods=["POST"])]
 
     async def post(self, request: Request) -> Response:
         """End the token. The body of success is empty: a client looks at the status alone (§2.2)."""

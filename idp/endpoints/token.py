@@ -7,6 +7,7 @@ from starlette.routing import Route
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
 from idp.errors import Throttled
+from idp.oauth import paths
 from idp.oauth.clients import Client
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.grants.registry import PARAMETERS
@@ -16,8 +17,6 @@ from idp.ops.address import network_of
 from idp.ops.metrics import Metrics
 from idp.ops.rate_limit import RateLimiter
 
-PATH = "/token"
-
 
 class TokenEndpoint:
     """The token endpoint."""
@@ -25,7 +24,7 @@ class TokenEndpoint:
     def __init__(
         self, settings: Settings, pipeline: TokenPipeline, limiter: RateLimiter, metrics: Metrics
     ) -> None:
-        self._uri = settings.url(PATH)
+        self._uri = settings.url(paths.TOKEN)
         self._failures_per_minute = settings.rate_limits.token_failures_per_address
         self._pipeline = pipeline
         self._limiter = limiter
@@ -34,7 +33,7 @@ class TokenEndpoint:
     @property
     def routes(self) -> list[Route]:
         """Its route."""
-        return [Route(PATH, self.post, methods=["POST"])]
+        return [Route(paths.TOKEN, self.post, methods=["POST"])]
 
     async def post(self, request: Request) -> Response:
         """Answer a token request."""

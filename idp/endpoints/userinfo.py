@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.endpoints.edge import form_pairs, has_form, resource_refusal
+from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
 from idp.oauth.resource import ResourceGuard
@@ -22,7 +23,7 @@ class UserInfoEndpoint:
     @property
     def routes(self) -> list[Route]:
         """Its route."""
-        return [Route("/userinfo", self.answer, methods=["GET", "POST"])]
+        return [Route(paths.USERINFO, self.answer, methods=["GET", "POST"])]
 
     async def answer(self, request: Request) -> Response:
         """Answer with the claims."""

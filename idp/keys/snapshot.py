@@ -75,8 +75,9 @@ class Snapshot:
         return self._jwks
 
     def jwks(self, now: float) -> dict[str, Any]:
-        """Return the published keys."""
-        return {"keys": [key.public_jwk for key in self.keys if key.is_published(now)]}
+        """Return the published keys, those for RS256 first: some clients look at the first key alone."""
+        published = [key for key in self.keys if key.is_published(now)]
+        return {"keys": [key.public_jwk for key in sorted(published, key=lambda key: key.alg != "RS256")]}
 
     def _choose(self, alg: str, now: float) -> SigningKey | None:
         published = [key for key in self.keys if key.alg == alg and key.is_published(now)]

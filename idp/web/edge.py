@@ -11,6 +11,7 @@ from idp.flow.sign_in import Progress
 from idp.flow.transaction import Transaction
 from idp.flow.visits import Browser
 from idp.identity.sessions import Visitor
+from idp.oauth.paths import RESUME
 from idp.web.cookies import Cookies
 from idp.web.forms import FormProtection, read_form
 from idp.web.links import Links
@@ -68,7 +69,7 @@ class BrowserEdge:
 
     def resume(self, transaction: Transaction) -> Response:
         """Send the browser back to where the flow decides what is next."""
-        return self.links.redirect("/authorize/resume", tx=transaction.id)
+        return self.links.redirect(RESUME, tx=transaction.id)
 
     def go_on(self, progress: Progress) -> Response:
         """Send the browser on with the session that it has now."""

@@ -2,7 +2,10 @@
 
 import pytest
 
+from idp.config import load_settings
+from idp.errors import ConfigurationError
 from idp.identity.generation import ProvenAccount
+from idp.oauth.metadata import ProviderMetadata
 from idp.oauth.scopes import STANDARD_SCOPES
 from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
 
@@ -108,3 +111,32 @@ async def test_browser_apps_of_any_origin_may_read_the_documents(provider: Runni
     for path in (*WELL_KNOWN, "/jwks"):
         response = await provider.http("GET", path, headers={"Origin": "https://anyone.example"})
         assert response.headers["access-control-allow-origin"] == "*"
+
+
+def test_rs256_cannot_be_left_out_of_the_algorithms() -> None:
+    """OIDC Discovery §3; access tokens are signed with it."""
+    with pytest.raises(ConfigurationError, match="RS256"):
+        load_settings({}, keys={"algorithms": ["ES256"]})
+
+
+async def test_the_key_for_rs256_is_listed_first(make_provider: MakeProvider) -> None:
+    """Some clients look at the first key alone."""
+    provider = await make_provider(keys={"algorithms": ["ES256", "EdDSA", "RS256"]})
+    keys = (await provider.http("GET", "/jwks")).json()["keys"]
+    assert keys[0]["alg"] == "RS256"
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://localhost:8000", "http://id.localhost:8000", "https://id.example/auth"]
+)
+async def test_the_document_is_valid_wherever_the_provider_may_be(
+    make_provider: MakeProvider, issuer: str
+) -> None:
+    """RFC 8414 §2, OIDC Discovery §3: it is validated when the provider starts."""
+    provider = await make_provider(issuer=issuer)
+    document = (await provider.http("GET", "/.well-known/openid-configuration")).json()
+    assert document["issuer"] == issuer
+    broken = ProviderMetadata(document | {"id_token_signing_alg_values_supported": ["ES256"]})
+    with pytest.raises(ValueError, match="RS256"):
+        broken.check()
