@@ -8,20 +8,18 @@ RUN python -m venv /opt/venv
 # The dependencies are a layer of their own: a change of code does not install them again.
 COPY requirements.lock ./
 RUN /opt/venv/bin/pip install --require-hashes --requirement requirements.lock
-# The code stays in /app beside its templates and migrations, as in the repository; the environment points there.
 COPY . .
-RUN /opt/venv/bin/pip install --no-deps --no-build-isolation --editable . \
-    && /opt/venv/bin/pip uninstall --yes setuptools pip \
-    && rm -rf ./*.egg-info build \
-    && python -m compileall -q idp migrations
+# As a wheel, which carries templates, translations and migrations: the image needs no source tree.
+RUN /opt/venv/bin/pip install --no-deps --no-build-isolation . \
+    && /opt/venv/bin/pip uninstall --yes setuptools pip
 
 FROM ${PYTHON}
 RUN groupadd --system --gid 10001 idp \
     && useradd --system --uid 10001 --gid idp --home-dir /data --shell /usr/sbin/nologin idp \
     && install --directory --owner=idp --group=idp --mode=0700 /data /app/keys
+# keys/ and idp.toml are looked for here.
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /app /app
 # Without another database the provider keeps one in /data: mount a volume there.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -25,7 +25,7 @@ BENCH ?=
 # The demo says how long it took from the command to the first page.
 STARTED := $(shell date +%s.%N)
 
-CHECKED := idp tests translations $(wildcard migrations benchmarks examples)
+CHECKED := idp tests translations setup.py $(wildcard migrations benchmarks examples)
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from idp.administration.people import PeopleAdministration
 from idp.app.administration import Administration, client_administration, provider_administration
 from idp.clock import Clock, SystemClock
-from idp.config import PROJECT_ROOT, Settings, SettingsPolicies
+from idp.config import Settings, SettingsPolicies
 from idp.endpoints.token import ClientAdmission
 from idp.federation.registry import Providers
 from idp.flow.continuations import Continuations
@@ -64,6 +64,7 @@ from idp.pages.brand import text_on
 from idp.pages.desk import Desk
 from idp.pages.parts import PageParts
 from idp.pages.render import Renderer
+from idp.resources import TEMPLATES, TRANSLATIONS
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.hot_path import HotPath
@@ -72,11 +73,6 @@ from idp.web.cookies import Cookies
 from idp.web.edge import BrowserEdge
 from idp.web.forms import FormProtection
 from idp.web.links import Links
-
-TEMPLATES = PROJECT_ROOT / "templates"
-
-
-TRANSLATIONS = PROJECT_ROOT / "translations"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,12 +130,12 @@ def _is_older(revision: str, current: str | None) -> bool:
     from alembic.script import ScriptDirectory
     from alembic.util.exc import CommandError
 
-    from idp.storage.migrations import SCRIPT_LOCATION
+    from idp.resources import MIGRATIONS
 
     if revision == "base" or current is None:
         return current is not None
     try:
-        script = ScriptDirectory(str(SCRIPT_LOCATION))
+        script = ScriptDirectory(str(MIGRATIONS))
         older = {found.revision for found in script.iterate_revisions(current, "base")}
         return script.get_revision(revision).revision in older - {current}
     except CommandError:

@@ -7,8 +7,6 @@ secrets want it. An unknown name is refused, because a misspelt security setting
 ignored is worse than a server that does not start. `idp config` prints this module as a reference.
 """
 
-from pathlib import Path
-
 from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSettings, check_provider_name
 from idp.config.policies import NO_CONTEXT, Policies, Policy, PolicyContext, SettingsPolicies
 from idp.config.sections import (
@@ -31,15 +29,12 @@ from idp.config.settings import Settings
 from idp.config.sources import ENVIRONMENT_PREFIX, load_settings
 from idp.config.types import DAY, HOUR, MINUTE, is_loopback
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
-
 __all__ = [
     "DAY",
     "ENVIRONMENT_PREFIX",
     "HOUR",
     "MINUTE",
     "NO_CONTEXT",
-    "PROJECT_ROOT",
     "PROVIDER_NAME",
     "AccountSettings",
     "BrandSettings",

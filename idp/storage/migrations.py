@@ -17,14 +17,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from idp.config import PROJECT_ROOT
 from idp.errors import ConfigurationError, Unavailable
+from idp.resources import MIGRATIONS
 from idp.storage.database import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-SCRIPT_LOCATION = PROJECT_ROOT / "migrations"
 
 VERSION_TABLE = "alembic_version"
 """Where Alembic keeps the revision of the schema."""
@@ -63,12 +61,10 @@ def _current(connection: Connection) -> str | None:
 @lru_cache
 def head() -> str:
     """Return the revision that this version of the program wants."""
-    revisions = {path.stem.split("_")[1] for path in (SCRIPT_LOCATION / "versions").glob("*_*_*.py")}
+    revisions = {path.stem.split("_")[1] for path in (MIGRATIONS / "versions").glob("*_*_*.py")}
     revision = max(revisions, default=None)  # they are numbered, and form one line (a test makes sure)
     if revision is None:
-        raise ConfigurationError(
-            f"No migrations were found in {SCRIPT_LOCATION}: the installation is incomplete."
-        )
+        raise ConfigurationError(f"No migrations were found in {MIGRATIONS}: the installation is incomplete.")
     return revision
 
 
@@ -82,7 +78,7 @@ async def _migrate(database: Database, step: "Callable[[Config], None]") -> None
 
     def run(connection: Connection) -> None:
         config = Config()
-        config.set_main_option("script_location", str(SCRIPT_LOCATION).replace("%", "%%"))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         step(config)
 

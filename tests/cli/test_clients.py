@@ -7,10 +7,10 @@ import pytest
 
 from idp.administration.applications import APPLICATIONS
 from idp.cli.client_reference import render_applications
-from idp.config import PROJECT_ROOT
 from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.registration import check_metadata
 from tests.cli.conftest import Idp
+from tests.support.apart import ROOT
 
 APP = ("client", "create", "--name", "App", "--redirect-uri", "https://app.example.com/cb")
 SECRET = "a-secret-that-the-app-has-already"
@@ -25,11 +25,11 @@ def test_every_preset_is_a_client_that_may_be_registered(name: str) -> None:
     assert "c-1" in text
     assert not {"<url>", "<issuer>", "<client_id>", "<client_secret>"} & set(text.split())
     if application.tried is not None:
-        assert (PROJECT_ROOT / application.tried).is_file()
+        assert (ROOT / application.tried).is_file()
 
 
 def test_the_pages_of_applications_are_those_in_the_documentation() -> None:
-    directory = PROJECT_ROOT / "docs" / "integrations"
+    directory = ROOT / "docs" / "integrations"
     written = {path.name: path.read_text() for path in directory.iterdir()}
     assert written == render_applications(), "run: idp client presets --markdown docs/integrations"
 

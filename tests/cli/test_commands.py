@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from idp.cli import main, server
 from idp.cli.client_reference import render_markdown as render_client_metadata
 from idp.cli.configuration import render_markdown
-from idp.config import PROJECT_ROOT
 from idp.crypto import MasterKey
 from idp.oauth.client_metadata import ATTRIBUTES
 from tests.cli.conftest import Idp
+from tests.support.apart import ROOT
 
 APP = ("client", "create", "--name", "App", "--redirect-uri", "https://app.example.com/cb")
 PERSON = ("user", "create", "--email", "ada@example.com", "--password", "correct horse battery")
@@ -155,7 +155,7 @@ def test_client_create_takes_every_option(migrated: Idp, installation: Path) -> 
 
 
 def test_the_reference_of_client_metadata_is_the_one_in_the_documentation() -> None:
-    written = (PROJECT_ROOT / "docs" / "client-metadata.md").read_text()
+    written = (ROOT / "docs" / "client-metadata.md").read_text()
     assert written == render_client_metadata(), (
         "run: idp client metadata --markdown > docs/client-metadata.md"
     )
@@ -359,7 +359,7 @@ def test_config_prints_every_setting(idp: Idp) -> None:
 
 
 def test_the_reference_in_the_documentation_is_the_one_that_config_prints() -> None:
-    written = (PROJECT_ROOT / "docs" / "configuration.md").read_text()
+    written = (ROOT / "docs" / "configuration.md").read_text()
     assert written == render_markdown(), "run: idp config --markdown > docs/configuration.md"
 
 

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 
 from idp.clock import ManualClock
-from idp.config import PROJECT_ROOT, load_settings
+from idp.config import load_settings
 from idp.crypto import MasterKey
 from idp.errors import Conflict, IdpError, InvalidValue
 from idp.identity.connections import Connections, Elsewhere
 from idp.identity.generation import ProvenAccount
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import WaysIn
+from idp.resources import TEMPLATES
 from idp.storage.database import Database
 from idp.storage.models import User
 from tests.support.provider import MASTER_KEY
@@ -35,7 +36,7 @@ async def ways_in() -> WaysIn:
 def connections(each_database: Database) -> Connections:
     """On either database."""
     clock = ManualClock()
-    mailer = Mailer(load_settings({}), PROJECT_ROOT / "templates", clock)
+    mailer = Mailer(load_settings({}), TEMPLATES, clock)
     return Connections(each_database, mailer, MasterKey.parse(MASTER_KEY), ways_in, clock)
 
 

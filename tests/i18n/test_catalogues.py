@@ -8,10 +8,9 @@ from types import ModuleType
 import pytest
 from babel.messages.catalog import Catalog
 
-from idp.config import PROJECT_ROOT
 from idp.i18n import Catalogue, read_catalogue
+from idp.resources import TEMPLATES, TRANSLATIONS
 
-TRANSLATIONS = PROJECT_ROOT / "translations"
 LANGUAGES = sorted(TRANSLATIONS.glob("*.po"))
 ERRORS = {"FlowError", "InvalidValue", "NotFound", "Conflict", "Unavailable", "Throttled"}
 
@@ -86,7 +85,7 @@ def test_every_sentence_of_an_error_is_written_out_where_babel_finds_it(update: 
 
 
 def test_no_template_shows_words_that_cannot_be_translated() -> None:
-    for path in sorted((PROJECT_ROOT / "templates").rglob("*.html")):
+    for path in sorted((TEMPLATES).rglob("*.html")):
         shown = _TAGS.sub("", path.read_text())
         assert not re.findall(r"[A-Za-z]{3,}", shown), path.name
 

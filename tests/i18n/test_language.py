@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from idp.config import PROJECT_ROOT
 from idp.errors import ConfigurationError, InvalidValue
 from idp.i18n import (
     Catalogue,
@@ -17,6 +16,7 @@ from idp.i18n import (
     read_catalogue,
 )
 from idp.identity.generation import ProvenAccount
+from idp.resources import TRANSLATIONS
 from idp.text import Text
 from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RunningProvider, callback_of
 from tests.support.registering import make_account
@@ -27,7 +27,7 @@ GERMAN = {"Accept-Language": "de-CH,de;q=0.9,en;q=0.1"}
 @pytest.fixture(scope="module")
 def catalogues() -> Catalogues:
     """The languages that there are."""
-    return load_catalogues(PROJECT_ROOT / "translations")
+    return load_catalogues(TRANSLATIONS)
 
 
 # Pages ----------------------------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from idp.clock import ManualClock
-from idp.config import PROJECT_ROOT, load_settings
+from idp.config import load_settings
 from idp.i18n import Wishes, load_catalogues, wishes_of_request
 from idp.identity.mail import Mailer
 from idp.identity.registration import NewAccount
+from idp.resources import TEMPLATES, TRANSLATIONS
 from idp.storage.models import OutboxMail, User
+from tests.support.apart import ROOT
 from tests.support.provider import EMAIL, PASSWORD, RunningProvider
 
 NEW = "bob@example.com"
@@ -28,12 +30,12 @@ CONTEXT = {
     "contested": True,
 }
 WITHOUT_LINK = {"second_factor", "confirm_address"}
-CATALOGUES = load_catalogues(PROJECT_ROOT / "translations")
+CATALOGUES = load_catalogues(TRANSLATIONS)
 
 QUEUED = sorted(
     {
         name
-        for path in (PROJECT_ROOT / "idp").rglob("*.py")
+        for path in (ROOT / "idp").rglob("*.py")
         for name in re.findall(r'mailer\.queue\(\s*uow,\s*"(\w+)"', path.read_text())
     }
 )
@@ -58,7 +60,7 @@ async def written(name: str, user: User | None = None, **options: Any) -> Outbox
         queued.append(mail)
 
     settings = load_settings({}, Path("none.toml"), brand={"name": "Harbour & Co", "color": "#ffdd00"})
-    mailer = Mailer(settings, PROJECT_ROOT / "templates", ManualClock(NOW), CATALOGUES, on_brand="#000000")
+    mailer = Mailer(settings, TEMPLATES, ManualClock(NOW), CATALOGUES, on_brand="#000000")
     uow: Any = SimpleNamespace(mails=SimpleNamespace(add=add))
     await mailer.queue(uow, name, EMAIL, path="/x?token=t&tx=1", user=user, **{**CONTEXT, **options})
     return queued[0]
@@ -66,7 +68,7 @@ async def written(name: str, user: User | None = None, **options: Any) -> Outbox
 
 def test_the_mails_are_those_that_the_code_queues() -> None:
     assert len(QUEUED) >= 8
-    templates = {path.stem for path in (PROJECT_ROOT / "templates" / "mail").glob("*.txt")} - {"base"}
+    templates = {path.stem for path in (TEMPLATES / "mail").glob("*.txt")} - {"base"}
     assert templates == set(QUEUED)
 
 

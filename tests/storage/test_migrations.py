@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from idp.errors import Unavailable
+from idp.resources import MIGRATIONS
 from idp.storage import migrations
 from idp.storage.database import Database
 from idp.storage.models import Base, ClientRecord, Consent, Grant, User
@@ -122,7 +123,7 @@ async def test_a_database_that_is_away_is_unavailable() -> None:
 
 
 def test_the_revisions_are_numbered_and_form_one_line() -> None:
-    script = ScriptDirectory(str(migrations.SCRIPT_LOCATION))
+    script = ScriptDirectory(str(MIGRATIONS))
     line = [found.revision for found in script.walk_revisions("base", "heads")]
     assert line == sorted(line, reverse=True)
     assert script.get_heads() == [migrations.head()]
