@@ -61,7 +61,6 @@ from idp.outgoing import Outgoing
 from idp.pages.account.gate import AccountGate
 from idp.pages.admission import FormAdmission
 from idp.pages.brand import text_on
-from idp.pages.desk import Desk
 from idp.pages.parts import PageParts
 from idp.pages.render import Renderer
 from idp.resources import TEMPLATES, TRANSLATIONS
@@ -118,7 +117,6 @@ class Provider:
     sign_in: SignIn
     page_parts: PageParts
     gate: AccountGate
-    desk: Desk
     catalogues: Catalogues
     administration: Administration
 
@@ -284,7 +282,6 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         sign_in=sign_in,
         page_parts=page_parts,
         gate=gate,
-        desk=Desk(settings, clock, page_parts, gate, sign_in, transactions, second_factors),
         catalogues=catalogues,
         administration=Administration(
             clients=client_administration(settings, database, clock),

@@ -33,7 +33,8 @@ from idp.pages.factors.challenge import ChallengePage
 from idp.pages.factors.enrol import EnrolPage
 from idp.pages.factors.passkey_sign_in import PasskeyChallenge
 from idp.pages.factors.recovery_codes import RecoveryCodesPage
-from idp.pages.factors.security import SecurityPages
+from idp.pages.factors.security import SecurityPage
+from idp.pages.factors.set_up import SetUpPage
 from idp.pages.federation import FederationPages
 from idp.pages.federation.offers import Offers
 from idp.pages.login import LoginPage
@@ -124,16 +125,27 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
 
 def _factor_pages(provider: Provider) -> list[_Served]:
     """Return the pages of the second factors."""
-    desk, factors, accounts = provider.desk, provider.factors, provider.self_service
-    admission = provider.page_parts.admission
+    parts, gate, accounts = provider.page_parts, provider.gate, provider.self_service
+    factors, second_factors, sign_in = provider.factors, provider.second_factors, provider.sign_in
     enrolled, codes = provider.enrolled_factors, factors[RecoveryCodes]
+    addable = [] if provider.settings.second_factor.policy == "off" else enrolled.possible
     return [
-        ChallengePage(desk, accounts, factors, admission, provider.metrics),
-        EnrolPage(desk, accounts, enrolled, admission),
-        PasskeyChallenge(desk, factors[Passkeys], admission),
-        # Before the other security pages, whose last part is a kind of factor.
-        RecoveryCodesPage(desk, accounts, codes, enrolled),
-        SecurityPages(desk, accounts, codes, provider.factor_resets, enrolled, admission),
+        ChallengePage(parts, accounts, factors, second_factors, sign_in, provider.metrics),
+        EnrolPage(parts, accounts, enrolled, sign_in),
+        PasskeyChallenge(parts, factors[Passkeys]),
+        # Before the pages whose last part is a kind of factor.
+        RecoveryCodesPage(parts, gate, provider.settings, accounts, codes, second_factors, enrolled),
+        SecurityPage(
+            parts,
+            gate,
+            accounts,
+            codes,
+            provider.factor_resets,
+            enrolled,
+            second_factors.trusted_browsers,
+            addable,
+        ),
+        SetUpPage(parts, gate, accounts, enrolled, addable, sign_in),
     ]
 
 

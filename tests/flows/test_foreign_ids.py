@@ -76,8 +76,7 @@ async def token_for(browser: Browser, path: str) -> str:
     assert user is not None
     async with browser.provider.database.reading() as uow:
         (session,) = await uow.sessions.all_for_user(user.id)
-    purpose = "security" if path == "/account/security" else f"{path}:{session.id}"
-    return edge.forms.token(name, purpose, None)
+    return edge.forms.token(name, f"{path}:{session.id}", None)
 
 
 @pytest.mark.parametrize(

@@ -9,30 +9,26 @@ from starlette.routing import Route
 
 from idp.identity.factors.passkeys import Passkeys
 from idp.oauth.http import NO_STORE
-from idp.pages.admission import FormAdmission
-from idp.pages.desk import Desk
-
-PURPOSE = "login"
-"""The sign-in form's own: the challenge is part of it."""
+from idp.pages.login import LoginPage
+from idp.pages.parts import PageParts
 
 
 class PasskeyChallenge:
     """Hands out challenges."""
 
-    def __init__(self, desk: Desk, passkeys: Passkeys, admission: FormAdmission) -> None:
-        self._desk = desk
+    def __init__(self, parts: PageParts, passkeys: Passkeys) -> None:
+        self._parts = parts
         self._passkeys = passkeys
-        self._admission = admission
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """One address, for the script of the sign-in page."""
         return [Route("/login/passkey", self.begin, methods=["POST"])]
 
     async def begin(self, request: Request) -> Response:
-        """Answer with the options for `navigator.credentials.get`."""
-        await self._desk.form(request, PURPOSE)
-        self._admission.check(request)
+        """Answer the sign-in form, whose token this takes, with the options for `navigator.credentials.get`."""
+        await self._parts.edge.form(request, LoginPage.purpose)
+        self._parts.admission.check(request)
         ceremony = await self._passkeys.begin_sign_in()
         body = f'{{"ceremony":"{ceremony.id}","options":{ceremony.options}}}'
         return Response(body, media_type="application/json", headers=NO_STORE)

@@ -7,12 +7,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from idp.config import Settings
 from idp.errors import InvalidValue
+from idp.flow.visits import Browser
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
+from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
+from idp.identity.sessions import CurrentSession
 from idp.oauth.http import NO_STORE
-from idp.pages.desk import Desk
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.pages.render import ClientView
 
 PATH = "/account/security/recovery-codes"
@@ -23,15 +28,19 @@ _CODES = re.compile(rf"[{ALPHABET}\- ]{{1,400}}")
 
 
 def show_codes(
-    desk: Desk, browser: str, codes: Sequence[str], next_url: str, client: ClientView | None = None
+    parts: PageParts,
+    browser: Browser,
+    codes: Sequence[str],
+    next_url: str,
+    client: ClientView | None = None,
 ) -> Response:
     """Return the page that shows new codes, the only time that they are seen."""
-    return desk.renderer.page(
+    return parts.renderer.page(
         "recovery_codes.html",
         client=client,
-        csrf=desk.forms.token(browser, DOWNLOAD, None),
+        csrf=parts.edge.token(browser, DOWNLOAD),
         codes=codes,
-        download_url=desk.path(f"{PATH}/download"),
+        download_url=parts.path(f"{PATH}/download"),
         next_url=next_url,
     )
 
@@ -40,16 +49,27 @@ class RecoveryCodesPage:
     """Makes new codes."""
 
     def __init__(
-        self, desk: Desk, accounts: SelfService, codes: RecoveryCodes, enrolled: EnrolledFactors
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        settings: Settings,
+        accounts: SelfService,
+        codes: RecoveryCodes,
+        second_factors: SecondFactors,
+        enrolled: EnrolledFactors,
     ) -> None:
-        self._desk = desk
+        self._parts = parts
+        self._edge = parts.edge
+        self._gate = gate
+        self._settings = settings
         self._accounts = accounts
         self._codes = codes
+        self._second_factors = second_factors
         self._enrolled = enrolled
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """The page, its form, and the codes as a file."""
         return [
             Route(PATH, self.show, methods=["GET"]),
             Route(PATH, self.make, methods=["POST"]),
@@ -58,44 +78,46 @@ class RecoveryCodesPage:
 
     async def show(self, request: Request) -> Response:
         """Say how many are left, and offer new ones."""
-        desk = self._desk
-        session = await desk.recently_proven(request, PATH)
+        session = await self._gate.enter(request, PATH, recent=True, strong=True)
         if isinstance(session, Response):
             return session
-        browser = desk.cookies.browser_or_new(request)
-        response = desk.renderer.page(
+        browser = self._edge.named_browser(request)
+        response = self._parts.renderer.page(
             "recovery_codes_make.html",
-            csrf=desk.forms.token(browser, PURPOSE, None),
-            action=desk.path(PATH),
+            csrf=self._edge.token(browser, _purpose(session)),
+            action=self._parts.path(PATH),
             left=await self._codes.left(session.user_id),
-            possible=await self._desk.second_factors.is_enrolled(session.user_id),
-            back_url=desk.path("/account/security"),
+            possible=await self._second_factors.is_enrolled(session.user_id),
+            back_url=self._parts.path("/account/security"),
         )
-        desk.cookies.keep_browser(request, response, browser)
+        self._edge.keep_name(request, response, browser)
         return response
 
     async def make(self, request: Request) -> Response:
         """Make new ones; the old ones are void."""
-        desk = self._desk
-        await desk.form(request, PURPOSE)
-        session = await desk.recently_proven(request, PATH)
+        session = await self._gate.enter(request, PATH, recent=True, strong=True)
         if isinstance(session, Response):
             return session
-        if not await self._desk.second_factors.is_enrolled(session.user_id):
+        await self._edge.form(request, _purpose(session))
+        if not await self._second_factors.is_enrolled(session.user_id):
             raise InvalidValue("Set up an authenticator app or a passkey first.")
         user = await self._accounts.get(session.user_id)
         codes = await self._codes.make(user.id)
         await self._enrolled.tell_owner(user)
-        browser = desk.cookies.browser(request) or ""
-        return show_codes(desk, browser, codes, desk.path("/account/security"))
+        browser = self._edge.browser(request)
+        return show_codes(self._parts, browser, codes, self._parts.path("/account/security"))
 
     async def download(self, request: Request) -> Response:
         """Return the codes that the page shows as a file; we do not have them any more."""
-        form = await self._desk.form(request, DOWNLOAD)
-        codes = form.get("codes", "")
+        codes = (await self._edge.form(request, DOWNLOAD)).get("codes", "")
         if not _CODES.fullmatch(codes):
             raise InvalidValue("There are no codes to save.")
-        name = self._desk.settings.brand.name
-        text = "\n".join([f"{name}: {self._desk.settings.issuer}", "", *codes.split(), ""])
+        heading = f"{self._settings.brand.name}: {self._settings.issuer}"
+        text = "\n".join([heading, "", *codes.split(), ""])
         headers = {"Content-Disposition": 'attachment; filename="recovery-codes.txt"', **NO_STORE}
         return PlainTextResponse(text, headers=headers)
+
+
+def _purpose(session: CurrentSession) -> str:
+    """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""
+    return f"{PURPOSE}:{session.id}"
