@@ -43,6 +43,7 @@ from idp.identity.ways_in import WaysIn
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
 from idp.oauth.client_auth.key_sets import LIMITS as KEY_SET_LIMITS
+from idp.oauth.client_auth.private_key_jwt import AssertionAudience
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.codes import AuthorizationCodes
@@ -170,16 +171,16 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
 
     codes = AuthorizationCodes(store, clock)
-    audiences = [settings.issuer]
-    if settings.clients.token_endpoint_as_audience:
-        audiences.append(settings.url(TOKEN))
+    assertion_audience = AssertionAudience(
+        settings.issuer, settings.url(TOKEN), strict=settings.clients.assertion_audience == "issuer"
+    )
     to_clients = Outgoing(
         allow_private=settings.clients_may_be_private,
         setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",
         limits=KEY_SET_LIMITS,
     )
     client_auth = ClientAuthentication(
-        clients, client_auth_methods(tuple(audiences), store, clock, to_clients)
+        clients, client_auth_methods(assertion_audience, store, clock, to_clients)
     )
     factors = FactorRegistry(
         FactorParts(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)

@@ -202,10 +202,10 @@ class ClientSettings(Section):
         description="Let a client's jwks_uri lead to loopback and private networks, and to plain http there. "
         "Unless it is set, only an issuer on a loopback address does.",
     )
-    token_endpoint_as_audience: bool = Field(
-        default=False,
-        description="Take client assertions whose aud is the token endpoint, as some libraries make them, "
-        "beside those for the issuer.",
+    assertion_audience: Literal["endpoint", "issuer"] = Field(
+        "endpoint",
+        description="The one aud that client assertions (private_key_jwt) may have: the issuer, the token endpoint or "
+        "the endpoint that is called; or the issuer alone. A client may have a rule of its own.",
     )
 
 

@@ -71,6 +71,12 @@ def check_scope(scope: str, field: str) -> None:
         )
 
 
+def check_assertion_audience(rule: str, field: str) -> None:
+    """The rule for the `aud` of client assertions."""
+    if rule not in {"endpoint", "issuer"}:
+        raise InvalidValue(f"{rule[:40]!r} is neither endpoint nor issuer.", field=field)
+
+
 def check_audience(audience: str, field: str) -> None:
     """The `aud` of access tokens."""
     if not 1 <= len(audience) <= LONGEST_URI or not is_visible_ascii(audience):

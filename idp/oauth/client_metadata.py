@@ -79,6 +79,10 @@ def attribute(
     return field(default=default, metadata=described)
 
 
+ISSUER_ALONE: Final = "issuer"
+"""The strict rule of `assertion_audience`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
     """What a client is registered with."""
@@ -167,6 +171,17 @@ class ClientMetadata:
         option="--jwks-uri",
         help="The URL of its public keys.",
         check=checks.check_link,
+    )
+    assertion_audience: str | None = attribute(
+        None,
+        kind="text",
+        option="--assertion-audience",
+        help="The one aud that its assertions (private_key_jwt) may have: `endpoint` takes the issuer, the token "
+        "endpoint and the endpoint that is called, `issuer` the issuer alone. Unless this is set, as "
+        "IDP_CLIENTS__ASSERTION_AUDIENCE says.",
+        defined_in=OURS,
+        set_by="operator",
+        check=checks.check_assertion_audience,
     )
     require_pkce: bool | None = attribute(
         None,

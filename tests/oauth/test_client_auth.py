@@ -62,6 +62,26 @@ async def test_a_public_client_only_says_who_it_is(reception: Reception) -> None
     assert (await reception.authenticate({"client_id": "spa"})).is_public
 
 
+async def test_a_public_client_may_say_so_by_basic_credentials_without_a_password(
+    reception: Reception,
+) -> None:
+    """Go's x/oauth2, oidc-agent and others try this first."""
+    await reception.register("spa", public=True)
+    for form in ({}, {"client_id": "spa"}):
+        assert (await reception.authenticate(form, basic("spa", ""))).client_id == "spa"
+    with pytest.raises(InvalidRequestError):
+        await reception.authenticate({"client_id": "other"}, basic("spa", ""))
+
+
+async def test_an_empty_password_proves_nothing_for_a_client_that_has_a_secret(reception: Reception) -> None:
+    secret = await reception.register("shop")
+    with pytest.raises(InvalidClientError):
+        await reception.authenticate(headers=basic("shop", ""))
+    with pytest.raises(InvalidClientError):
+        await reception.authenticate(headers=basic("shop", ""), allow_public=False)
+    assert await reception.authenticate({"client_id": "shop", "client_secret": secret}, basic("shop", ""))
+
+
 async def test_a_public_client_is_refused_where_proof_is_needed(reception: Reception) -> None:
     await reception.register("spa", public=True)
     with pytest.raises(InvalidClientError):

@@ -10,6 +10,7 @@ import pytest
 
 from idp.clock import ManualClock
 from idp.oauth.client_auth.key_sets import LIMITS
+from idp.oauth.client_auth.private_key_jwt import AssertionAudience
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.client_metadata import PUBLIC, ClientMetadata
 from idp.oauth.clients import Client, ClientRegistry
@@ -65,7 +66,7 @@ async def reception(new_database_url: Callable[[str], str]) -> AsyncIterator[Rec
     database = Database(new_database_url("sqlite"))
     store = TableStore(database, clock)
     outgoing = Outgoing(allow_private=True, setting="A_SETTING", limits=LIMITS)
-    methods = client_auth_methods((ISSUER,), store, clock, outgoing)
+    methods = client_auth_methods(AssertionAudience(ISSUER, TOKEN_URL), store, clock, outgoing)
     authentication = ClientAuthentication(ClientRegistry(database, clock), methods)
     yield Reception(clock, database, authentication, outgoing)
     await outgoing.aclose()

@@ -1,6 +1,8 @@
 """A client signs an assertion with its own key (RFC 7523 §2.2, OIDC Core §9)."""
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
@@ -14,6 +16,8 @@ from idp.foreign import Malformed
 from idp.keys.published import NotVerified, read_key_set, verify, with_fresh_keys
 from idp.oauth.bridge import wait
 from idp.oauth.client_auth.key_sets import KeySetUnavailable, RemoteKeySets
+from idp.oauth.client_auth.method import QueryClient
+from idp.oauth.client_metadata import ISSUER_ALONE
 from idp.oauth.clients import Client
 from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError
 from idp.oauth.http import CoreRequest
@@ -28,6 +32,24 @@ LEEWAY = 30
 """Seconds by which clocks may differ."""
 
 
+@dataclass(frozen=True, slots=True)
+class AssertionAudience:
+    """Which audience a client assertion may have. It always has one alone: an assertion meant for several could
+    be passed on by one of them (CVE-2025-27370, CVE-2025-27371)."""
+
+    issuer: str
+    token_endpoint: str
+    strict: bool = False
+    """Take the issuer alone, of clients that say nothing else."""
+
+    def of(self, client: Client, endpoint: str) -> list[str]:
+        """Return what the client may send to `endpoint`: the issuer, the URL of the token endpoint (OIDC Core
+        §9) or of the endpoint that is called (RFC 9126 §2); by the strict rule only the issuer."""
+        rule = client.metadata.assertion_audience
+        strict = self.strict if rule is None else rule == ISSUER_ALONE
+        return [self.issuer] if strict else [self.issuer, self.token_endpoint, endpoint]
+
+
 class PrivateKeyJwt(JWTBearerClientAssertion):
     """`private_key_jwt`.
 
@@ -37,13 +59,14 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     """
 
     name = CLIENT_AUTH_METHOD = "private_key_jwt"
+    _request: CoreRequest
+    """The request that is authenticated, in the copy that does it."""
 
     def __init__(
-        self, audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
+        self, audience: AssertionAudience, store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
     ) -> None:
-        """Accept assertions for `audiences`: our issuer first, then other names of ours."""
         super().__init__(leeway=LEEWAY)
-        self._audiences = audiences
+        self._audience = audience
         self._store = store
         self._clock = clock
         self._key_sets = key_sets
@@ -54,7 +77,6 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             sub={"essential": True},
             aud={"essential": True},
             exp={"essential": True},
-            iat={"essential": True},
             jti={"essential": True},
         )
 
@@ -72,6 +94,14 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         return str(subject)
 
     # What Authlib calls --------------------------------------------------------------------------
+
+    def __call__(self, query_client: QueryClient, request: CoreRequest) -> Client | None:
+        """Return the client if its assertion is good. Authlib does not hand the request on to what it calls
+        below, so a copy that knows the request does it."""
+        method = copy(self)
+        method._request = request  # noqa: SLF001  our own
+        client: Client | None = super(PrivateKeyJwt, method).__call__(query_client, request)
+        return client
 
     def extract_assertion(self, assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return header and claims, not yet verified."""
@@ -128,10 +158,10 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         now = self._clock.now()
         if claims["iss"] != claims["sub"]:  # Authlib found the client by `sub`
             raise InvalidClientError("The client assertion must have the client_id as iss and sub")
-        # One audience, and it is us: an assertion meant for several could be passed on by one of them, and the
-        # URL of a token endpoint can be a lie that the client was told (CVE-2025-27370, CVE-2025-27371).
-        if len(audiences) != 1 or audiences[0] not in self.get_audiences():
-            raise InvalidClientError(f"The client assertion must have {self._audiences[0]} as its only aud")
+        accepted = self.get_audiences()
+        if len(audiences) != 1 or audiences[0] not in accepted:
+            wanted = " or ".join(dict.fromkeys(accepted))
+            raise InvalidClientError(f"The client assertion must have one aud, which is {wanted}")
         if claims["exp"] > now + MAX_LIFETIME + LEEWAY:
             raise InvalidClientError("The client assertion lives too long")
         if not jti or not jti.isprintable():
@@ -141,7 +171,9 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
 
     def get_audiences(self) -> list[str]:
         """Return the audiences of which an assertion must have one."""
-        return list(self._audiences)
+        client = self._request.client
+        assert client is not None  # noqa: S101  Authlib has found it by now
+        return self._audience.of(client, self._request.uri)
 
     def validate_jti(self, claims: Mapping[str, Any], jti: str) -> bool:
         """Tell whether this is the first use; remember it for as long as the assertion would verify."""

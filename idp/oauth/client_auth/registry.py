@@ -8,7 +8,7 @@ from idp.clock import Clock
 from idp.oauth import bridge
 from idp.oauth.client_auth.key_sets import RemoteKeySets
 from idp.oauth.client_auth.method import ClientAuthMethod
-from idp.oauth.client_auth.private_key_jwt import PrivateKeyJwt
+from idp.oauth.client_auth.private_key_jwt import AssertionAudience, PrivateKeyJwt
 from idp.oauth.client_auth.public import PublicClient
 from idp.oauth.client_auth.secret import ClientSecretBasic, ClientSecretPost
 from idp.oauth.client_metadata import PUBLIC
@@ -23,13 +23,13 @@ PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "clien
 
 
 def client_auth_methods(
-    audiences: tuple[str, ...], store: EphemeralStore, clock: Clock, outgoing: Outgoing
+    audience: AssertionAudience, store: EphemeralStore, clock: Clock, outgoing: Outgoing
 ) -> tuple[ClientAuthMethod, ...]:
     """Return every method, those that carry a proof first."""
     return (
         ClientSecretBasic(),
         ClientSecretPost(),
-        PrivateKeyJwt(audiences, store, clock, RemoteKeySets(outgoing, clock)),
+        PrivateKeyJwt(audience, store, clock, RemoteKeySets(outgoing, clock)),
         PublicClient(),
     )
 
@@ -71,9 +71,10 @@ class ClientAuthentication(AuthlibClientAuthentication):
             raise InvalidClientError("A public client cannot use this endpoint")
         try:
             client: Client = super().authenticate(request, [method], endpoint)
-        except InvalidClientError:
-            raise
         except AuthlibInvalidClientError as error:
+            request.client = None  # some of Authlib's methods set it before the proof
+            if isinstance(error, InvalidClientError):
+                raise
             raise InvalidClientError("Client authentication failed") from error
         request.client = client
         return client
