@@ -9,6 +9,7 @@ from idp.clock import Clock
 from idp.errors import InvalidValue, NotFound
 from idp.identity.accounts import Accounts
 from idp.identity.factor_reset import FactorResets
+from idp.identity.names import claim_name
 from idp.identity.registration import Registration
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -66,11 +67,32 @@ class PeopleAdministration:
             after = page[-1].id
 
     async def create(
-        self, email: str, password: str | None, name: str | None, *, verified: bool, admin: bool
+        self,
+        email: str,
+        password: str | None,
+        name: str | None,
+        *,
+        verified: bool,
+        admin: bool,
+        username: str | None = None,
+        given_name: str | None = None,
+        family_name: str | None = None,
     ) -> User:
-        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address in use."""
+        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address or username in use."""
+        names = {"given_name": given_name, "family_name": family_name}
+        claims = {claim: claim_name(text, field=claim) for claim, text in names.items() if text}
+        if not name:
+            name = " ".join(claims.values()) or None
         roles = (ADMIN,) if admin else ()
-        return await self._accounts.create(email, password, name, verified, roles, source="cli")
+        return await self._accounts.create(
+            email, password, name, verified, roles, username=username, claims=claims, source="cli"
+        )
+
+    async def change_username(self, account: str, username: str | None) -> User:
+        """Give an account a username, or take it away; raise `Conflict` for one in use."""
+        user = await self.get(account)
+        await self._accounts.change_username(user.id, username)
+        return await self.get(user.id)
 
     async def invite(self, email: str) -> str:
         """Mail an invitation to an address; return its token."""

@@ -99,8 +99,22 @@ async def _storage(settings: "Settings") -> AsyncIterator[Finding]:
         else:
             yield Finding("database", "ok", "PostgreSQL, migrated.")
         yield await _keys(settings, database)
+        yield await _usernames(database)
     finally:
         await database.close()
+
+
+async def _usernames(database: "Database") -> Finding:
+    async with database.reading() as uow:
+        refused = await uow.usernames.count_refused()
+    if not refused:
+        return Finding("usernames", "ok", "Every username belongs to one account.")
+    return Finding(
+        "usernames",
+        "warn",
+        f"Accounts that lost a username, because an older account has it or it cannot be one: {refused}. "
+        "idp user list --json shows it as refused_username; give each another with: idp user username ACCOUNT NAME",
+    )
 
 
 def _master_key_alone(settings: "Settings") -> Finding:

@@ -43,15 +43,22 @@ def create(
     email: Annotated[str, typer.Option("--email", help="The e-mail address.")],
     password: Password = None,
     password_stdin: PasswordStdin = False,
-    name: Annotated[str | None, typer.Option("--name", help="The person's name.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The person's full name.")] = None,
+    username: Annotated[
+        str | None, typer.Option("--username", help="The username that apps are told; unique.")
+    ] = None,
+    given_name: Annotated[str | None, typer.Option("--given-name", help="The given name.")] = None,
+    family_name: Annotated[str | None, typer.Option("--family-name", help="The family name.")] = None,
     verified: Annotated[bool, typer.Option("--verified", help="The address is known to be theirs.")] = False,
     admin: Annotated[bool, typer.Option("--admin", help="Give the role admin.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an account."""
     chosen = _password(password, from_stdin=password_stdin)
+    names = {"username": username, "given_name": given_name, "family_name": family_name}
     _change(
-        lambda people: people.create(email, chosen, name, verified=verified, admin=admin), as_json=as_json
+        lambda people: people.create(email, chosen, name, verified=verified, admin=admin, **names),
+        as_json=as_json,
     )
 
 
@@ -104,6 +111,20 @@ def set_password(
     """Change an account's password and end its sessions."""
     chosen = _password(password, from_stdin=password_stdin)
     _change(lambda people: people.set_password(account, chosen), as_json=as_json)
+
+
+@app.command()
+def username(
+    account: Account,
+    name: Annotated[str | None, typer.Argument(metavar="[USERNAME]", help="The new username.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the username away.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show, change or remove an account's username, which apps are told as preferred_username."""
+    if name is None and not remove:
+        show(account, as_json=as_json)
+        return
+    _change(lambda people: people.change_username(account, name), as_json=as_json)
 
 
 @app.command()
@@ -215,11 +236,15 @@ def _password(given: str | None, *, from_stdin: bool) -> str:
 
 
 def _description(user: "User") -> dict[str, Any]:
+    from idp.storage.repositories.usernames import REFUSED
+
     return {
         "id": user.id,
         "email": user.email,
         "email_verified": user.email_verified,
         "name": user.profile.get("name"),
+        "username": user.profile.get("preferred_username"),
+        **({"refused_username": user.profile[REFUSED]} if REFUSED in user.profile else {}),
         "roles": user.roles,
         "has_password": user.password_hash is not None,
         "created_at": int(user.created_at),

@@ -85,6 +85,20 @@ class RegistrationSettings(Section):
 class AccountSettings(Section):
     """The account pages."""
 
+    username_changes: bool = Field(
+        default=False,
+        description="Whether people choose and change their username (preferred_username). Otherwise only the "
+        "operator sets it: idp user username.",
+    )
+    reserved_usernames: Texts = Field(
+        (), description="Usernames that people cannot choose, beside admin, root, support and the like."
+    )
+    username_fallback: Literal["none", "email", "sub"] = Field(
+        "none",
+        description="What the claim preferred_username is for an account without a username: it is left out, or "
+        "it is the e-mail address or the sub.",
+    )
+
     recent_sign_in: int = Field(
         10 * MINUTE,
         ge=30,

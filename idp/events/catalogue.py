@@ -58,6 +58,15 @@ class UserRemoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsernameChanged(Event):
+    """An account got another username, or none."""
+
+    name = "user.username_changed"
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RolesChanged(Event):
     """An administrator gave roles to a person or took them away."""
 

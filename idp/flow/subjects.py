@@ -50,6 +50,7 @@ class People:
         continuations: Continuations,
         situations: Situations,
         steps: tuple[Step, ...],
+        username_fallback: str = "none",
     ) -> None:
         self._database = database
         self._login = login
@@ -57,6 +58,7 @@ class People:
         self._continuations = continuations
         self._situations = situations
         self._steps = steps
+        self._username_fallback = username_fallback
 
     async def find(self, uow: UnitOfWork, user_id: str) -> Subject | None:
         """Return the user, or None when the account is gone or disabled."""
@@ -65,7 +67,7 @@ class People:
 
     def describe(self, user: User) -> Subject:
         """Return the user of a row."""
-        return Subject(user.id, standard_claims(user))
+        return Subject(user.id, standard_claims(user, self._username_fallback))
 
     async def authenticate(
         self, username: str, password: str, *, address: str, client: Client

@@ -1,6 +1,6 @@
 """Accounts, as an administrator deals with them: each change is in the audit trail."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from idp.clock import Clock
 from idp.errors import NotFound
@@ -16,6 +16,7 @@ from idp.events.catalogue import (
 from idp.identity.addresses import email_key
 from idp.identity.endings import Event, Kept, end
 from idp.identity.passwords import PasswordHasher, check_acceptable
+from idp.identity.usernames import assign_username
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
 
@@ -36,10 +37,14 @@ class Accounts:
         verified: bool = False,
         roles: Iterable[str] = (),
         *,
+        username: str | None = None,
+        claims: Mapping[str, str] | None = None,
         source: str | None = None,
         address: str = "",
     ) -> User:
-        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address in use."""
+        """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address or username in use.
+
+        `claims` are further standard claims about the user (OIDC Core §5.1), checked by the caller."""
         key = email_key(email)
         hashed = await self._hash(password)
         now = self._clock.now()
@@ -48,7 +53,7 @@ class Accounts:
             email_key=key,
             email_verified=verified,
             password_hash=hashed,
-            profile={"name": name} if name else {},
+            profile={**({"name": name} if name else {}), **(claims or {})},
             roles=list(roles),
             created_at=now,
             updated_at=now,
@@ -57,6 +62,7 @@ class Accounts:
         async with self._database.unit_of_work() as uow:
             await uow.users.add(user)
             await record(uow, UserCreated(user_id=user.id, source=source, address=address), now)
+            await assign_username(uow, user, username, now)
         return user
 
     async def get(self, user_id: str) -> User | None:
@@ -92,6 +98,11 @@ class Accounts:
                 user_id=user_id, removed=password is None, source=source, address=address
             )
             await record(uow, changed, now)
+
+    async def change_username(self, user_id: str, username: str | None) -> None:
+        """Give an account a username, reserved or not, or take it away; raise `Conflict` for one in use."""
+        async with self._database.unit_of_work() as uow:
+            await assign_username(uow, await _locked(uow, user_id), username, self._clock.now())
 
     async def disable(self, user_id: str) -> None:
         """Switch an account off and end its sessions and grants. Done twice, it changes nothing."""

@@ -26,6 +26,7 @@ from idp.identity.generation import ProvenAccount, still
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.names import claim_name
+from idp.identity.usernames import CLAIM as USERNAME
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import FederatedIdentity, User, new_id
@@ -263,6 +264,8 @@ def _profile(elsewhere: Elsewhere) -> dict[str, Any]:
     """Return what the other provider suggests about a person, as far as it is fit to be shown."""
     profile: dict[str, Any] = {}
     for claim, value in {"name": elsewhere.name or "", **elsewhere.claims}.items():
+        if claim == USERNAME:  # unique here, so it is not for another provider to give
+            continue
         try:
             cleaned = claim_name(value)
         except InvalidValue:

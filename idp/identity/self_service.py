@@ -30,12 +30,13 @@ from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher, same_password
 from idp.identity.throttle import SignInThrottle
 from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Tickets
+from idp.identity.usernames import CLAIM as USERNAME
+from idp.identity.usernames import assign_username, is_reserved, username_of
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
 from idp.text import Text
 
 LONGEST_TEXT = 200
-_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164, as OIDC Core §5.1 recommends
 _BIRTHDATE = re.compile(r"[0-9]{4}(-[0-9]{2}-[0-9]{2})?")
 ADDRESS_MEMBERS = ("street_address", "locality", "region", "postal_code", "country")
@@ -84,9 +85,11 @@ class SelfService:
     async def update_profile(self, account: ProvenAccount, changes: Mapping[str, Any]) -> User:
         """Change standard claims (OIDC Core §5.1); an empty value removes one. Raise `InvalidValue` with the
         field for a value that is refused or a claim that is not the person's to set."""
-        cleaned = {name: _clean(name, value) for name, value in changes.items()}
+        cleaned = {name: _clean(name, value) for name, value in changes.items() if name != USERNAME}
         async with self._database.unit_of_work() as uow:
             user = await still(uow, account, to_change=True)
+            if USERNAME in changes:
+                await self._change_username(uow, user, changes[USERNAME])
             profile = {**user.profile, **cleaned}
             if cleaned.get("phone_number", user.profile.get("phone_number")) != user.profile.get(
                 "phone_number"
@@ -99,6 +102,29 @@ class SelfService:
             await uow.users.save(user)
             await record(uow, ProfileChanged(user_id=user.id, what=tuple(sorted(cleaned))), user.updated_at)
             return user
+
+    @property
+    def username_is_personal(self) -> bool:
+        """Whether people choose their username."""
+        return self._settings.username_changes
+
+    async def _change_username(self, uow: UnitOfWork, user: User, value: object) -> None:
+        if value in (None, "", user.profile.get(USERNAME)):
+            wanted = value or None
+        elif not isinstance(value, str):
+            raise InvalidValue("This must be text.", field=USERNAME)
+        else:
+            wanted = username_of(value)
+        if wanted == user.profile.get(USERNAME):
+            return
+        if not self.username_is_personal:
+            raise InvalidValue("Only the operator of this service sets usernames.", field=USERNAME)
+        if wanted is not None and is_reserved(str(wanted), self._settings.reserved_usernames):
+            raise InvalidValue("This username is reserved.", field=USERNAME)
+        try:
+            await assign_username(uow, user, None if wanted is None else str(wanted), self._clock.now())
+        except Conflict as error:
+            raise InvalidValue(error.sentence, field=USERNAME) from error
 
     async def ask_email_change(self, account: ProvenAccount, email: str) -> None:
         """Send a link and a code to the new address. The same answer when the address is taken: its owner
@@ -384,9 +410,6 @@ def _web_url(text: str) -> str | None:
 
 
 _CHECKS: Mapping[str, Any] = {
-    "preferred_username": _pattern(
-        _USERNAME, Text("Use 2 to 39 letters, digits, dots, dashes or underscores, a letter or digit first.")
-    ),
     "phone_number": _pattern(_PHONE, Text("Use the international form, such as +491701234567.")),
     "picture": _web_url,
     "profile": _web_url,

@@ -34,6 +34,7 @@ from idp.storage.repositories.revoked_tokens import RevokedTokens
 from idp.storage.repositories.sessions import BrowserSessions
 from idp.storage.repositories.signing_keys import SigningKeys
 from idp.storage.repositories.tickets import Invitations, MailTickets
+from idp.storage.repositories.usernames import Usernames
 from idp.storage.repositories.users import Users
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -68,6 +69,11 @@ class UnitOfWork:
     def users(self) -> Users:
         """People."""
         return Users(self.session)
+
+    @cached_property
+    def usernames(self) -> Usernames:
+        """Usernames."""
+        return Usernames(self.session)
 
     @cached_property
     def sessions(self) -> BrowserSessions:

@@ -32,6 +32,7 @@ from idp.storage.models import (
     RevokedToken,
     TrustedDevice,
     User,
+    Username,
 )
 from idp.storage.repositories._rows import changed, table_of
 
@@ -47,6 +48,9 @@ ENDED_SESSION_RETENTION = DAY
 MAIL_RETENTION = 30 * DAY
 """Seconds that a mail is kept from when it was written: long enough to look into "I never got it".
 What was not delivered by then is hopeless; its links have expired long before."""
+
+USERNAME_RETENTION = 365 * DAY
+"""Seconds that nobody may take a username from when it was given up or its account was removed."""
 
 AUDIT_RETENTION = 400 * DAY
 """Seconds that the audit trail goes back: a year, and time to look into its end."""
@@ -81,6 +85,7 @@ RULES = (
     Rule(TrustedDevice, TrustedDevice.id, lambda now: TrustedDevice.expires_at <= now),
     Rule(MailTicket, MailTicket.id, lambda now: MailTicket.expires_at <= now),
     Rule(Invitation, Invitation.token_digest, lambda now: Invitation.expires_at <= now),
+    Rule(Username, Username.key, lambda now: Username.released_at <= now - USERNAME_RETENTION),
     Rule(AuditEvent, AuditEvent.id, lambda now: AuditEvent.at <= now - AUDIT_RETENTION),
     Rule(OutboxMail, OutboxMail.id, lambda now: OutboxMail.created_at <= now - MAIL_RETENTION),
 )
@@ -101,6 +106,8 @@ class Sweeper:
         for rule in RULES:
             table = rule.model.__tablename__
             deleted[table] = deleted.get(table, 0) + await self._apply(rule, now)
+        async with self._database.unit_of_work() as uow:
+            await uow.usernames.release_orphans(now)
         return deleted
 
     async def run(self, interval: float, stop: asyncio.Event) -> None:

@@ -454,6 +454,7 @@ def test_doctor_says_what_to_do(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> No
         "settings": "warn",
         "database": "ok",
         "keys": "warn",
+        "usernames": "ok",
         "files": "ok",
         "redis": "ok",
         "issuer": "warn",

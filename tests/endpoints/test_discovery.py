@@ -84,7 +84,6 @@ async def test_each_announced_claim_is_issued_and_no_other(
         {
             **web_addresses,
             **names,
-            "preferred_username": "alice",
             "birthdate": "1990-12-31",
             "zoneinfo": "Europe/Vienna",
             "locale": "de-AT",
@@ -92,6 +91,7 @@ async def test_each_announced_claim_is_issued_and_no_other(
             "address": {"locality": "Wien"},
         },
     )
+    await provider.parts.accounts.change_username(person.id, "alice")
     app = await provider.relying_party(scopes=STANDARD_SCOPES)
     tokens = await app.tokens(browser, scope="openid profile email address phone tier roles groups")
     userinfo = (await app.userinfo(tokens["access_token"])).json()

@@ -48,7 +48,7 @@ async def test_it_names_the_person_and_with_the_scope_the_address(
     provider: RunningProvider, app: RelyingParty, browser: Browser, person: User
 ) -> None:
     """RFC 7662 §2.2."""
-    await set_username(provider, person, "alice")
+    await provider.parts.accounts.change_username(person.id, "alice")
     tokens = await app.tokens(browser, scope="openid email offline_access")
     for name in ("access_token", "refresh_token"):
         body = await introspect(app, tokens[name])
@@ -57,14 +57,6 @@ async def test_it_names_the_person_and_with_the_scope_the_address(
     body = await introspect(app, tokens["access_token"])
     assert body["username"] == "alice"
     assert "email" not in body
-
-
-async def set_username(provider: RunningProvider, person: User, username: str) -> None:
-    async with provider.database.unit_of_work() as uow:
-        user = await uow.users.get(person.id)
-        assert user is not None
-        user.profile = {**user.profile, "preferred_username": username}
-        await uow.users.save(user)
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense"])

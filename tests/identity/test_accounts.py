@@ -133,6 +133,8 @@ def test_claims_tell_what_is_known_and_no_more() -> None:
         "email_verified": False,  # authentik before 2025.10 said true whatever the fact
         "updated_at": 1234,
         "tier": "free",
+        "roles": ["admin"],
+        "groups": ["admin"],
     }
 
 

@@ -8,13 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, select, text
 
 from idp.errors import Unavailable
 from idp.resources import MIGRATIONS
 from idp.storage import migrations
 from idp.storage.database import Database
-from idp.storage.models import Base, ClientRecord, Consent, Grant, User
+from idp.storage.models import Base, ClientRecord, Consent, Grant, User, Username
 from tests.support.servers import PostgresServer
 
 
@@ -111,6 +111,51 @@ async def test_foreign_keys_are_enforced_again_after_a_migration(empty_database:
         assert await uow.users.delete(user.id)
         for model in (Consent, Grant):
             assert (await uow.session.scalars(model.__table__.select())).all() == []
+
+
+async def test_of_usernames_that_were_alike_the_oldest_account_keeps_it(empty_database: Database) -> None:
+    """The others keep theirs where no client is told it, and get it back when the schema goes back."""
+    names = ["alice", "ALICE", "a1ice", "Bob", "not a username", None]
+    await migrations.upgrade(empty_database, "0006")
+    async with empty_database.unit_of_work() as uow:
+        for number, name in enumerate(names):
+            profile = {"nickname": "x"} | ({"preferred_username": name} if name else {})
+            values = {
+                "id": f"u{number}",
+                "email": f"{number}@x",
+                "email_key": f"{number}@x",
+                "profile": profile,
+            }
+            flags = {
+                "email_verified": True,
+                "verification_due": False,
+                "generation": 0,
+                "roles": [],
+                "tier": "free",
+            }
+            times = {"created_at": number, "updated_at": number}
+            await uow.session.execute(insert(User.__table__).values(**values, **flags, **times))
+    before = await profiles(empty_database)
+    await migrations.upgrade(empty_database)
+    after = await profiles(empty_database)
+    kept = [after[f"u{number}"].get("preferred_username") for number in range(len(names))]
+    assert kept == ["alice", None, None, "bob", None, None]
+    refused = [after[f"u{number}"].get("refused_preferred_username") for number in range(len(names))]
+    assert refused == [None, "ALICE", "a1ice", None, "not a username", None]
+    async with empty_database.reading() as uow:
+        assert await uow.usernames.count_refused() == 3
+        held = await uow.session.execute(
+            select(Username.username, Username.user_id).order_by(Username.username)
+        )
+        assert held.all() == [("alice", "u0"), ("bob", "u3")]
+    await migrations.downgrade(empty_database, "0006")
+    assert await profiles(empty_database) == before | {"u3": {"nickname": "x", "preferred_username": "bob"}}
+
+
+async def profiles(database: Database) -> dict[str, dict[str, object]]:
+    users = User.__table__
+    async with database.reading() as uow:
+        return {row.id: row.profile for row in await uow.session.execute(select(users.c.id, users.c.profile))}
 
 
 async def test_a_database_that_is_away_is_unavailable() -> None:

@@ -68,7 +68,11 @@ class ProfilePage(ConsolePage):
             **{f"address.{k}": v for k, v in address.items()},
         }
         return {
-            "claims": CLAIMS,
+            "claims": [
+                claim
+                for claim in CLAIMS
+                if claim.name != "preferred_username" or self.self_service.username_is_personal
+            ],
             "address": ADDRESS,
             "zones": time_zones(),
             "values": {**kept, **visit.form},

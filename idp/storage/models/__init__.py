@@ -14,6 +14,7 @@ from idp.storage.models.factors import (
 from idp.storage.models.grants import Consent, Grant, RefreshToken, RevokedToken
 from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail
 from idp.storage.models.tickets import Invitation, MailTicket
+from idp.storage.models.usernames import Username
 from idp.storage.models.users import BrowserSession, User
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TrustedDevice",
     "UpstreamProvider",
     "User",
+    "Username",
     "WebAuthnCredential",
     "new_id",
 ]
