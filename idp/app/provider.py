@@ -233,7 +233,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         dev=settings.dev,
         catalogues=catalogues,
     )
-    transactions = Transactions(store, clock, settings.sessions.transaction_ttl)
+    transactions = Transactions(store, master_key, clock, settings.sessions.transaction_ttl)
     visits = Visits(transactions, sessions, clients, situations, STEPS, clock)
     sign_in = SignIn(sessions, transactions, second_factors, clock)
     page_parts = PageParts(

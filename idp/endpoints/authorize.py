@@ -31,6 +31,9 @@ from idp.storage.database import Database
 from idp.text import Text
 from idp.web.edge import BrowserEdge
 
+LONGEST_REQUEST = 8 * 1024
+"""Bytes of a query. It waits, sealed, in the URLs of our pages until the user does something."""
+
 
 class AuthorizeEndpoint:
     """The authorization endpoint."""
@@ -78,9 +81,12 @@ class AuthorizeEndpoint:
     async def begin(self, request: Request) -> Response:
         """Validate the request and take the first step."""
         try:
-            authorization, _client = await self._requests.validate(query_pairs(request))
+            authorization, client = await self._requests.validate(query_pairs(request))
         except AuthorizationError as error:
             return self._refuse(error)
+        if len(request.scope["query_string"]) > LONGEST_REQUEST:
+            too_long = InvalidRequestError(f"The request is longer than {LONGEST_REQUEST} bytes")
+            return self._deliver(self._tell(too_long, authorization), client)
         browser = self._edge.named_browser(request)
         visit = await self._visits.begin_for(browser, authorization)
         pending = self._next_step(visit)
@@ -107,7 +113,7 @@ class AuthorizeEndpoint:
     def _next_step(self, visit: Visit) -> Response | None:
         if not isinstance(visit.decision, GoTo):
             return None
-        return self._edge.links.redirect(visit.decision.step.path, tx=visit.transaction.id)
+        return self._edge.links.redirect(visit.decision.step.path, tx=visit.transaction.handle)
 
     async def _answer(self, visit: Visit, authorization: AuthorizationRequest) -> CoreResponse:
         match visit.decision:

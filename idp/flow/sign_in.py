@@ -48,8 +48,7 @@ class SignIn:
             registered=None,  # who signs in goes on as that person
             notice=None,
         )
-        await self._transactions.save(proven)
-        return Progress(proven, started.token)
+        return Progress(await self._transactions.save(proven), started.token)
 
     async def step_up(self, visit: Visit, proven: Proven, *, trust: bool = False) -> Progress:
         """Give the session the factor that was proven, under a new id. With `trust` the browser becomes a
@@ -63,7 +62,7 @@ class SignIn:
         now = self._clock.now()
         proof = Proof(SecondFactor.name, session.user_id, started.session.id, proven.kind, now)
         transaction = transaction.with_proof(proof)
-        await self._transactions.save(transaction)
+        transaction = await self._transactions.save(transaction)
         device = None
         if trust and self._second_factors.trusted_browsers.are_allowed and proven.acr == ACR_MULTI:
             device = await self._second_factors.trusted_browsers.trust(

@@ -1,16 +1,18 @@
 """A transaction: one sign-in under way in one browser.
 
 It is bound to the browser by a cookie, of which only a digest is kept, and it expires. Any number of
-them can be under way in one browser (two tabs). Each proof in it names the step that it proves and the
-subject that it is about, so it can be taken neither for another step's nor for another person's
-(Keycloak CVE-2026-18963, Dex CVE-2022-39222).
+them can be under way in one browser (two tabs). Until the user sends a form or proves something it is not
+stored: it waits sealed in the URLs of its pages, so that nobody fills the store by opening pages.
+
+Each proof in it names the step that it proves and the subject that it is about, so it can be taken neither
+for another step's nor for another user's (Keycloak CVE-2026-18963, Dex CVE-2022-39222).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from idp.clock import Clock
-from idp.crypto import digest, equal, random_token
+from idp.crypto import MasterKey, digest, equal, random_token
 from idp.errors import FlowError
 from idp.flow.demand import NO_DEMAND, Demand
 from idp.flow.notices import Notice
@@ -70,7 +72,14 @@ class Transaction:
     notice: Notice | None = None
     """What the next page says about what was just tried."""
     hint_used: bool = False
-    """Whether the person was sent straight to a provider already: they may have come back to choose."""
+    """Whether the user was sent straight to a provider already: they may have come back to choose."""
+    sealed: str | None = None
+    """The whole of it, encrypted, while it is not stored."""
+
+    @property
+    def handle(self) -> str:
+        """What names it in a URL or a form: its id, or the whole of it while it is not stored."""
+        return self.sealed or self.id
 
     def proof(self, step: str, session_id: str | None) -> Proof | None:
         """Return the proof of `step` if it was given in this session."""
@@ -89,20 +98,48 @@ class Transaction:
         return cls("", "", request, now, demand=demand)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of a transaction before the user did anything, as it is sealed."""
+
+    id: str
+    browser: str
+    request: AuthorizationRequest | None
+    created_at: float
+    demand: Demand
+    destination: str
+    invitation: str | None
+    hint_used: bool
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "Draft":
+        """Return the draft of a transaction."""
+        return cls(**{each.name: getattr(transaction, each.name) for each in fields(cls)})
+
+    def opened(self, sealed: str) -> Transaction:
+        """Return the transaction again."""
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Transaction(**known, sealed=sealed)
+
+
 TRANSACTION = Kind("tx", Transaction, 0)
 """How long one is kept is a setting."""
+
+DRAFT = Kind("tx-draft", Draft, 0, sealed=True)
 
 
 class Transactions:
     """Keeps the transactions, in the ephemeral store."""
 
-    def __init__(self, store: EphemeralStore, clock: Clock, ttl: float) -> None:
+    def __init__(self, store: EphemeralStore, master_key: MasterKey, clock: Clock, ttl: float) -> None:
+        """Take, among others, how many seconds one lives."""
         self._store = store
         self._kept = Kept(store, TRANSACTION)
+        self._drafts = Kept(store, DRAFT, master_key)
         self._clock = clock
         self._ttl = ttl
 
-    async def begin(
+    def begin(
         self,
         request: AuthorizationRequest | None,
         browser: str,
@@ -110,8 +147,8 @@ class Transactions:
         destination: str = "/account",
         demand: Demand = NO_DEMAND,
     ) -> Transaction:
-        """Start and store a transaction for the browser with this cookie value. `destination` is a path
-        that our code names: never one that came with a request."""
+        """Start a transaction for the browser with this cookie value; it waits sealed. `destination` is a
+        path that our code names: never one that came with a request."""
         transaction = Transaction(
             random_token(),
             digest(browser),
@@ -120,26 +157,50 @@ class Transactions:
             destination=destination,
             demand=demand,
         )
-        await self.save(transaction)
-        return transaction
+        return self._seal(transaction)
 
-    async def load(self, transaction_id: str | None, browser: str | None) -> Transaction:
+    async def load(self, handle: str | None, browser: str | None) -> Transaction:
         """Return the transaction; raise `FlowError` unless it is alive and this browser's."""
-        transaction = await self._kept.get(transaction_id) if transaction_id else None
+        transaction = await self._found(handle) if handle else None
         return self._bound(transaction, browser)
 
-    async def save(self, transaction: Transaction) -> None:
-        """Store the transaction as it is now."""
-        ttl = transaction.created_at + self._ttl - self._clock.now()
+    async def save(self, transaction: Transaction) -> Transaction:
+        """Store the transaction as it is now, and return it as it is stored."""
+        stored = replace(transaction, sealed=None)
+        ttl = self._time_left(stored)
         if ttl > 0:
-            await self._kept.put(transaction.id, transaction, ttl=ttl)
+            await self._kept.put(stored.id, stored, ttl=ttl)
+        return stored
+
+    async def amend(self, transaction: Transaction) -> Transaction:
+        """Keep a change that the user did not ask for by a form: sealed as long as it is not stored."""
+        return await self.save(transaction) if transaction.sealed is None else self._seal(transaction)
 
     async def finish(self, transaction: Transaction) -> None:
         """Take the transaction away; raise `FlowError` for all but one of several who try."""
-        taken = await self._kept.take(transaction.id)
+        taken = transaction.sealed or await self._kept.take(transaction.id)
         # Counted too: a page that loaded it before may save it after, which must not bring it back.
         if taken is None or await self._store.increment(self._finished(transaction.id), self._ttl) > 1:
             raise _gone("the transaction was finished by another request")
+
+    async def _found(self, handle: str) -> Transaction | None:
+        transaction = await self._kept.get(handle)
+        draft = self._drafts.decode(DRAFT.name, handle.encode()) if transaction is None else None
+        if draft is None:
+            return transaction
+        stored = await self._kept.get(draft.id)  # by a form that was sent since
+        if stored is not None:
+            return stored
+        opened = draft.opened(handle)
+        gone = self._time_left(opened) <= 0 or await self._store.get(self._finished(draft.id))
+        return None if gone else opened
+
+    def _seal(self, transaction: Transaction) -> Transaction:
+        sealed = self._drafts.encode(DRAFT.name, Draft.of(transaction)).decode()
+        return replace(transaction, sealed=sealed)
+
+    def _time_left(self, transaction: Transaction) -> float:
+        return transaction.created_at + self._ttl - self._clock.now()
 
     @staticmethod
     def _finished(transaction_id: str) -> str:

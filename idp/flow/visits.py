@@ -92,23 +92,22 @@ class Visits:
         self.steps = steps
         self._clock = clock
 
-    async def load(self, browser: Browser, transaction_id: str | None) -> Visit:
+    async def load(self, browser: Browser, handle: str | None) -> Visit:
         """Load the transaction and decide what is next; raise `FlowError` if it is not this browser's."""
-        transaction = await self._transactions.load(transaction_id, browser.name)
+        transaction = await self._transactions.load(handle, browser.name)
         return await self.look_at(browser, transaction)
 
     async def begin(self, browser: Browser, destination: str = "/account") -> Visit:
         """Begin a transaction of a user who comes on their own: it leads to this path of ours."""
-        transaction = await self._transactions.begin(None, _name(browser), destination=destination)
+        transaction = self._transactions.begin(None, _name(browser), destination=destination)
         return await self.look_at(browser, transaction)
 
     async def begin_for(self, browser: Browser, request: AuthorizationRequest) -> Visit:
-        """Look at an app's request. It is stored only if something has to be asked: with a session and a
-        consent there is nothing to remember."""
+        """Look at an app's request. A transaction begins only if something has to be asked."""
         visit = await self.look_at(browser, Transaction.draft(self._clock.now(), request))
         if visit.step is None:
             return visit
-        return replace(visit, transaction=await self._transactions.begin(request, _name(browser)))
+        return replace(visit, transaction=self._transactions.begin(request, _name(browser)))
 
     async def look_at(self, browser: Browser, transaction: Transaction) -> Visit:
         """Decide what is next in a transaction that is at hand."""
@@ -134,13 +133,16 @@ class Visits:
         visit = await self.look_at(browser, draft)
         if visit.session is not None and isinstance(visit.decision, Issue):
             return visit.session
-        return await self._transactions.begin(None, _name(browser), destination=destination, demand=demand)
+        return self._transactions.begin(None, _name(browser), destination=destination, demand=demand)
 
     async def keep(self, visit: Visit, **changes: Any) -> Transaction:
         """Store the transaction with these members changed."""
-        transaction = replace(visit.transaction, **changes)
-        await self._transactions.save(transaction)
-        return transaction
+        return await self._transactions.save(replace(visit.transaction, **changes))
+
+    async def amend(self, visit: Visit, **changes: Any) -> Transaction:
+        """Change members of a transaction when the user only opened a page: what waits sealed is not stored
+        by that."""
+        return await self._transactions.amend(replace(visit.transaction, **changes))
 
     async def prove(self, visit: Visit, decision: str, **changes: Any) -> Transaction:
         """Store the proof of the step that is due, given in the session of the visit. `decision` is the
@@ -150,8 +152,7 @@ class Visits:
             raise FlowError("This sign-in is not at this step. Go back to the app and start again.")
         proof = Proof(step.name, session.user_id, session.id, decision, self._clock.now())
         transaction = replace(visit.transaction.with_proof(proof), **changes)
-        await self._transactions.save(transaction)
-        return transaction
+        return await self._transactions.save(transaction)
 
     async def finish(self, visit: Visit) -> None:
         """End the transaction; raise `FlowError` for all but one of several requests that try."""

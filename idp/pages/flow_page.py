@@ -5,7 +5,7 @@ back to where the flow decides what is next.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from starlette.requests import Request
@@ -88,6 +88,9 @@ class FlowPage:
         turn = Turn(request, visit, form)
         try:
             self.parts.admission.check(request)
+            if visit.transaction.sealed is not None:  # stored by the first form that is sent
+                visit = replace(visit, transaction=await self.visits.keep(visit))
+                turn = Turn(request, visit, form)
             return await self.take(turn)
         except (InvalidValue, Conflict, Unavailable) as error:
             return await self.refused(turn, error)
@@ -120,8 +123,8 @@ class FlowPage:
         visit = turn.visit
         shown: dict[str, Any] = {
             "client": client_view(visit.client),
-            "csrf": self.edge.token(visit.browser, self.form_purpose(visit), visit.transaction.id),
-            "tx": visit.transaction.id,
+            "csrf": self.edge.token(visit.browser, self.form_purpose(visit), visit.transaction.handle),
+            "tx": visit.transaction.handle,
             "form_action": visit.destination.form_targets,
             **outcome(refusal),
         }

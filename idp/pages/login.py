@@ -61,13 +61,15 @@ class LoginPage(FlowPage):
         """Show the form, or the account to choose. An app that names a provider has the user sent there."""
         visit, offer = turn.visit, await self._offers.for_visit(turn.visit)
         if not turn.form and offer.straight_to is not None:
-            return self.edge.links.redirect(f"/federation/{offer.straight_to}/start", tx=visit.transaction.id)
+            return self.edge.links.redirect(
+                f"/federation/{offer.straight_to}/start", tx=visit.transaction.handle
+            )
         targets = visit.destination.form_targets
         if offer.has_domains:
             targets = (*targets, *offer.targets)
         if refusal is None and visit.session is not None and visit.is_at(SelectAccount.name):
             return self.page("select_account.html", turn, account=visit.session, form_action=targets)
-        tx, transaction = visit.transaction.id, visit.transaction
+        tx, transaction = visit.transaction.handle, visit.transaction
         may_register = self._registration_open or transaction.invitation
         return self.page(
             "login.html",
@@ -135,7 +137,7 @@ class LoginPage(FlowPage):
         name = offer.for_address(email)
         if name is None:
             raise InvalidValue(Text("No organisation is known for this address. Sign in with your password."))
-        query = {"tx": visit.transaction.id, "login_hint": email[:LONGEST_HINT]}
+        query = {"tx": visit.transaction.handle, "login_hint": email[:LONGEST_HINT]}
         return self.edge.links.redirect(f"/federation/{name}/start", **query)
 
     async def _select(self, visit: Visit) -> Response:

@@ -90,4 +90,4 @@ class MailLinkPage:
         """Return the way back into the sign-in under way, or to the account."""
         if visit is None:
             return self.parts.path("/account")
-        return self.parts.path("/authorize/resume", tx=visit.transaction.id)
+        return self.parts.path("/authorize/resume", tx=visit.transaction.handle)

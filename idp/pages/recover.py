@@ -33,7 +33,7 @@ class RecoverPage(FlowPage):
 
     async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
         """Ask for the address, or say where to look."""
-        tx = turn.visit.transaction.id
+        tx = turn.visit.transaction.handle
         return self.page(
             "recover.html",
             turn,

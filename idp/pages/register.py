@@ -59,7 +59,7 @@ class RegisterPage(FlowPage):
         invitation = request.query_params.get("invitation")
         if not invitation or not self.is_asked(visit):
             return visit
-        transaction = await self.visits.keep(visit, invitation=invitation[:LONGEST_INVITATION])
+        transaction = await self.visits.amend(visit, invitation=invitation[:LONGEST_INVITATION])
         return replace(visit, transaction=transaction)
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
@@ -84,7 +84,7 @@ class RegisterPage(FlowPage):
                 self.edge, self._policy, visit.browser, form.get("password", ""), (email, name)
             ),
             providers=offer.buttons,
-            login_url=self.parts.path("/login", tx=visit.transaction.id),
+            login_url=self.parts.path("/login", tx=visit.transaction.handle),
         )
 
     async def take(self, turn: Turn) -> Response:

@@ -101,7 +101,7 @@ class VerifyEmailPage(FlowPage):
         self, turn: Turn, refusal: Refusal | None = None, message: Message | None = None
     ) -> Response:
         """Ask for the code."""
-        visit, tx = turn.visit, turn.visit.transaction.id
+        visit, tx = turn.visit, turn.visit.transaction.handle
         unverified = _unverified(visit)
         return self.page(
             "verify_email.html",

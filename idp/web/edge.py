@@ -69,7 +69,7 @@ class BrowserEdge:
 
     def resume(self, transaction: Transaction) -> Response:
         """Send the browser back to where the flow decides what is next."""
-        return self.links.redirect(RESUME, tx=transaction.id)
+        return self.links.redirect(RESUME, tx=transaction.handle)
 
     def go_on(self, progress: Progress) -> Response:
         """Send the browser on with the session that it has now."""

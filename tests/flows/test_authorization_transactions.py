@@ -4,7 +4,9 @@ import asyncio
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from idp.storage.models import EphemeralEntry
 from tests.support.provider import (
     EMAIL,
     PASSWORD,
@@ -140,3 +142,23 @@ async def test_a_form_without_a_token_of_this_browser_purpose_and_transaction_is
         assert (await browser.post(path, fields)).status_code == 400
     assert (await browser.post(path, {})).status_code == 400
     assert "idp_session" not in browser.cookies
+
+
+async def test_pages_that_are_only_opened_store_nothing(
+    relying_party: RelyingParty, provider: RunningProvider, browser: Browser
+) -> None:
+    for url in (relying_party.authorization_url(), "/login", "/register", "/recover", "/account"):
+        assert (await browser.get(url)).status_code == 200
+    async with provider.database.reading() as uow:
+        assert (await uow.session.scalars(select(EphemeralEntry))).all() == []
+
+
+async def test_a_request_that_is_too_long_to_wait_in_a_url_is_refused_to_the_app(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    page = await browser.get(
+        relying_party.authorization_url(state="x", nonce="n" * 100, login_hint="é" * 1400)
+    )
+    answer = callback_of(page)
+    assert (answer["error"], answer["state"]) == ("invalid_request", "x")
+    assert (await browser.get(relying_party.authorization_url(login_hint="é" * 1000))).status_code == 200

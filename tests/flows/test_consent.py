@@ -114,6 +114,23 @@ async def test_switching_account_on_the_consent_page_leads_to_a_sign_in_even_aft
     assert (await relying_party.id_claims(response.json()))["sub"] == bob.id
 
 
+async def test_a_consent_that_was_shown_to_another_person_decides_nothing(
+    relying_party: RelyingParty, provider: RunningProvider, browser: Browser
+) -> None:
+    await provider.create_user("bob@example.com")
+    await browser.log_in()
+    shown_to_ada = await browser.get(relying_party.authorization_url())
+    assert asks_for_consent(shown_to_ada)
+    other_tab = await browser.get("/account")
+    await browser.submit(other_tab, decision="yes")
+    await browser.log_in("bob@example.com")
+    refused = await browser.submit(shown_to_ada, decision="allow")
+    assert refused.status_code == 400
+    shown_to_bob = await browser.get(str(shown_to_ada.url))
+    assert asks_for_consent(shown_to_bob)
+    assert "bob" in shown_to_bob.text
+
+
 async def test_a_consent_posted_before_the_sign_in_proves_nothing(
     relying_party: RelyingParty, provider: RunningProvider, browser: Browser
 ) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -93,8 +93,20 @@ async def test_a_code_is_refused(provider: RunningProvider, change: Change) -> N
 async def test_a_transaction_has_expired(provider: RunningProvider, change: Change) -> None:
     browser, rp = await provider.browser(), await provider.relying_party()
     page = await browser.get(rp.authorization_url())
+    page = await browser.submit(page, email=EMAIL, password="wrong")
     await rewrite(provider, "tx", change)
     lost = await browser.submit(page, email=EMAIL, password=PASSWORD)
+    assert (lost.status_code, "has expired" in lost.text) == (400, True)
+
+
+async def test_a_transaction_that_waits_in_a_url_has_expired(
+    provider: RunningProvider, change: Change
+) -> None:
+    browser, rp = await provider.browser(), await provider.relying_party()
+    page, key = await browser.get(rp.authorization_url()), MasterKey.parse(MASTER_KEY)
+    kept = json.loads(key.open(page.url.params["tx"], context="tx-draft"))
+    handle = key.seal(json.dumps(change(kept)).encode(), context="tx-draft")
+    lost = await browser.get(f"/login?{urlencode({'tx': handle})}")
     assert (lost.status_code, "has expired" in lost.text) == (400, True)
 
 
@@ -210,4 +222,4 @@ def test_every_kind_has_its_journey_here() -> None:
         for each in vars(module).values()
         if isinstance(each, Kind)
     }
-    assert kinds == {"code", "tx", "continuation", "logout", "webauthn", *SEALED}
+    assert kinds == {"code", "tx", "tx-draft", "continuation", "logout", "webauthn", *SEALED}

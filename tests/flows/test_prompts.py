@@ -245,3 +245,13 @@ async def test_one_of_several_subjects_will_do_and_a_hint_must_be_among_them(
     assert await ask(relying_party, browser, claims=among, id_token_hint=hint) == "code"
     others = json.dumps({"id_token": {"sub": {"values": ["somebody-else"]}}})
     assert await ask(relying_party, browser, claims=others, id_token_hint=hint) == "invalid_request"
+
+
+async def test_continue_as_counts_only_for_the_person_that_the_page_showed(
+    relying_party: RelyingParty, provider: RunningProvider, browser: Browser, signed_in: dict[str, str]
+) -> None:
+    await provider.create_user("bob@example.com")
+    shown_to_alice = await browser.get(relying_party.authorization_url(prompt="select_account"))
+    await browser.submit(await browser.get("/account"), decision="yes")
+    await browser.log_in("bob@example.com")
+    assert (await browser.submit(shown_to_alice, decision="continue")).status_code == 400

@@ -80,7 +80,7 @@ class Departures:
         redirect_uri = self._url_of(callback_path(upstream.name))
         redirect = await upstream.begin(replace(ask, state=state, redirect_uri=redirect_uri))
         started = Started(
-            transaction.id, upstream.name, purpose, user_id, transaction.browser, redirect.memory
+            transaction.handle, upstream.name, purpose, user_id, transaction.browser, redirect.memory
         )
         await self._states.put(state, started)
         return redirect.url

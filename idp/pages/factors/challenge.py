@@ -48,7 +48,7 @@ class ChallengePage(FlowPage):
 
     async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
         """Ask for the strongest factor, or for the one that the user wants to use instead."""
-        visit, tx = turn.visit, turn.visit.transaction.id
+        visit, tx = turn.visit, turn.visit.transaction.handle
         user = await self._accounts.get(visit.signed_in.user_id)
         options = await self._options(visit, user)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
@@ -104,7 +104,7 @@ class ChallengePage(FlowPage):
             "recovery_codes_few.html",
             client=client_view(visit.client),
             left=left,
-            next_url=self.parts.path("/authorize/resume", tx=progress.transaction.id),
+            next_url=self.parts.path("/authorize/resume", tx=progress.transaction.handle),
         )
         return self.edge.with_session(page, progress)
 

@@ -31,7 +31,7 @@ class EnrolPage(FlowPage):
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
         """Show how to set up a factor."""
-        visit, tx = turn.visit, turn.visit.transaction.id
+        visit, tx = turn.visit, turn.visit.transaction.handle
         required = isinstance(visit.step, EnrolFactor)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
         factor = self._enrolled.choose(wanted, required=required)
@@ -69,7 +69,7 @@ class EnrolPage(FlowPage):
             self.parts,
             visit.browser,
             enrolled.recovery_codes,
-            self.parts.path("/authorize/resume", tx=progress.transaction.id),
+            self.parts.path("/authorize/resume", tx=progress.transaction.handle),
             client=client_view(visit.client),
         )
         return self.edge.with_session(page, progress)

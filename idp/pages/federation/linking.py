@@ -73,4 +73,4 @@ class LinkStep:
             self._metrics.federated_sign_in(name, "linked")
             told = notice(Text("Your %(provider)s account is linked.", provider=upstream.label), "success")
         transaction = await self._visits.keep(visit, notice=told)
-        return self._edge.links.redirect(CONNECTIONS, tx=transaction.id)
+        return self._edge.links.redirect(CONNECTIONS, tx=transaction.handle)

@@ -69,7 +69,7 @@ class Offers:
         )
 
     def _start(self, name: str, visit: Visit) -> str:
-        return self._links.path(f"/federation/{name}/start", tx=visit.transaction.id)
+        return self._links.path(f"/federation/{name}/start", tx=visit.transaction.handle)
 
 
 def targets(upstreams: Sequence[Upstream]) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class SignInElsewhere:
         try:
             self._parts.admission.check(request)
             ask = _ask(visit, request.query_params.get("login_hint"))
-            transaction = await self._visits.keep(visit, notice=None, hint_used=True)
+            transaction = await self._visits.amend(visit, notice=None, hint_used=True)
             response = leave(await self._federation.departures.begin(upstream, transaction, ask))
         except IdpError as error:
             visit = replace(visit, transaction=replace(visit.transaction, hint_used=True))
