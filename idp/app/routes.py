@@ -13,6 +13,7 @@ from idp.endpoints.authorize import AuthorizeEndpoint
 from idp.endpoints.discovery import DiscoveryEndpoints
 from idp.endpoints.end_session import EndSessionEndpoint
 from idp.endpoints.introspection import IntrospectionEndpoint
+from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import TokenEndpoint
 from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
@@ -63,6 +64,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
     federation, sign_in = provider.federation, provider.sign_in
     offers = Offers(edge.links, federation.providers)
     after_verification = AfterVerification(edge, provider.visits, sign_in, clock)
+    errors = ProtocolErrors(database, provider.clients, provider.limiter, provider.metrics, clock)
     served: list[_Served] = [
         AuthorizeEndpoint(
             settings,
@@ -72,13 +74,13 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             AuthorizationRequests(provider.clients, provider.keyring, settings.clients),
             provider.codes,
             ToClientPages(renderer),
-            provider.metrics,
+            errors,
             clock,
         ),
-        TokenEndpoint(settings, provider.pipeline, provider.limiter, provider.metrics),
+        TokenEndpoint(settings, provider.pipeline, provider.limiter, errors, provider.metrics),
         UserInfoEndpoint(provider.guard, core.subjects),
-        IntrospectionEndpoint(settings, core.server),
-        RevocationEndpoint(settings, core.server),
+        IntrospectionEndpoint(settings, core.server, errors),
+        RevocationEndpoint(settings, core.server, errors),
         EndSessionEndpoint(
             edge,
             provider.sessions,
@@ -88,6 +90,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             provider.store,
             SignOutPages(renderer),
             ToClientPages(renderer),
+            errors,
         ),
         UpstreamTokensEndpoint(provider.guard, federation),
         discovery,

@@ -13,6 +13,7 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.endpoints.edge import form_pairs, get_instead, http_response, query_pairs, route_without_head
 from idp.endpoints.leaving import ToClientPages, leave_for
+from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.errors import ClientRequestError
 from idp.flow.destination import ToClient, ToPage
 from idp.flow.dispatch import GoTo, Issue, Refuse
@@ -26,7 +27,6 @@ from idp.oauth.errors import InvalidRequestError, LoginRequiredError, OAuth2Erro
 from idp.oauth.grants.row import new_grant
 from idp.oauth.http import CoreResponse
 from idp.oauth.responses import authorization_response, error_at_client
-from idp.ops.metrics import Metrics
 from idp.storage.database import Database
 from idp.text import Text
 from idp.web.edge import BrowserEdge
@@ -47,7 +47,7 @@ class AuthorizeEndpoint:
         requests: AuthorizationRequests,
         codes: AuthorizationCodes,
         pages: ToClientPages,
-        metrics: Metrics,
+        errors: ProtocolErrors,
         clock: Clock,
     ) -> None:
         self._issuer = settings.issuer
@@ -58,7 +58,7 @@ class AuthorizeEndpoint:
         self._requests = requests
         self._codes = codes
         self._pages = pages
-        self._metrics = metrics
+        self._errors = errors
         self._clock = clock
 
     @property
@@ -125,7 +125,7 @@ class AuthorizeEndpoint:
                 raise AssertionError("both callers have dealt with what is pending")
 
     def _tell(self, error: OAuth2Error, authorization: AuthorizationRequest) -> CoreResponse:
-        self._metrics.oauth_error(error.error)
+        self._errors.tell(paths.AUTHORIZATION, error, client_id=authorization.client_id)
         return error_at_client(self._issuer, authorization.target, error)
 
     async def _issue(self, authorization: AuthorizationRequest, session: SignedIn) -> CoreResponse:
@@ -161,7 +161,7 @@ class AuthorizeEndpoint:
     def _refuse(self, refusal: AuthorizationError) -> Response:
         """Tell the client, if its redirect URI is proven; else the user (RFC 6749 §4.1.2.1)."""
         error = refusal.error
-        self._metrics.oauth_error(error.error)
+        self._errors.tell(paths.AUTHORIZATION, error, client_id=refusal.client_id, facts=refusal.facts)
         if refusal.target is None:
             raise ClientRequestError(
                 Text(

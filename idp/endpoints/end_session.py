@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,6 +10,7 @@ from starlette.routing import Route
 from idp.crypto import digest, random_token
 from idp.endpoints.edge import form_pairs, get_instead, query_pairs, route_without_head
 from idp.endpoints.leaving import ToClientPages, leave_for
+from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.errors import ClientRequestError, FlowError
 from idp.flow.federated.departures import Departures
 from idp.flow.sign_out import SignOut, SignOutQuestion
@@ -25,8 +25,6 @@ from idp.storage.ephemeral.kept import Kept, Kind
 from idp.text import Text
 from idp.web.edge import BrowserEdge
 from idp.web.forms import SIGN_OUT
-
-log = structlog.get_logger("idp.oauth")
 
 CONFIRMATION_TTL = 600
 """Seconds in which a user may answer whether they want to sign out."""
@@ -73,6 +71,7 @@ class EndSessionEndpoint:
         store: EphemeralStore,
         pages: SignOutPages,
         to_client: ToClientPages,
+        errors: ProtocolErrors,
     ) -> None:
         self._edge = edge
         self._sessions = sessions
@@ -82,6 +81,7 @@ class EndSessionEndpoint:
         self._pending = Kept(store, PENDING)
         self._pages = pages
         self._to_client = to_client
+        self._errors = errors
 
     @property
     def routes(self) -> list[Route]:
@@ -117,7 +117,12 @@ class EndSessionEndpoint:
     async def _ask_in_spite_of(
         self, request: Request, error: InvalidRequestError, session: CurrentSession | None
     ) -> Response:
-        log.warning("a logout request was refused", reason=error.description)
+        facts = {
+            f"{name} sent": value
+            for name, value in query_pairs(request)
+            if name in {"client_id", "post_logout_redirect_uri"}
+        }
+        self._errors.tell(paths.END_SESSION, error, client_id=facts.get("client_id sent"), facts=facts)
         wrong = Text("The app's request is not in order: %(reason)s.", reason=error.description)
         if session is None:
             return self._pages.done(None, wrong)

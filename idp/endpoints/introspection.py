@@ -6,9 +6,10 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
+from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
-from idp.oauth.http import error_response
+from idp.oauth.http import CoreRequest, error_response
 from idp.oauth.introspection import PARAMETERS, Introspection
 from idp.oauth.server import ProtocolServer
 
@@ -16,9 +17,10 @@ from idp.oauth.server import ProtocolServer
 class IntrospectionEndpoint:
     """The introspection endpoint."""
 
-    def __init__(self, settings: Settings, server: ProtocolServer) -> None:
+    def __init__(self, settings: Settings, server: ProtocolServer, errors: ProtocolErrors) -> None:
         self._uri = settings.url(paths.INTROSPECTION)
         self._server = server
+        self._errors = errors
 
     @property
     def routes(self) -> list[Route]:
@@ -27,8 +29,12 @@ class IntrospectionEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Answer for the token."""
+        sent: CoreRequest | None = None
         try:
-            form = await core_request(request, self._uri, PARAMETERS)
+            sent = await core_request(request, self._uri, PARAMETERS)
+            answer = await self._server.answer(Introspection.ENDPOINT_NAME, sent)
         except OAuth2Error as error:
-            return http_response(error_response(error))
-        return http_response(await self._server.answer(Introspection.ENDPOINT_NAME, form))
+            answer = error_response(error)
+        if answer.error is not None:
+            await self._errors.report(paths.INTROSPECTION, answer.error, sent, request.state.address)
+        return http_response(answer)

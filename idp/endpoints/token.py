@@ -6,12 +6,13 @@ from starlette.routing import Route
 
 from idp.config import Settings
 from idp.endpoints.edge import core_request, http_response
+from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.errors import Throttled
 from idp.oauth import paths
 from idp.oauth.clients import Client
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.grants.registry import PARAMETERS
-from idp.oauth.http import CoreResponse, error_response
+from idp.oauth.http import CoreRequest, error_response
 from idp.oauth.pipeline import TokenPipeline
 from idp.ops.address import network_of
 from idp.ops.metrics import Metrics
@@ -22,12 +23,18 @@ class TokenEndpoint:
     """The token endpoint."""
 
     def __init__(
-        self, settings: Settings, pipeline: TokenPipeline, limiter: RateLimiter, metrics: Metrics
+        self,
+        settings: Settings,
+        pipeline: TokenPipeline,
+        limiter: RateLimiter,
+        errors: ProtocolErrors,
+        metrics: Metrics,
     ) -> None:
         self._uri = settings.url(paths.TOKEN)
         self._failures_per_minute = settings.rate_limits.token_failures_per_address
         self._pipeline = pipeline
         self._limiter = limiter
+        self._errors = errors
         self._metrics = metrics
 
     @property
@@ -37,23 +44,23 @@ class TokenEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Answer a token request."""
+        sent: CoreRequest | None = None
         try:
-            token_request = await core_request(request, self._uri, PARAMETERS)
+            sent = await core_request(request, self._uri, PARAMETERS)
+            answer = await self._pipeline.answer(sent)
         except OAuth2Error as error:
-            return self._answer(request, error_response(error))
-        answer = await self._pipeline.answer(token_request)
-        if answer.error is None:
-            self._metrics.token_issued(token_request.form["grant_type"])
-        return self._answer(request, answer)
-
-    def _answer(self, request: Request, answer: CoreResponse) -> Response:
+            answer = error_response(error)
         if answer.error is not None:
-            self._metrics.oauth_error(answer.error.error)
-            key = f"token-failures:{network_of(request.state.address)}"
-            wait = self._limiter.hit(key, self._failures_per_minute)
-            if wait is not None:
-                raise Throttled("Too many failed requests from this address", retry_after=wait)
+            await self._errors.report(paths.TOKEN, answer.error, sent, request.state.address)
+            self._count_failure(request.state.address)
+        elif sent is not None:
+            self._metrics.token_issued(sent.form["grant_type"])
         return http_response(answer)
+
+    def _count_failure(self, address: str) -> None:
+        wait = self._limiter.hit(f"token-failures:{network_of(address)}", self._failures_per_minute)
+        if wait is not None:
+            raise Throttled("Too many failed requests from this address", retry_after=wait)
 
 
 class ClientAdmission:

@@ -144,6 +144,16 @@ class RefreshTokenReused(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClientAuthenticationFailed(Event):
+    """A request claimed to be from a client and did not prove it: a wrong secret, or a forged assertion."""
+
+    name = "client.authentication_failed"
+    endpoint: str
+    method: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodeReused(Event):
     """A spent authorization code came back."""
 

@@ -45,6 +45,9 @@ class CoreRequest(OAuth2Request):
         self.uri = uri
         self.payload = BasicOAuth2Payload(dict(parameters))
         self.address = address
+        self.presented_method: str | None = None
+        """The way in which the request authenticates its client, proven or not."""
+        self.claimed_client_id: str | None = None
 
     @property
     def args(self) -> Mapping[str, str]:

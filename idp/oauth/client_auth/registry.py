@@ -88,6 +88,8 @@ class ClientAuthentication(AuthlibClientAuthentication):
         if not presented:
             raise InvalidClientError("The request says nothing about its client")
         proofs = [name for name in presented if name != PUBLIC]
+        request.presented_method = " and ".join(proofs) or PUBLIC
+        request.claimed_client_id = presented[proofs[0] if proofs else PUBLIC]
         if len(proofs) > 1:  # RFC 6749 §2.3
             raise InvalidRequestError("More than one client authentication method is used")
         if len({*presented.values(), request.form.get("client_id", "")} - {""}) > 1:
