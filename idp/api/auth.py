@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from idp.api.access import bearer
 from idp.api.docs import describe
+from idp.api.first_party import CLIENT_ID
 from idp.api.models import (
     ClientChoice,
     EmailOnly,
@@ -30,7 +31,7 @@ from idp.api.models import (
 )
 from idp.api.problems import Refusal
 from idp.api.tokens import Credentials, FirstPartyTokens
-from idp.config import RegistrationSettings
+from idp.config import Policies, PolicyContext
 from idp.errors import InvalidValue
 from idp.identity.accounts import Accounts
 from idp.identity.addresses import email_key
@@ -53,7 +54,7 @@ class AuthRoutes:
         tokens: FirstPartyTokens,
         accounts: Accounts,
         registration: Registration,
-        registration_settings: RegistrationSettings,
+        policies: Policies,
         recovery: Recovery,
         revocation: Revocation,
         throttle: SignInThrottle,
@@ -62,7 +63,7 @@ class AuthRoutes:
         self._tokens = tokens
         self._accounts = accounts
         self._registration = registration
-        self._settings = registration_settings
+        self._policies = policies
         self._recovery = recovery
         self._revocation = revocation
         self._throttle = throttle
@@ -108,13 +109,15 @@ class AuthRoutes:
     async def register(self, request: Request, body: Register) -> RegisteredUnverified | RegisteredSignedIn:
         """Where addresses are verified before sign-in, the answer does not tell whether this one has an
         account already: its owner is told by mail. Elsewhere it comes with tokens."""
-        if self._settings.mode == "closed":
+        client_id = body.client_id or CLIENT_ID
+        rules = (await self._policies.of(PolicyContext(client_id))).registration
+        if rules.mode == "closed":
             raise Refusal("registration_closed", "New accounts are not made here.")
-        new = NewAccount(body.email, body.password, body.name, body.locale, body.invitation)
+        new = NewAccount(body.email, body.password, body.name, body.locale, body.invitation, client_id)
         await self._registration.register(new, address=request.state.address)
         # Told as it was sent: how an account that exists spells it is nobody's business.
         email = body.email.strip()
-        if self._registration.verifies_before_sign_in:
+        if rules.verify_email == "before_sign_in":
             return RegisteredUnverified(email=email)
         who = Credentials(body.email, body.password, request.state.address)
         return RegisteredSignedIn(email=email, **await self._tokens.sign_in(who, body))

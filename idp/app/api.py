@@ -28,7 +28,7 @@ def api_of(provider: Provider) -> FastAPI:
         ),
         accounts=provider.accounts,
         registration=provider.registration,
-        registration_settings=settings.registration,
+        policies=provider.policies,
         recovery=provider.recovery,
         revocation=provider.revocation,
         throttle=provider.throttle,

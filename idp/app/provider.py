@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from idp.administration.people import PeopleAdministration
 from idp.app.administration import Administration, client_administration, provider_administration
 from idp.clock import Clock, SystemClock
-from idp.config import Settings, SettingsPolicies
+from idp.config import Policies, Settings, SettingsPolicies
 from idp.endpoints.token import ClientAdmission
 from idp.federation.registry import Providers
 from idp.flow.continuations import Continuations
@@ -80,6 +80,7 @@ class Provider:
     """The parts, made and wired. Commands and tests take what they need from here."""
 
     settings: Settings
+    policies: Policies
     clock: Clock
     database: Database
     store: RunningStore
@@ -145,18 +146,16 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
 
     policies = SettingsPolicies(settings)
     hasher = PasswordHasher(settings.passwords)
-    sessions = Sessions(database, settings.sessions, clock)
+    sessions = Sessions(database, policies, clock)
     sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
     login = PasswordLogin(database, hasher, sign_in_throttle, clock)
     range_api = Outgoing(allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS)
-    policy = PasswordPolicy(settings.passwords, range_api)
+    policy = PasswordPolicy(policies, range_api)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
     mail_throttle = MailThrottle(store, settings.accounts)
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
     mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
-    registration = Registration(
-        database, hasher, policy, tickets, mail_throttle, mailer, settings.registration, clock
-    )
+    registration = Registration(database, hasher, policy, tickets, mail_throttle, mailer, policies, clock)
     recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, clock)
     self_service = SelfService(
         database,
@@ -246,6 +245,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     accounts = Accounts(database, hasher, clock)
     return Provider(
         settings=settings,
+        policies=policies,
         clock=clock,
         database=database,
         store=store,
@@ -271,7 +271,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             Departures(providers, store, master_key, settings.url),
             Arrivals(connections, database, store, mailer, mail_throttle, master_key),
             database,
-            settings.registration,
+            policies,
             clock,
         ),
         mail_delivery=MailDelivery(database, settings, clock),

@@ -95,9 +95,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
         UpstreamTokensEndpoint(provider.guard, federation),
         discovery,
         *_factor_pages(provider),
-        LoginPage(
-            parts, settings, provider.login, provider.second_factors, sign_in, offers, provider.metrics
-        ),
+        LoginPage(parts, provider.login, provider.second_factors, sign_in, offers, provider.metrics),
         FederationPages(parts, federation, sign_in, provider.metrics),
         RegisterPage(parts, provider.registration, provider.policy, sign_in, offers, clock),
         VerifyEmailPage(parts, provider.registration, after_verification),

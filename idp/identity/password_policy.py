@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import structlog
 
-from idp.config import PasswordSettings
+from idp.config import PasswordSettings, Policies
 from idp.errors import InvalidValue
 from idp.identity.password_strength import Strength, StrengthMeter, parts_of
 from idp.identity.passwords import LONGEST
@@ -31,21 +31,15 @@ _KINDS = {
 class PasswordPolicy:
     """Judges passwords that people choose."""
 
-    def __init__(self, settings: PasswordSettings, range_api: Outgoing) -> None:
-        self._settings = settings
+    def __init__(self, policies: Policies, range_api: Outgoing) -> None:
+        self._policies = policies
         self._range_api = range_api
         self._meter = StrengthMeter()
 
-    @property
-    def min_length(self) -> int:
-        """The fewest characters, for the forms."""
-        return self._settings.min_length
-
-    @property
-    def rule(self) -> Text:
-        """The rules in a sentence."""
-        number = self._settings.min_length
-        kinds = [_KINDS[kind][0] for kind in self._settings.require]
+    async def rule(self) -> Text:
+        """Return the rules in a sentence."""
+        rules = await self._rules()
+        number, kinds = rules.min_length, [_KINDS[kind][0] for kind in rules.require]
         if not kinds:
             return Text("At least %(number)d characters.", number=number)
         listed = reduce(lambda some, more: Text("%(some)s, %(more)s", some=some, more=more), kinds)
@@ -56,19 +50,19 @@ class PasswordPolicy:
 
         `about` are things that an attacker would try first: the person's address and name.
         """
-        self.check_here(password, about)
-        text = unicodedata.normalize("NFKC", password)
-        if self._settings.refuse_breached and await self._is_breached(text):
+        await self.check_here(password, about)
+        text, rules = unicodedata.normalize("NFKC", password), await self._rules()
+        if rules.refuse_breached and await self._is_breached(text, rules.breach_api):
             raise _refused(Text("This password is in a list of leaked ones. Choose another."))
 
-    def check_here(self, password: str, about: Sequence[str] = ()) -> None:
+    async def check_here(self, password: str, about: Sequence[str] = ()) -> None:
         """Raise `InvalidValue` for what can be told without asking anybody."""
-        text = unicodedata.normalize("NFKC", password)
-        if len(text) < self._settings.min_length:
-            raise _refused(Text("Use at least %(number)d characters.", number=self._settings.min_length))
+        text, rules = unicodedata.normalize("NFKC", password), await self._rules()
+        if len(text) < rules.min_length:
+            raise _refused(Text("Use at least %(number)d characters.", number=rules.min_length))
         if len(text) > LONGEST:
             raise _refused(Text("Use at most %(number)d characters.", number=LONGEST))
-        for kind in self._settings.require:
+        for kind in rules.require:
             name, is_kind = _KINDS[kind]
             if not any(map(is_kind, text)):
                 raise _refused(Text("Use %(kind)s too.", kind=name))
@@ -82,13 +76,17 @@ class PasswordPolicy:
         """Return a verdict on a password, refused or not; raise `Unavailable` when too many ask."""
         return await self._meter.strength(password, about)
 
-    async def _is_breached(self, text: str) -> bool:
+    async def _rules(self) -> PasswordSettings:
+        """A password is the account's, whatever client the user is on the way to."""
+        return (await self._policies.of()).passwords
+
+    async def _is_breached(self, text: str, breach_api: str) -> bool:
         """Ask the range API (k-anonymity: it learns five hex digits). No answer means no."""
         sha1 = hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
         try:
             answer = await self._range_api.send(
                 "GET",
-                self._settings.breach_api + sha1[:5],
+                breach_api + sha1[:5],
                 headers={"Accept": "text/plain", "Add-Padding": "true"},
             )
         except FAILURES as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from idp.clock import Clock
-from idp.config import RegistrationSettings
+from idp.config import Policies, PolicyContext, RegistrationSettings
 from idp.crypto import digest, random_token
 from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record
@@ -45,6 +45,8 @@ class NewAccount:
     locale: str | None = None
     """None takes the language that the request is answered in."""
     invitation: str | None = None
+    client_id: str | None = None
+    """The client that the person is on the way to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Registration:
         tickets: Tickets,
         throttle: MailThrottle,
         mailer: Mailer,
-        settings: RegistrationSettings,
+        policies: Policies,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -90,18 +92,8 @@ class Registration:
         self._tickets = tickets
         self._throttle = throttle
         self._mailer = mailer
-        self._settings = settings
+        self._policies = policies
         self._clock = clock
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody may register without an invitation."""
-        return self._settings.mode == "open"
-
-    @property
-    def verifies_before_sign_in(self) -> bool:
-        """Whether an address must be verified before a sign-in goes on."""
-        return self._settings.verify_email == "before_sign_in"
 
     async def register(self, new: NewAccount, *, address: str = "", link_query: str = "") -> Registered:
         """Make an account and send its verification mail, or send its owner a mail if there is one.
@@ -111,14 +103,21 @@ class Registration:
         address is taken.
         """
         key, profile = email_key(new.email), _profile(new, self._mailer.language)
-        self._check_allowed(key, new.invitation)
+        rules = (await self._policies.of(PolicyContext(new.client_id))).registration
+        _check_allowed(rules, key, new.invitation)
         await self._policy.check(new.password, (new.email, new.name))
         await self._throttle.check(VERIFY_EMAIL, key)
         hashed = await self._hasher.hash(new.password)
         chosen = Registered(new.email.strip(), password_hash=hashed, profile=profile)
         async with evenly(), self._database.unit_of_work() as uow:
-            await self._use_invitation(uow, new.invitation, key)
-            user = await self._create(uow, chosen, key, address) or await self._meet_known(uow, key, address)
+            if rules.mode == "invitation" and new.invitation is not None:
+                await use_invitation(uow, new.invitation, key, self._clock.now())
+            user = await self._create(uow, chosen, key, address)
+            if user is None and rules.verify_email != "before_sign_in":
+                raise Conflict(
+                    "There is an account with this address already. Sign in, or reset its password."
+                )
+            user = user or await self._meet_known(uow, key, address)
             if user is None:
                 return chosen
             await self._send_verification(uow, user, link_query)
@@ -189,36 +188,20 @@ class Registration:
     async def invite(self, email: str) -> str:
         """Make an invitation for an address and mail it; return its token."""
         key = email_key(email)
+        rules = (await self._policies.of()).registration
         token, now = random_token(), self._clock.now()
         async with self._database.unit_of_work() as uow:
             invitation = Invitation(
                 token_digest=digest(token),
                 email=key,
                 created_at=now,
-                expires_at=now + self._settings.invitation_ttl,
+                expires_at=now + rules.invitation_ttl,
                 used_at=None,
             )
             await uow.invitations.add(invitation)
             await self._mailer.queue(uow, "invitation", email.strip(), path=f"/register?invitation={token}")
             await record(uow, InvitationMade(), now)
         return token
-
-    def check_possible(self, invitation: str | None) -> None:
-        """Raise `InvalidValue` when nobody can register so, whatever their address."""
-        if self._settings.mode == "closed":
-            raise InvalidValue("New accounts are not made here. Ask whoever runs this service.")
-        if self._settings.mode == "invitation" and not invitation:
-            raise InvalidValue("New accounts need an invitation. Open the link in yours.", field="invitation")
-
-    def _check_allowed(self, key: str, invitation: str | None) -> None:
-        self.check_possible(invitation)
-        domains = {domain.casefold() for domain in self._settings.email_domains}
-        if domains and key.rpartition("@")[2] not in domains:
-            raise InvalidValue("Accounts are made only for addresses of certain domains.", field="email")
-
-    async def _use_invitation(self, uow: UnitOfWork, token: str | None, key: str) -> None:
-        if self._settings.mode == "invitation" and token is not None:
-            await use_invitation(uow, token, key, self._clock.now())
 
     async def _create(self, uow: UnitOfWork, chosen: Registered, key: str, address: str) -> User | None:
         """Make the account; None when the address has one."""
@@ -250,8 +233,6 @@ class Registration:
         """The address has an account. One that somebody made here and that was never verified becomes
         contested, and is returned. Any other is its owner's, who is told; so is one that an administrator
         made, verified or not."""
-        if not self.verifies_before_sign_in:
-            raise Conflict("There is an account with this address already. Sign in, or reset its password.")
         known = await uow.users.by_email_key(key)
         known = known and await uow.users.locked(known.id)  # it may be verified at this very moment
         if known is None:
@@ -304,3 +285,18 @@ def _profile(new: NewAccount, language: str) -> dict[str, Any]:
     """Return the claims that somebody registers with; raise `InvalidValue` for a name that could deceive."""
     name = claim_name(new.name)
     return {**({"name": name} if name else {}), "locale": new.locale or language}
+
+
+def check_possible(rules: RegistrationSettings, invitation: str | None) -> None:
+    """Raise `InvalidValue` when nobody can register so, whatever their address."""
+    if rules.mode == "closed":
+        raise InvalidValue("New accounts are not made here. Ask whoever runs this service.")
+    if rules.mode == "invitation" and not invitation:
+        raise InvalidValue("New accounts need an invitation. Open the link in yours.", field="invitation")
+
+
+def _check_allowed(rules: RegistrationSettings, key: str, invitation: str | None) -> None:
+    check_possible(rules, invitation)
+    domains = {domain.casefold() for domain in rules.email_domains}
+    if domains and key.rpartition("@")[2] not in domains:
+        raise InvalidValue("Accounts are made only for addresses of certain domains.", field="email")

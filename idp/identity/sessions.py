@@ -6,7 +6,7 @@ from typing import Any
 
 from idp.authentication import Authentication
 from idp.clock import Clock
-from idp.config import MINUTE, SessionSettings
+from idp.config import MINUTE, Policies, SessionSettings
 from idp.crypto import digest, random_token
 from idp.errors import FlowError
 from idp.events.audit import record
@@ -65,9 +65,9 @@ class StartedSession:
 class Sessions:
     """Begins, finds and ends browser sessions."""
 
-    def __init__(self, database: Database, settings: SessionSettings, clock: Clock) -> None:
+    def __init__(self, database: Database, policies: Policies, clock: Clock) -> None:
         self._database = database
-        self._settings = settings
+        self._policies = policies
         self._clock = clock
 
     async def start(
@@ -107,7 +107,7 @@ class Sessions:
     async def _start(
         self, uow: UnitOfWork, user_id: str, authentication: Authentication, visitor: Visitor
     ) -> StartedSession:
-        now, token = self._clock.now(), random_token()
+        now, token, lifetimes = self._clock.now(), random_token(), await self._lifetimes()
         user = await still(uow, ProvenAccount(user_id, authentication.generation))
         started = BrowserSession(
             id=new_id(),
@@ -119,7 +119,7 @@ class Sessions:
             amr=list(authentication.amr),
             created_at=now,
             last_seen_at=now,
-            expires_at=now + self._settings.absolute_ttl,
+            expires_at=now + lifetimes.absolute_ttl,
             ended_at=None,
             user_agent=visitor.user_agent[:LONGEST_USER_AGENT],
             address=visitor.address[:LONGEST_ADDRESS],
@@ -146,21 +146,21 @@ class Sessions:
         if found is None:
             return None
         session, user = found
-        now = self._clock.now()
+        now, lifetimes = self._clock.now(), await self._lifetimes()
         if user.disabled_at is not None or session.generation != user.generation:
             return None
-        if not self._is_live(session, now):
+        if not _is_live(session, now, lifetimes.idle_ttl):
             return None
-        if now - session.last_seen_at >= min(TOUCH_EVERY, self._settings.idle_ttl / 2):
+        if now - session.last_seen_at >= min(TOUCH_EVERY, lifetimes.idle_ttl / 2):
             async with self._database.unit_of_work() as uow:
                 await uow.sessions.touch(session.id, now)
         return _view(session, user)
 
     async def live(self, user_id: str) -> Sequence[BrowserSession]:
         """Return the user's sessions that have not ended, the one used last first."""
+        lifetimes = await self._lifetimes()
         async with self._database.reading() as uow:
-            now, idle_ttl = self._clock.now(), self._settings.idle_ttl
-            return await uow.sessions.live_for_user(user_id, now, idle_ttl)
+            return await uow.sessions.live_for_user(user_id, self._clock.now(), lifetimes.idle_ttl)
 
     async def end(self, token: str) -> bool:
         """End the session of a cookie; tell whether it was this call that did."""
@@ -179,12 +179,9 @@ class Sessions:
                 return False
             return await self._end(uow, session)
 
-    def _is_live(self, session: BrowserSession, now: float) -> bool:
-        return (
-            session.ended_at is None
-            and now < session.expires_at
-            and now < session.last_seen_at + self._settings.idle_ttl
-        )
+    async def _lifetimes(self) -> SessionSettings:
+        """A session serves every client, so it has the lifetimes of none of them."""
+        return (await self._policies.of()).sessions
 
     async def _end(self, uow: UnitOfWork, session: BrowserSession) -> bool:
         now = self._clock.now()
@@ -192,6 +189,10 @@ class Sessions:
             return False
         await record(uow, SignedOut(user_id=session.user_id, session_id=session.id), now)
         return True
+
+
+def _is_live(session: BrowserSession, now: float, idle_ttl: float) -> bool:
+    return session.ended_at is None and now < min(session.expires_at, session.last_seen_at + idle_ttl)
 
 
 def _view(session: BrowserSession, user: User) -> CurrentSession:

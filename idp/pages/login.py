@@ -2,7 +2,6 @@
 
 from starlette.responses import Response
 
-from idp.config import Settings
 from idp.errors import Conflict, FlowError, InvalidValue, Unavailable
 from idp.flow.sign_in import SignIn
 from idp.flow.steps import SIGN_IN_STEPS, SelectAccount
@@ -41,7 +40,6 @@ class LoginPage(FlowPage):
     def __init__(
         self,
         parts: PageParts,
-        settings: Settings,
         login: PasswordLogin,
         second_factors: SecondFactors,
         sign_in: SignIn,
@@ -49,8 +47,6 @@ class LoginPage(FlowPage):
         metrics: Metrics,
     ) -> None:
         super().__init__(parts)
-        self._passkeys_allowed = settings.second_factor.policy != "off"
-        self._registration_open = settings.registration.mode == "open"
         self._login = login
         self._second_factors = second_factors
         self._sign_in = sign_in
@@ -70,7 +66,9 @@ class LoginPage(FlowPage):
         if refusal is None and visit.session is not None and visit.is_at(SelectAccount.name):
             return self.page("select_account.html", turn, account=visit.session, form_action=targets)
         tx, transaction = visit.transaction.handle, visit.transaction
-        may_register = self._registration_open or transaction.invitation
+        policy = visit.situation.policy
+        may_register = policy.registration.mode == "open" or transaction.invitation
+        passkeys = policy.second_factor.policy != "off"
         return self.page(
             "login.html",
             turn,
@@ -82,8 +80,8 @@ class LoginPage(FlowPage):
             message=message_of(transaction) if refusal is None else None,
             providers=offer.buttons,
             organisations=offer.has_domains,
-            passkeys=self._passkeys_allowed,
-            connects=self._passkeys_allowed,
+            passkeys=passkeys,
+            connects=passkeys,
         )
 
     async def take(self, turn: Turn) -> Response:
@@ -98,7 +96,9 @@ class LoginPage(FlowPage):
             case "continue":
                 return await self._select(visit)
             case "passkey":
-                found = await self._by_passkey(form.get("ceremony", "")[:200], form.get("assertion", ""))
+                found = await self._by_passkey(
+                    visit, form.get("ceremony", "")[:200], form.get("assertion", "")
+                )
             case decision:
                 offer = await self._offers.for_visit(visit)
                 if decision == "organisation" or (not password and offer.for_address(email)):
@@ -145,9 +145,9 @@ class LoginPage(FlowPage):
             raise FlowError("There is no account to continue with.")
         return self.edge.resume(await self.visits.prove(visit, "selected"))
 
-    async def _by_passkey(self, ceremony: str, assertion: str) -> AuthenticatedUser | None:
+    async def _by_passkey(self, visit: Visit, ceremony: str, assertion: str) -> AuthenticatedUser | None:
         """Return the user; the authenticator has verified them, so this is two factors in one."""
-        if not self._passkeys_allowed:
+        if visit.situation.policy.second_factor.policy == "off":
             raise InvalidValue(Text("Passkeys are not used here."))
         try:
             return await self._second_factors.sign_in_with_passkey(ceremony, assertion)

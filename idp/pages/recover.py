@@ -135,7 +135,7 @@ class ResetPage(MailLinkPage):
             connects=True,
             token=form.get("token", ""),
             email=owner.email,
-            rule=self._policy.rule,
+            rule=await self._policy.rule(),
             strength=await strength_view(self.edge, self._policy, browser, password, _about(owner)),
             **outcome(refusal),
         )

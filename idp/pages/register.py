@@ -16,7 +16,7 @@ from idp.flow.steps import SIGN_IN_STEPS
 from idp.flow.visits import Visit
 from idp.identity.login import by_password
 from idp.identity.password_policy import PasswordPolicy
-from idp.identity.registration import NewAccount, Registration
+from idp.identity.registration import NewAccount, Registration, check_possible
 from idp.pages.federation.offers import Offers
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
@@ -67,7 +67,7 @@ class RegisterPage(FlowPage):
         visit, form = turn.visit, turn.form
         closed = None
         try:
-            self._registration.check_possible(visit.transaction.invitation)
+            check_possible(visit.situation.policy.registration, visit.transaction.invitation)
         except InvalidValue as error:
             closed, refusal = error.sentence, Refusal(403)
         email, name = form.get("email", ""), form.get("name", "")
@@ -79,7 +79,7 @@ class RegisterPage(FlowPage):
             connects=True,
             closed=closed,
             values={"email": email, "name": name},
-            rule=self._policy.rule,
+            rule=await self._policy.rule(),
             strength=await strength_view(
                 self.edge, self._policy, visit.browser, form.get("password", ""), (email, name)
             ),
@@ -95,11 +95,18 @@ class RegisterPage(FlowPage):
         if form.get("decision") == "check":
             await self._policy.check(password, (email, name))
             return await self.show(turn)
-        new = NewAccount(email=email, password=password, name=name, invitation=transaction.invitation)
+        new = NewAccount(
+            email=email,
+            password=password,
+            name=name,
+            invitation=transaction.invitation,
+            client_id=visit.client.client_id if visit.client is not None else None,
+        )
         done = await self._registration.register(
             new, address=turn.address, link_query=f"&tx={transaction.id}"
         )
-        if done.user_id is not None and not self._registration.verifies_before_sign_in:
+        verifies_first = visit.situation.policy.registration.verify_email == "before_sign_in"
+        if done.user_id is not None and not verifies_first:
             authentication = by_password(self._clock.now(), done.generation)
             progress = await self._sign_in.sign_in(visit.browser, transaction, done.user_id, authentication)
             return self.edge.go_on(progress)

@@ -39,7 +39,7 @@ class PasswordStrength:
         password, about = form.get("password", ""), (form.get("email", ""), form.get("name", ""))
         refused = None
         try:
-            self._policy.check_here(password, about)
+            await self._policy.check_here(password, about)
         except InvalidValue as error:
             refused = error.sentence
         strength = await self._policy.strength(password, about)

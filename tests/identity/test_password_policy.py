@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from idp.config import PasswordSettings
+from idp.config import SettingsPolicies, load_settings
 from idp.errors import InvalidValue
 from idp.identity.password_policy import LIMITS, PasswordPolicy
 from idp.outgoing import Outgoing
@@ -23,10 +23,11 @@ def saying(body: str, status: int = 200) -> httpx.Response:
 
 def policy_with(answer: Callable[[httpx.Request], httpx.Response]) -> PasswordPolicy:
     """A policy that asks what answers so."""
-    settings = PasswordSettings(refuse_breached=True, breach_api="https://range.example/range/")
+    passwords = {"refuse_breached": True, "breach_api": "https://range.example/range/"}
+    policies = SettingsPolicies(load_settings({}, passwords=passwords))
     transport = httpx.MockTransport(answer)
     return PasswordPolicy(
-        settings, Outgoing(allow_private=True, setting="-", limits=LIMITS, transport=transport)
+        policies, Outgoing(allow_private=True, setting="-", limits=LIMITS, transport=transport)
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.clock import ManualClock
-from idp.config import PasswordSettings, Settings, load_settings
+from idp.config import PasswordSettings, Settings, SettingsPolicies, load_settings
 from idp.crypto import MasterKey
 from idp.identity.accounts import Accounts
 from idp.identity.login import PasswordLogin
@@ -129,4 +129,4 @@ def login(
 @pytest.fixture
 def sessions(database: Database, settings: Settings, clock: ManualClock) -> Sessions:
     """Browser sessions."""
-    return Sessions(database, settings.sessions, clock)
+    return Sessions(database, SettingsPolicies(settings), clock)

@@ -6,7 +6,7 @@ from typing import Final
 
 from idp.authentication import Authentication
 from idp.clock import Clock
-from idp.config import RegistrationSettings, UpstreamSettings
+from idp.config import Policies, PolicyContext, RegistrationSettings, UpstreamSettings
 from idp.errors import Conflict, FlowError, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FederationFailed
@@ -89,7 +89,7 @@ class FederatedSignIn:
         departures: Departures,
         arrivals: Arrivals,
         database: Database,
-        registration: RegistrationSettings,
+        policies: Policies,
         clock: Clock,
     ) -> None:
         self.providers = providers
@@ -97,7 +97,7 @@ class FederatedSignIn:
         self.departures = departures
         self.arrivals = arrivals
         self._database = database
-        self._registration = registration
+        self._policies = policies
         self._clock = clock
 
     async def settle(
@@ -130,8 +130,9 @@ class FederatedSignIn:
     ) -> Outcome:
         connections = self.connections
         elsewhere = _elsewhere(upstream, identity)
-        invitation = transaction.invitation if self._registration.mode == "invitation" else None
-        decision = await self._decide(upstream.settings, identity, invitation, proven_here=proven_here)
+        rules = await self._rules(transaction)
+        invitation = transaction.invitation if rules.mode == "invitation" else None
+        decision = await self._decide(upstream.settings, rules, identity, invitation, proven_here=proven_here)
         match decision:
             case SignIn(user_id):
                 user = await connections.sign_in(user_id, elsewhere)
@@ -170,6 +171,7 @@ class FederatedSignIn:
     async def _decide(
         self,
         settings: UpstreamSettings,
+        rules: RegistrationSettings,
         identity: UpstreamIdentity,
         invitation: str | None,
         *,
@@ -184,14 +186,18 @@ class FederatedSignIn:
                 return AskForEmail(None)
             account = await self.connections.account_of(identity.email)
             has_factor = account is not None and await self.connections.has_factor(account.id)
-        domains = {domain.casefold() for domain in self._registration.email_domains}
+        domains = {domain.casefold() for domain in rules.email_domains}
         policy = Policy(
             auto_link=settings.auto_link,
-            registration_open=self._registration.mode == "open" or await self._is_invited(invitation, key),
+            registration_open=rules.mode == "open" or await self._is_invited(invitation, key),
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
         )
         local = _local(account, identity.email, has_factor=has_factor)
         return decide(identity, _local(known), local, policy, proven_here=proven_here)
+
+    async def _rules(self, transaction: Transaction) -> RegistrationSettings:
+        client_id = transaction.request.client_id if transaction.request is not None else None
+        return (await self._policies.of(PolicyContext(client_id))).registration
 
     async def _is_invited(self, invitation: str | None, key: str | None) -> bool:
         if invitation is None or key is None:

@@ -42,7 +42,7 @@ class PasswordPage(ConsolePage):
         browser, form = self.edge.named_browser(visit.request), visit.form
         return {
             "has_password": await self._has_password(visit.session),
-            "rule": self._policy.rule,
+            "rule": await self._policy.rule(),
             "end_others": not form or "end_others" in form,
             "strength": await strength_view(
                 self.edge, self._policy, browser, form.get("password", ""), _about(visit.session)
