@@ -16,6 +16,7 @@ from idp.ops.limits import BodyLimit
 from idp.ops.loopback import LoopbackOnly
 from idp.ops.request_rate import RequestRate
 from idp.ops.requests import RequestLog
+from idp.ops.spellings import ProtocolSpellings
 
 
 def middleware_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[Middleware]:
@@ -23,6 +24,11 @@ def middleware_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[Mid
     settings = provider.settings
     base = settings.base_path
     return [
+        Middleware(
+            ProtocolSpellings,
+            paths={base + path for path in paths.ANNOUNCED.values()}
+            | {document.path for document in discovery.documents},
+        ),
         Middleware(SecurityHeaders, secure=settings.secure),
         *([Middleware(LoopbackOnly)] if settings.dev else ()),
         Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),

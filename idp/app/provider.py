@@ -179,7 +179,8 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         limits=KEY_SET_LIMITS,
     )
     client_auth = ClientAuthentication(
-        clients, client_auth_methods(assertion_audience, store, clock, to_clients)
+        clients,
+        client_auth_methods(assertion_audience, store, clock, to_clients, settings.clients.clock_skew),
     )
     factors = FactorRegistry(
         FactorParts(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)

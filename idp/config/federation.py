@@ -45,6 +45,9 @@ class UpstreamSettings(Section):
         default=False,
         description="Take every address as verified. Only for a provider whose people cannot set their own.",
     )
+    clock_skew: int = Field(
+        60, ge=0, le=300, description="Seconds by which the provider's clock may differ (ID tokens)."
+    )
     hosted_domains: Texts = Field((), description="Google: only people of these Workspace domains.")
     organizations: Texts = Field((), description="GitHub: only members of one of these organisations.")
     teams: Texts = Field((), description="GitHub: only members of one of these teams, as organisation/team.")

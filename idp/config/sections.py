@@ -201,6 +201,9 @@ class ClientSettings(Section):
         "(OIDC Core §3.1.2.1), or the request is refused with invalid_scope.",
     )
 
+    clock_skew: int = Field(
+        30, ge=0, le=300, description="Seconds by which the clocks of clients may differ (client assertions)."
+    )
     http_redirect_hosts: Texts = Field(
         (),
         description="Hosts of an internal network whose apps may have http redirect URIs. Everybody on the way can "

@@ -21,8 +21,6 @@ _HASHES: Final = {
     "512": hashlib.sha512,
     "EdDSA": hashlib.sha512,
 }
-LEEWAY: Final = 60
-"""Seconds by which clocks may differ."""
 LONGEST: Final = 32 * 1024
 LONGEST_SUBJECT: Final = 255
 """Characters (OIDC Core §2)."""
@@ -66,11 +64,12 @@ def check_claims(
     now: float,
     access_token: str,
     alg: str,
+    clock_skew: float,
 ) -> None:
-    """Check everything that the provider says about the token itself."""
+    """Check everything that the provider says about the token itself. `clock_skew` is in seconds."""
     try:
         _check_issue(claims, issuer=issuer, client_id=client_id)
-        _check_times(claims, now)
+        _check_times(claims, now, clock_skew)
         told = foreign.text(claims, "nonce")
         if told is None or not equal(told, nonce):
             raise BadIdToken("its nonce is not the one of this sign-in")
@@ -94,24 +93,26 @@ def _check_issue(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> N
         raise BadIdToken("its azp is not this client")
 
 
-def _check_times(claims: Mapping[str, Any], now: float) -> None:
+def _check_times(claims: Mapping[str, Any], now: float, clock_skew: float) -> None:
     expires, issued, not_before = (foreign.instant(claims, name) for name in ("exp", "iat", "nbf"))
-    if expires is None or expires + LEEWAY <= now:
+    if expires is None or expires + clock_skew <= now:
         raise BadIdToken("it has expired, or does not say when")
-    if issued is None or issued - LEEWAY > now:
+    if issued is None or issued - clock_skew > now:
         raise BadIdToken("it is from the future, or does not say from when")
-    if not_before is not None and not_before - LEEWAY > now:
+    if not_before is not None and not_before - clock_skew > now:
         raise BadIdToken("it is not valid yet")
 
 
-def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str, now: float) -> None:
+def check_userinfo(
+    claims: Mapping[str, Any], *, issuer: str, client_id: str, now: float, clock_skew: float
+) -> None:
     """Check what a signed userinfo answer says about itself (OIDC Core §5.3.2): it has `iss` and `aud`."""
     try:
         _check_issue(claims, issuer=issuer, client_id=client_id)
         expires = foreign.instant(claims, "exp")
     except Malformed as error:
         raise BadIdToken(f"its claims are malformed: {error}") from error
-    if expires is not None and expires + LEEWAY <= now:
+    if expires is not None and expires + clock_skew <= now:
         raise BadIdToken("it has expired")
 
 

@@ -36,8 +36,6 @@ from idp.keys.published import NotVerified, with_fresh_keys
 from idp.outgoing import Answer
 from idp.text import Text
 
-CLOCK_SKEW = 60
-"""Seconds."""
 DOWN = frozenset({"server_error", "temporarily_unavailable"})
 
 
@@ -196,6 +194,7 @@ class OpenIdUpstream:
                 now=self._clock.now(),
                 access_token=issued.access_token,
                 alg=alg,
+                clock_skew=self.settings.clock_skew,
             )
         except (BadIdToken, NotVerified) as error:
             raise self.refused(f"the ID token is refused: {error}") from error
@@ -216,12 +215,12 @@ class OpenIdUpstream:
             "%(provider)s did not ask you to sign in again. Sign out there, then try once more.",
             provider=self.label,
         )
-        now = self._clock.now()
+        now, skew = self._clock.now(), self.settings.clock_skew
         if memory.max_age is not None and (
-            signed_in_at is None or now - signed_in_at > memory.max_age + CLOCK_SKEW + (now - memory.began_at)
+            signed_in_at is None or now - signed_in_at > memory.max_age + skew + (now - memory.began_at)
         ):
             raise self.refused("auth_time is missing or older than max_age", sentence)
-        if memory.reauthenticate and signed_in_at is not None and signed_in_at < memory.began_at - CLOCK_SKEW:
+        if memory.reauthenticate and signed_in_at is not None and signed_in_at < memory.began_at - skew:
             raise self.refused("auth_time is from before this sign-in, in spite of prompt=login", sentence)
 
     async def _userinfo(
@@ -246,7 +245,11 @@ class OpenIdUpstream:
         try:
             claims, _ = await self._signed_claims(token)
             tokens.check_userinfo(
-                claims, issuer=self.issuer, client_id=self.settings.client_id, now=self._clock.now()
+                claims,
+                issuer=self.issuer,
+                client_id=self.settings.client_id,
+                now=self._clock.now(),
+                clock_skew=self.settings.clock_skew,
             )
         except (BadIdToken, NotVerified) as error:
             raise self.refused(f"signed userinfo is refused: {error}") from error

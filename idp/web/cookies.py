@@ -5,6 +5,8 @@ With an https issuer they are `__Host-` cookies (RFC 6265bis §4.1.3.2): no othe
 ours that was fetched without TLS, can set them. SameSite=Lax keeps them out of cross-site posts.
 """
 
+from urllib.parse import urlsplit
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,16 +17,27 @@ BROWSER_TTL = 180 * 86_400
 """Seconds for which a browser keeps its name."""
 
 
+USUAL_PORTS = frozenset({None, 80, 443, 8000})
+"""Ports of an issuer that its cookies do not name: the schemes' own, and that of the default issuer."""
+
+
+def _suffix(settings: Settings) -> str:
+    """Return what tells the cookies of two providers on one host apart: a browser sends a cookie to every port of
+    its host (RFC 6265 §8.5)."""
+    port = urlsplit(settings.issuer).port
+    return "" if port in USUAL_PORTS else f"_{port}"
+
+
 class Cookies:
     """Reads and sets the cookies."""
 
     def __init__(self, settings: Settings) -> None:
         self._secure = settings.secure
         self._session_ttl = settings.sessions.absolute_ttl
-        prefix = "__Host-" if settings.secure else ""
-        self.browser_name = f"{prefix}idp_browser"
-        self.session_name = f"{prefix}idp_session"
-        self.device_name = f"{prefix}idp_device"
+        prefix, suffix = "__Host-" if settings.secure else "", _suffix(settings)
+        self.browser_name = f"{prefix}idp_browser{suffix}"
+        self.session_name = f"{prefix}idp_session{suffix}"
+        self.device_name = f"{prefix}idp_device{suffix}"
         self._device_ttl = settings.second_factor.trusted_device_ttl
 
     def browser(self, request: Request) -> str | None:

@@ -31,6 +31,17 @@ async def test_first_arrival_makes_an_account_and_the_next_one_finds_it(
     assert (await rp.id_claims(tokens))["sub"] == claims["sub"]
 
 
+@pytest.mark.parametrize(("skew", "enters"), [(60, False), (300, True)])
+async def test_a_providers_clock_may_differ_by_what_the_setting_says(
+    make_federated: MakeFederated, upstreams: Upstreams, elsewhere: SignInElsewhere, skew: int, enters: bool
+) -> None:
+    provider = await make_federated(google={"clock_skew": skew})
+    upstreams.google.extra_claims = {"iat": int(provider.clock.now()) + 200}
+    await elsewhere(await provider.browser(), "google", "vera")
+    async with provider.database.reading() as uow:
+        assert bool(await uow.users.page(None, 1)) is enters
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 async def test_the_subject_is_the_key_and_neither_address_nor_name_are(
     federated: RunningProvider, upstreams: Upstreams, elsewhere: SignInElsewhere, name: str

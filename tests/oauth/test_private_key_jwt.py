@@ -14,8 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE
+from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE, AssertionAudience
+from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
+from idp.oauth.clients import ClientRegistry
 from idp.oauth.errors import InvalidClientError, InvalidRequestError
+from idp.storage.ephemeral.table import TableStore
 from tests.support.assertions import EC_KEY, ED_KEY, JWKS, OTHER_KEY, RSA_KEY, Signer, jwk
 from tests.support.client_auth import ISSUER, TOKEN_URL, Reception, basic
 
@@ -41,6 +44,25 @@ async def test_every_announced_algorithm_verifies(bank: Signer, key: Any, alg: s
 
 async def test_a_key_id_can_be_left_out_where_one_key_fits(bank: Signer) -> None:
     assert await bank.send(bank.sign(key=EC_KEY, alg="ES256", headers={})) == "bank"
+
+
+@pytest.mark.parametrize("skew", [0, 30, 300])
+async def test_a_clients_clock_may_differ_by_what_the_setting_says(reception: Reception, skew: int) -> None:
+    await reception.register("bank", jwks=JWKS)
+    methods = client_auth_methods(
+        AssertionAudience(ISSUER, TOKEN_URL),
+        TableStore(reception.database, reception.clock),
+        reception.clock,
+        reception.outgoing,
+        skew,
+    )
+    reception.authentication = ClientAuthentication(
+        ClientRegistry(reception.database, reception.clock), methods
+    )
+    bank, now = Signer(reception), int(reception.clock.now())
+    assert await bank.send(bank.sign(exp=now - skew + 1, iat=now + skew)) == "bank"
+    await bank.refused(bank.sign(exp=now - skew - 1))
+    await bank.refused(bank.sign(iat=now + skew + 1))
 
 
 @pytest.mark.parametrize("name", ["iss", "sub", "aud", "exp", "jti"])

@@ -28,8 +28,6 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_ASSERTION_LENGTH = 10_000
 MAX_LIFETIME = 3600
 """Seconds: an assertion that is valid for longer would have to be remembered for longer."""
-LEEWAY = 30
-"""Seconds by which clocks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +61,23 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     """The request that is authenticated, in the copy that does it."""
 
     def __init__(
-        self, audience: AssertionAudience, store: EphemeralStore, clock: Clock, key_sets: RemoteKeySets
+        self,
+        audience: AssertionAudience,
+        store: EphemeralStore,
+        clock: Clock,
+        key_sets: RemoteKeySets,
+        clock_skew: int,
     ) -> None:
-        super().__init__(leeway=LEEWAY)
+        """`clock_skew`: seconds by which the clocks of clients may differ."""
+        super().__init__(leeway=clock_skew)
+        self._clock_skew = clock_skew
         self._audience = audience
         self._store = store
         self._clock = clock
         self._key_sets = key_sets
         self._claims = jwt.JWTClaimsRegistry(
             now=clock.now,  # type: ignore[arg-type]  # it compares only, so parts of seconds do
-            leeway=LEEWAY,
+            leeway=clock_skew,
             iss={"essential": True},
             sub={"essential": True},
             aud={"essential": True},
@@ -162,7 +167,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         if len(audiences) != 1 or audiences[0] not in accepted:
             wanted = " or ".join(dict.fromkeys(accepted))
             raise InvalidClientError(f"The client assertion must have one aud, which is {wanted}")
-        if claims["exp"] > now + MAX_LIFETIME + LEEWAY:
+        if claims["exp"] > now + MAX_LIFETIME + self._clock_skew:
             raise InvalidClientError("The client assertion lives too long")
         if not jti or not jti.isprintable():
             raise InvalidClientError("The client assertion has no jti")
@@ -178,7 +183,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     def validate_jti(self, claims: Mapping[str, Any], jti: str) -> bool:
         """Tell whether this is the first use; remember it for as long as the assertion would verify."""
         key = f"jti:{digest(claims['sub'] + ' ' + jti)}"
-        return wait(self._store.increment(key, claims["exp"] - self._clock.now() + LEEWAY)) == 1
+        return wait(self._store.increment(key, claims["exp"] - self._clock.now() + self._clock_skew)) == 1
 
     # ---------------------------------------------------------------------------------------------
 

@@ -23,13 +23,17 @@ PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "clien
 
 
 def client_auth_methods(
-    audience: AssertionAudience, store: EphemeralStore, clock: Clock, outgoing: Outgoing
+    audience: AssertionAudience,
+    store: EphemeralStore,
+    clock: Clock,
+    outgoing: Outgoing,
+    clock_skew: int = 30,
 ) -> tuple[ClientAuthMethod, ...]:
-    """Return every method, those that carry a proof first."""
+    """Return every method, those that carry a proof first. `clock_skew`: seconds that clients' clocks may differ."""
     return (
         ClientSecretBasic(),
         ClientSecretPost(),
-        PrivateKeyJwt(audience, store, clock, RemoteKeySets(outgoing, clock)),
+        PrivateKeyJwt(audience, store, clock, RemoteKeySets(outgoing, clock), clock_skew),
         PublicClient(),
     )
 
