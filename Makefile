@@ -22,6 +22,8 @@ COVER = --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 # Arguments of the demo: make run RUN='--port 9000'
 RUN ?=
 BENCH ?=
+# Arguments of the floods: make attack ATTACK='--quick --only mails'
+ATTACK ?=
 # The demo says how long it took from the command to the first page.
 STARTED := $(shell date +%s.%N)
 
@@ -29,7 +31,7 @@ CHECKED := idp tests translations setup.py $(wildcard migrations benchmarks exam
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help run test check cover lint bench messages lock format clean
+.PHONY: help run test check cover lint bench attack messages lock format clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
@@ -58,6 +60,9 @@ lint: $(VENV)/.test ## Run the linters, the type checker and the architecture co
 
 bench: $(VENV)/.test ## Run the benchmark
 	$(BIN)/python -m benchmarks $(BENCH)
+
+attack: $(VENV)/.test ## Flood a server on this machine and see what honest users notice
+	$(BIN)/python -m benchmarks.attack $(ATTACK)
 
 format: $(VENV)/.test ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix-only --exit-zero $(CHECKED)

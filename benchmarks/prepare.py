@@ -13,14 +13,13 @@ from sqlalchemy import delete, insert
 
 from benchmarks.load import TOKEN, get, post
 from idp.app import Provider, build_provider
+from idp.authentication import Authentication
 from idp.config import load_settings
 from idp.crypto import digest, random_token
-from idp.flow.transaction import Transactions
 from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
 from idp.oauth.registration import build_client
-from idp.oauth.tokens import Authentication
-from idp.pages.login import PURPOSE
+from idp.pages.login import LoginPage
 from idp.storage import migrations
 from idp.storage.models import EphemeralEntry, Grant, RefreshToken, new_id
 
@@ -157,23 +156,19 @@ class Material:
 
     async def sign_ins(self, number: int) -> list[bytes]:
         """Return posts of the sign-in form, each in a browser of its own and from an address of its own."""
-        provider, desk = self.provider, self.provider.desk
-        collected = _Collected(provider.clock.now())
-        transactions = Transactions(collected, provider.clock, 1800)  # type: ignore[arg-type]  # it only puts
-        requests = []
+        edge, requests = self.provider.edge, []
         for i in range(number):
             browser = random_token()
-            transaction = await transactions.begin(None, browser)
+            handle = self.provider.transactions.begin(None, browser).handle
             form = {
-                "csrf_token": desk.forms.token(browser, PURPOSE, transaction.id),
-                "tx": transaction.id,
+                "csrf_token": edge.forms.token(browser, LoginPage.purpose, handle),
+                "tx": handle,
                 "email": f"person{i % PEOPLE}@example.com",
                 "password": PASSWORD,
             }
             address = f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}"
-            cookie = f"{desk.cookies.browser_name}={browser}"
+            cookie = f"{edge.cookies.browser_name}={browser}"
             requests.append(post("/login", form, Cookie=cookie, X_Forwarded_For=address))
-        await self._write({EphemeralEntry: collected.rows})
         return requests
 
     async def _access_tokens(self) -> list[str]:
@@ -188,7 +183,7 @@ class Material:
                 subject=str(grant["user_id"]),
                 scope=str(grant["scope"]),
                 grant_id=str(grant["id"]),
-                authentication=Authentication(self.provider.clock.now(), "1", ("pwd",)),
+                authentication=Authentication(self.provider.clock.now(), "1", ("pwd",), generation=0),
             )
             for grant in grants
         ]
@@ -201,6 +196,7 @@ class Material:
                 "user_id": self.user_ids[i % len(self.user_ids)],
                 "client_id": self.client_id,
                 "session_id": None,
+                "generation": 0,
                 "scope": scope,
                 "auth_time": now,
                 "acr": "1",
