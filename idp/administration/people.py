@@ -12,7 +12,7 @@ from idp.identity.factor_reset import FactorResets
 from idp.identity.names import claim_name
 from idp.identity.registration import Registration
 from idp.storage.database import Database
-from idp.storage.models import User
+from idp.storage.models import DisabledBy, User
 
 ADMIN: Final = "admin"
 """The role of administrators."""
@@ -116,16 +116,16 @@ class PeopleAdministration:
         await self._accounts.change_roles(user.id, add, remove)
         return await self.get(user.id)
 
-    async def disable(self, account: str) -> User:
+    async def disable(self, account: str, by: DisabledBy = DisabledBy.OPERATOR) -> User:
         """Switch an account off and end its sessions and grants."""
         user = await self.get(account)
-        await self._accounts.disable(user.id)
+        await self._accounts.disable(user.id, by)
         return await self.get(user.id)
 
-    async def enable(self, account: str) -> User:
-        """Switch an account on again."""
+    async def enable(self, account: str, by: DisabledBy = DisabledBy.OPERATOR) -> User:
+        """Lift this reason for which an account is switched off, and no other."""
         user = await self.get(account)
-        await self._accounts.enable(user.id)
+        await self._accounts.enable(user.id, by)
         return await self.get(user.id)
 
     async def delete(self, account: str) -> User:

@@ -234,7 +234,7 @@ class UserRoutes:
             return
         if not password:
             raise InvalidValue("Enter your current password.", field="current_password")
-        await self._self_service.check_password(caller.id, password, address=caller.address)
+        await self._self_service.check_password(caller.account, password, address=caller.address)
 
 
 def _account(user: User) -> Account:

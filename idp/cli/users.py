@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -145,9 +145,18 @@ def disable(account: Account, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def enable(account: Account, as_json: AsJson = False) -> None:
-    """Switch an account on again."""
-    _change(lambda people: people.enable(account), as_json=as_json)
+def enable(
+    account: Account,
+    reason: Annotated[
+        Literal["operator", "owner", "risk"],
+        typer.Option(help="Which: operator (idp user disable), owner (they deleted the account) or risk."),
+    ] = "operator",
+    as_json: AsJson = False,
+) -> None:
+    """Lift one reason for which an account is switched off."""
+    from idp.storage.models import DisabledBy
+
+    _change(lambda people: people.enable(account, DisabledBy(reason)), as_json=as_json)
 
 
 @app.command("reset-factors")
@@ -249,6 +258,7 @@ def _description(user: "User") -> dict[str, Any]:
         "has_password": user.password_hash is not None,
         "created_at": int(user.created_at),
         "disabled": user.disabled_at is not None,
+        "disabled_by": user.disabled_by,
         "factor_reset_at": user.factor_reset_at and int(user.factor_reset_at),
     }
 

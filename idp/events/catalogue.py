@@ -41,13 +41,15 @@ class UserDisabled(Event):
     """An account was switched off."""
 
     name = "user.disabled"
+    by: str = "operator"
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserEnabled(Event):
-    """An account was switched on again."""
+    """A reason for which an account was switched off was lifted; there may be others."""
 
     name = "user.enabled"
+    by: str = "operator"
 
 
 @dataclass(frozen=True, kw_only=True)

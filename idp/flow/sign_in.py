@@ -66,7 +66,7 @@ class SignIn:
         device = None
         if trust and self._second_factors.trusted_browsers.are_allowed and proven.acr == ACR_MULTI:
             device = await self._second_factors.trusted_browsers.trust(
-                session.user_id, visit.browser.visitor.user_agent
+                started.session.account, visit.browser.visitor.user_agent
             )
         return Progress(transaction, started.token, device)
 

@@ -41,8 +41,18 @@ class SignOut:
 
         Grants for offline access outlive it (OIDC Core §11). Tell whether it was this call that did it.
         """
-        now = self._clock.now()
         ended = await self._sessions.end_by_id(session_id, user_id=user_id)
+        await self._end_grants(session_id, user_id)
+        return ended
+
+    async def end_others(self, session: CurrentSession) -> None:
+        """End every session of the user but this one, and whatever was proven elsewhere and is not used yet, with
+        what was granted in those sessions, as `end` does."""
+        for session_id in await self._sessions.end_others(session):
+            await self._end_grants(session_id, session.user_id)
+
+    async def _end_grants(self, session_id: str, user_id: str) -> None:
+        now = self._clock.now()
         async with self._database.reading() as uow:
             grants = await uow.grants.active_in_session(session_id, now)
         ending = []
@@ -52,7 +62,7 @@ class SignOut:
             if grant.user_id == user_id and not keeps and OFFLINE_ACCESS not in grant.scope.split():
                 ending.append(grant)
         if not ending:
-            return ended
+            return
         async with self._database.unit_of_work() as uow:
             for grant in ending:
                 await uow.grants.revoke(grant.id, now)
@@ -60,4 +70,3 @@ class SignOut:
                     user_id=grant.user_id, client_id=grant.client_id, grant_id=grant.id, reason="signed out"
                 )
                 await record(uow, event, now)
-        return ended

@@ -18,7 +18,7 @@ from idp.identity.endings import Event, Kept, end
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.identity.usernames import assign_username
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import User
+from idp.storage.models import DisabledBy, User
 
 
 class Accounts:
@@ -57,7 +57,6 @@ class Accounts:
             roles=list(roles),
             created_at=now,
             updated_at=now,
-            disabled_at=None,
         )
         async with self._database.unit_of_work() as uow:
             await uow.users.add(user)
@@ -104,25 +103,26 @@ class Accounts:
         async with self._database.unit_of_work() as uow:
             await assign_username(uow, await _locked(uow, user_id), username, self._clock.now())
 
-    async def disable(self, user_id: str) -> None:
-        """Switch an account off and end its sessions and grants. Done twice, it changes nothing."""
+    async def disable(self, user_id: str, by: DisabledBy = DisabledBy.OPERATOR) -> None:
+        """Switch an account off for a reason and end its sessions and grants. Done twice, it changes nothing."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             user = await _locked(uow, user_id)
-            if user.disabled_at is None:
-                user.disabled_at = now
+            if user.disable(by, now):
                 await end(uow, user, Event.DISABLED, now)
                 await uow.users.save(user)
-                await record(uow, UserDisabled(user_id=user_id), now)
+                await record(uow, UserDisabled(user_id=user_id, by=by.value), now)
 
-    async def enable(self, user_id: str) -> None:
-        """Switch an account on again, also one that its owner has deleted and that is still there."""
+    async def enable(self, user_id: str, by: DisabledBy = DisabledBy.OPERATOR) -> None:
+        """Lift a reason for which an account is switched off, and no other. The owner's is that they have deleted
+        it."""
         async with self._database.unit_of_work() as uow:
             user = await _locked(uow, user_id)
-            if user.disabled_at is not None:
-                user.disabled_at = user.delete_at = None
+            if user.enable(by):
+                if by is DisabledBy.OWNER:
+                    user.delete_at = None
                 await uow.users.save(user)
-                await record(uow, UserEnabled(user_id=user_id), self._clock.now())
+                await record(uow, UserEnabled(user_id=user_id, by=by.value), self._clock.now())
 
     async def change_roles(self, user_id: str, add: Collection[str], remove: Collection[str]) -> None:
         """Give roles and take roles away; what is in both goes."""

@@ -118,7 +118,6 @@ class Connections:
             roles=[],
             created_at=now,
             updated_at=now,
-            disabled_at=None,
             delete_at=None,
         )
         async with self._database.unit_of_work() as uow:

@@ -93,7 +93,7 @@ class EnrolledFactors:
         amr = await factor.finish_enrolment(user, form, say(factor.label))
         await self.tell_owner(user)
         codes = self._factors[RecoveryCodes]
-        fresh = None if await codes.left(user.id) else await codes.make(user.id)
+        fresh = None if await codes.left(user.id) else await codes.make(user)
         return FinishedEnrolment(Proven(factor.kind, amr), fresh)
 
     async def tell_owner(self, user: User) -> None:

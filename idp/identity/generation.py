@@ -49,6 +49,15 @@ async def still(uow: UnitOfWork, account: ProvenAccount, *, to_change: bool = Fa
     Raise `FlowError` otherwise. `to_change`: the caller is going to change the account's own row.
     """
     user = await uow.users.standing(account.id, account.generation, to_change=to_change)
-    if user is None:
+    return _standing(user, account)
+
+
+async def look(uow: UnitOfWork, account: ProvenAccount) -> User:
+    """Return the account to be read, if nothing has ended the proof; raise `FlowError` otherwise. It is not held."""
+    return _standing(await uow.users.get(account.id), account)
+
+
+def _standing(user: User | None, account: ProvenAccount) -> User:
+    if user is None or user.disabled_at is not None or user.generation != account.generation:
         raise FlowError(ENDED, detail="the proof has ended, or the account is not in use")
     return user

@@ -219,7 +219,6 @@ class Registration:
             roles=[],
             created_at=now,
             updated_at=now,
-            disabled_at=None,
             delete_at=None,
         )
         try:

@@ -23,7 +23,7 @@ from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
 from idp.identity.endings import Event, Kept, end
 from idp.identity.even import evenly
-from idp.identity.generation import ProvenAccount, still
+from idp.identity.generation import ProvenAccount, look, still
 from idp.identity.mail import Mailer
 from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
@@ -33,7 +33,7 @@ from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Ti
 from idp.identity.usernames import CLAIM as USERNAME
 from idp.identity.usernames import assign_username, is_reserved, username_of
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import User
+from idp.storage.models import DisabledBy, User
 from idp.text import Text
 
 LONGEST_TEXT = 200
@@ -77,10 +77,10 @@ class SelfService:
         self._settings = settings
         self._clock = clock
 
-    async def get(self, user_id: str) -> User:
-        """Return the account; raise `NotFound` when it is gone or disabled."""
+    async def get(self, account: ProvenAccount) -> User:
+        """Return the account; raise `FlowError` when the proof has ended."""
         async with self._database.reading() as uow:
-            return await _own(uow, user_id)
+            return await look(uow, account)
 
     async def update_profile(self, account: ProvenAccount, changes: Mapping[str, Any]) -> User:
         """Change standard claims (OIDC Core §5.1); an empty value removes one. Raise `InvalidValue` with the
@@ -200,7 +200,7 @@ class SelfService:
         With `end_others` every session and grant ends but for `keep_session` and `keep_grant`. An account
         without a password has nothing to ask for: the caller has made sure of a recent sign-in.
         """
-        user = await self.check_password(account.id, current, address=address)
+        user = await self.check_password(account, current, address=address)
         if user.password_hash is not None and same_password(current, new):
             raise InvalidValue("Choose another password than the one you have.", field="password")
         verified = user.password_hash
@@ -220,12 +220,12 @@ class SelfService:
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
 
-    async def check_password(self, user_id: str, password: str, *, address: str) -> User:
+    async def check_password(self, account: ProvenAccount, password: str, *, address: str) -> User:
         """Return the account if this is its password or it has none, else raise `InvalidValue`.
 
         Under the throttle of the sign-in page: a session or token that was stolen is not to find it out.
         """
-        user = await self.get(user_id)
+        user = await self.get(account)
         if user.password_hash is None:
             return user
         await self._sign_in_throttle.check(user.email_key, address)
@@ -316,7 +316,7 @@ class SelfService:
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             user = await still(uow, account, to_change=True)
-            user.disabled_at = now
+            user.disable(DisabledBy.OWNER, now)
             user.delete_at = now + self._settings.deletion_grace
             await end(uow, user, Event.DELETED, now)
             await uow.users.save(user)
@@ -338,10 +338,10 @@ class SelfService:
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             ticket = await self._tickets.redeem_token(uow, token, RESTORE_ACCOUNT)
-            user = await uow.users.get(ticket.user_id) if ticket else None
+            user = await uow.users.locked(ticket.user_id) if ticket else None
             if user is None or user.delete_at is None or user.delete_at <= now:
                 raise InvalidValue("This link has been used or has expired.", field="token")
-            user.disabled_at = None
+            user.enable(DisabledBy.OWNER)
             user.delete_at = None
             await uow.users.save(user)
             await record(uow, AccountRestored(user_id=user.id), now)

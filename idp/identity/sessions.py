@@ -11,6 +11,7 @@ from idp.crypto import digest, random_token
 from idp.errors import FlowError
 from idp.events.audit import record
 from idp.events.catalogue import SignedIn, SignedOut
+from idp.identity.endings import Event, Kept, end
 from idp.identity.generation import ENDED, ProvenAccount, still
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import BrowserSession, User, new_id
@@ -178,6 +179,21 @@ class Sessions:
             if session is None or user_id not in {None, session.user_id}:
                 return False
             return await self._end(uow, session)
+
+    async def end_others(self, session: CurrentSession) -> list[str]:
+        """End every session of the user but this one, and what is proven for the account at this moment; return
+        the ids."""
+        lifetimes = await self._lifetimes()
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await still(uow, session.account, to_change=True)
+            live = await uow.sessions.live_for_user(user.id, now, lifetimes.idle_ttl)
+            ending = [each.id for each in live if each.id != session.id]
+            await end(uow, user, Event.SIGNED_OUT_EVERYWHERE, now, Kept(session.id))
+            await uow.users.save(user)
+            for session_id in ending:
+                await record(uow, SignedOut(user_id=user.id, session_id=session_id), now)
+        return ending
 
     async def _lifetimes(self) -> SessionSettings:
         """A session serves every client, so it has the lifetimes of none of them."""

@@ -3,6 +3,7 @@
 from idp.clock import Clock
 from idp.crypto import digest, random_token
 from idp.errors import NotFound
+from idp.identity.generation import ProvenAccount, still
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import TrustedDevice, new_id
 
@@ -21,14 +22,15 @@ class TrustedBrowsers:
         """Whether people may mark a browser as trusted."""
         return self._ttl > 0
 
-    async def trust(self, user_id: str, user_agent: str) -> str:
+    async def trust(self, account: ProvenAccount, user_agent: str) -> str:
         """Mark a browser as trusted and return the value for its cookie."""
         token, now = random_token(), self._clock.now()
         async with self._database.unit_of_work() as uow:
+            await still(uow, account)
             await uow.factors.add(
                 TrustedDevice(
                     id=new_id(),
-                    user_id=user_id,
+                    user_id=account.id,
                     token_digest=digest(token),
                     user_agent=user_agent[:400],
                     created_at=now,

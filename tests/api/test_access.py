@@ -99,6 +99,7 @@ async def test_a_refresh_token_used_again_after_the_grace_ends_the_family(alice:
         *(
             "phone_number_verified",
             "disabled_at",
+            "disabled_by_operator_at",
             "delete_at",
             "verification_due",
             "profile.tier",

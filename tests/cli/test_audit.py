@@ -45,8 +45,8 @@ def test_all_that_is_done_to_an_account_is_written_down_and_stays_when_it_is_gon
         ("user.roles_changed", {"added": ["editor", "admin"], "removed": []}),
         ("user.roles_changed", {"added": [], "removed": ["admin"]}),
         ("user.password_changed", {"removed": False, "source": "cli"}),
-        ("user.disabled", {}),
-        ("user.enabled", {}),
+        ("user.disabled", {"by": "operator"}),
+        ("user.enabled", {"by": "operator"}),
         ("user.removed", {}),
     ]
 

@@ -46,7 +46,7 @@ class Owner:
         draft = factors[Totp].draft(user)
         self.secret = draft.secret
         await factors[Totp].enrol(user, draft.sealed, totp(self.secret, self.provider.clock.now()), "App")
-        self.codes = await factors[RecoveryCodes].make(user.id)
+        self.codes = await factors[RecoveryCodes].make(user)
         self.provider.clock.advance(30)  # the confirming code is spent
         return self
 

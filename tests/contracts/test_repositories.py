@@ -12,6 +12,7 @@ from idp.storage.models import (
     AuditEvent,
     BrowserSession,
     ClientRecord,
+    DisabledBy,
     Grant,
     OutboxMail,
     RefreshToken,
@@ -407,7 +408,7 @@ class TestGrants:
         async with database.unit_of_work() as uow:
             user = await uow.users.get(ada.id)
             assert user is not None
-            user.disabled_at = NOW
+            user.disable(DisabledBy.OPERATOR, NOW)
             await uow.users.save(user)
         async with database.reading() as uow:
             assert not (await uow.grants.token_status(her_grant.id, "jti")).grant_active
@@ -438,7 +439,7 @@ class TestRefreshTokens:
         async with database.unit_of_work() as uow:
             user = await uow.users.get(ada.id)
             assert user is not None
-            user.disabled_at = NOW
+            user.disable(DisabledBy.OPERATOR, NOW)
             await uow.users.save(user)
         async with database.reading() as uow:
             found = await uow.refresh_tokens.find("old")

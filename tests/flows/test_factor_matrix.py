@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from idp.dev.upstreams import GOOGLE_PATH
+from idp.identity.generation import ProvenAccount
 from idp.identity.login import by_password
 from idp.identity.sessions import Visitor
 from idp.storage.models import FederatedIdentity, User
@@ -86,14 +87,16 @@ async def factors_reset(world: World) -> None:
 
 async def browser_trusted(world: World) -> None:
     await app_set_up(world)
-    token = await world.provider.parts.second_factors.trusted_browsers.trust(world.user.id, "test")
+    token = await world.provider.parts.second_factors.trusted_browsers.trust(
+        ProvenAccount.of(world.user), "test"
+    )
     world.browser.client.cookies.set("idp_device", token, domain="localhost.local", path="/")
 
 
 async def browser_trusted_by_another(world: World) -> None:
     await app_set_up(world)
     bob = await world.provider.create_user(f"not.{world.user.email}")
-    token = await world.provider.parts.second_factors.trusted_browsers.trust(bob.id, "test")
+    token = await world.provider.parts.second_factors.trusted_browsers.trust(ProvenAccount.of(bob), "test")
     world.browser.client.cookies.set("idp_device", token, domain="localhost.local", path="/")
 
 

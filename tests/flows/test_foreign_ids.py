@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from idp.identity.generation import ProvenAccount
 from idp.storage.models import TotpCredential, TrustedDevice, User, WebAuthnCredential
 from tests.support.factors import give_app, give_passkey
 from tests.support.provider import Browser, RunningProvider, callback_of
@@ -55,7 +56,7 @@ async def veras(federated: RunningProvider, elsewhere: SignInElsewhere) -> Belon
     assert user is not None
     await give_app(federated, user)
     await give_passkey(federated, user)
-    await federated.parts.second_factors.trusted_browsers.trust(user.id, "her browser")
+    await federated.parts.second_factors.trusted_browsers.trust(ProvenAccount.of(user), "her browser")
     return Belongings(federated, user, app.client_id)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from idp.errors import InvalidValue
 from idp.identity.generation import ProvenAccount
-from idp.storage.models import User
+from idp.storage.models import DisabledBy, User
 from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, RunningProvider, callback_of
 from tests.support.registering import NEW_PASSWORD, link_to, seen
 
@@ -141,3 +141,18 @@ async def test_a_disabled_account_gets_no_mail(
     assert page.status_code == 200
     assert await provider.mails.to(EMAIL) == []
     assert (await browser.log_in(EMAIL, PASSWORD)).status_code == 401
+
+
+async def test_the_owner_undoes_their_own_deletion_and_nothing_else(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    parts = provider.parts
+    await parts.self_service.delete(ProvenAccount.of(person))
+    await parts.accounts.disable(person.id)
+    link = (await provider.mails.latest(EMAIL)).link
+    await browser.submit(await browser.get(link))
+    assert (await browser.log_in()).url.path == "/login"
+    await parts.accounts.enable(person.id, DisabledBy.OWNER)
+    assert (await browser.log_in()).url.path == "/login"
+    await parts.accounts.enable(person.id)
+    assert (await browser.log_in()).url.path == "/account"

@@ -417,7 +417,7 @@ async def test_removing_the_last_factor_takes_codes_and_trust_along_and_is_maile
     provider: RunningProvider, pocket: Pocket, person: User
 ) -> None:
     second_factors = provider.parts.second_factors
-    await second_factors.trusted_browsers.trust(person.id, "test")
+    await second_factors.trusted_browsers.trust(ProvenAccount.of(person), "test")
     await pocket.lose_app()
     assert await provider.parts.factors[RecoveryCodes].left(person.id) == 0
     async with provider.database.reading() as uow:

@@ -13,8 +13,8 @@ from idp.identity.login import PasswordLogin, by_password
 from idp.identity.passwords import PasswordHasher
 from idp.identity.sessions import Sessions, Visitor
 from idp.storage.database import Database
-from idp.storage.models import User
-from tests.support.identity import PASSWORD, audit_names
+from idp.storage.models import DisabledBy, User
+from tests.support.identity import PASSWORD, audit_events, audit_names
 
 
 async def test_account_is_found_by_any_spelling_of_its_address(accounts: Accounts) -> None:
@@ -85,20 +85,42 @@ async def test_disabled_account_has_no_sessions_and_gets_none(
     assert (await audit_names(database)).count("user.disabled") == 1
 
 
-async def test_an_account_that_its_owner_deleted_is_kept_when_it_is_switched_on_again(
+async def test_an_account_that_its_owner_deleted_is_kept_when_that_is_lifted(
     accounts: Accounts, database: Database, clock: ManualClock
 ) -> None:
     ada = await accounts.create("ada@example.com", PASSWORD)
-    await accounts.disable(ada.id)
+    await accounts.disable(ada.id, DisabledBy.OWNER)
     async with database.unit_of_work() as uow:
         deleted = await uow.users.get(ada.id)
         assert deleted is not None
         deleted.delete_at = clock.now() + 60
         await uow.users.save(deleted)
-    await accounts.enable(ada.id)
+    await accounts.enable(ada.id, DisabledBy.OWNER)
     kept = await accounts.get(ada.id)
     assert kept is not None
     assert (kept.disabled_at, kept.delete_at) == (None, None)
+
+
+@pytest.mark.parametrize("lifted", DisabledBy)
+async def test_each_reason_for_being_disabled_is_lifted_alone(
+    each_database: Database, hasher: PasswordHasher, clock: ManualClock, lifted: DisabledBy
+) -> None:
+    accounts = Accounts(each_database, hasher, clock)
+    ada = await accounts.create("ada@example.com", PASSWORD)
+    for by in DisabledBy:
+        await accounts.disable(ada.id, by)
+    await accounts.enable(ada.id, lifted)
+    left = await accounts.get(ada.id)
+    assert left is not None
+    assert left.disabled_by == [by.value for by in DisabledBy if by is not lifted]
+    assert left.disabled_at is not None
+    told = [event.detail for event in await audit_events(each_database) if event.name == "user.enabled"]
+    assert told == [{"by": lifted.value}]
+    for by in DisabledBy:
+        await accounts.enable(ada.id, by)
+    back = await accounts.get(ada.id)
+    assert back is not None
+    assert back.disabled_at is None
 
 
 async def test_changing_an_account_that_is_not_there_says_so(accounts: Accounts) -> None:

@@ -37,7 +37,7 @@ async def give_app(provider: RunningProvider, user: User) -> Pocket:
     factors = provider.parts.factors
     draft = factors[Totp].draft(user)
     await factors[Totp].enrol(user, draft.sealed, totp(draft.secret, provider.clock.now()), "Phone")
-    return Pocket(provider, user, draft.secret, await factors[RecoveryCodes].make(user.id))
+    return Pocket(provider, user, draft.secret, await factors[RecoveryCodes].make(user))
 
 
 async def give_passkey(provider: RunningProvider, user: User, passkey: Passkey | None = None) -> Passkey:

@@ -10,6 +10,7 @@ from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
 from idp.identity.acr import AMR_MULTI, AMR_ONE_TIME_CODE
 from idp.identity.factors.factor import ChallengeAnswer, Factor, FactorParts
+from idp.identity.generation import ProvenAccount, still
 from idp.storage.database import Database
 from idp.storage.models import User
 from idp.text import Text
@@ -53,15 +54,16 @@ class RecoveryCodes(Factor):
         async with self._database.reading() as uow:
             return await uow.factors.recovery_codes_left(user_id)
 
-    async def make(self, user_id: str) -> list[str]:
+    async def make(self, user: User) -> list[str]:
         """Void the old codes and return ten new ones, which are nowhere else."""
         codes = [self._new_code() for _ in range(COUNT)]
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
+            await still(uow, ProvenAccount.of(user), to_change=True)
             await uow.factors.replace_recovery_codes(
-                user_id, [self._digest(user_id, code) for code in codes], now
+                user.id, [self._digest(user.id, code) for code in codes], now
             )
-            await record(uow, FactorAdded(user_id=user_id, kind=self.kind), now)
+            await record(uow, FactorAdded(user_id=user.id, kind=self.kind), now)
         return codes
 
     async def check(self, user: User, answer: ChallengeAnswer) -> tuple[str, ...] | None:

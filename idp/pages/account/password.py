@@ -66,7 +66,7 @@ class PasswordPage(ConsolePage):
         return self.done("password")
 
     async def _has_password(self, session: CurrentSession) -> bool:
-        return (await self.self_service.get(session.user_id)).password_hash is not None
+        return (await self.self_service.get(session.account)).password_hash is not None
 
 
 def _about(session: CurrentSession) -> tuple[str, str]:

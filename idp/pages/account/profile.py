@@ -61,7 +61,7 @@ class ProfilePage(ConsolePage):
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show what is known, or what was just sent."""
-        profile = (await self.self_service.get(visit.user_id)).profile
+        profile = (await self.self_service.get(visit.account)).profile
         address = profile.get("address") or {}
         kept = {
             **{name: profile.get(name, "") for name in NAMES},

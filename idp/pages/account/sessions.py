@@ -50,15 +50,13 @@ class SessionsPage(ConsolePage):
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the sessions that live."""
         views = [_view(each, visit.session.id) for each in await self._sessions.live(visit.user_id)]
-        zone = (await self.self_service.get(visit.user_id)).profile.get("zoneinfo")
+        zone = (await self.self_service.get(visit.account)).profile.get("zoneinfo")
         return {"sessions": sorted(views, key=lambda view: not view.current), "zone": zone}
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """End one, or all but this one."""
         if visit.form.get("decision") == "others":
-            for each in await self._sessions.live(visit.user_id):
-                if each.id != visit.session.id:
-                    await self._sign_out.end(each.id, visit.user_id)
+            await self._sign_out.end_others(visit.session)
             return self.done("others")
         if not await self._sign_out.end(visit.form.get("id", ""), visit.user_id):
             raise NotFound("There is no such session.")

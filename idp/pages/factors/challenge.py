@@ -49,7 +49,7 @@ class ChallengePage(FlowPage):
     async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
         """Ask for the strongest factor, or for the one that the user wants to use instead."""
         visit, tx = turn.visit, turn.visit.transaction.handle
-        user = await self._accounts.get(visit.signed_in.user_id)
+        user = await self._accounts.get(visit.signed_in.account)
         options = await self._options(visit, user)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
         factor = _choose(options, wanted)
@@ -73,7 +73,7 @@ class ChallengePage(FlowPage):
     async def take(self, turn: Turn) -> Response:
         """Take an answer, or send a code by mail."""
         visit, form = turn.visit, turn.form
-        user = await self._accounts.get(visit.signed_in.user_id)
+        user = await self._accounts.get(visit.signed_in.account)
         kind = form.get("kind", "")
         if form.get("decision") == "send":
             options = await self._options(visit, user)

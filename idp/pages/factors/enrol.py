@@ -35,7 +35,7 @@ class EnrolPage(FlowPage):
         required = isinstance(visit.step, EnrolFactor)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
         factor = self._enrolled.choose(wanted, required=required)
-        user = await self._accounts.get(visit.signed_in.user_id)
+        user = await self._accounts.get(visit.signed_in.account)
         return self.page(
             factor.enrolment_template,
             turn,
@@ -60,7 +60,7 @@ class EnrolPage(FlowPage):
         if form.get("decision") == "later" and _may_put_off(turn):
             await self._enrolled.put_off(visit.signed_in.user_id)
             return self.edge.resume(await self.visits.prove(visit, "later"))
-        user = await self._accounts.get(visit.signed_in.user_id)
+        user = await self._accounts.get(visit.signed_in.account)
         enrolled = await self._enrolled.finish(user, form, self.parts.renderer.say)
         progress = await self._sign_in.step_up(visit, enrolled.proven)
         if enrolled.recovery_codes is None:

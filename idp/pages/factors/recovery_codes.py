@@ -101,8 +101,8 @@ class RecoveryCodesPage:
         await self._edge.form(request, _purpose(session))
         if not await self._second_factors.is_enrolled(session.user_id):
             raise InvalidValue("Set up an authenticator app or a passkey first.")
-        user = await self._accounts.get(session.user_id)
-        codes = await self._codes.make(user.id)
+        user = await self._accounts.get(session.account)
+        codes = await self._codes.make(user)
         await self._enrolled.tell_owner(user)
         browser = self._edge.browser(request)
         return show_codes(self._parts, browser, codes, self._parts.path("/account/security"))

@@ -44,7 +44,7 @@ class SecurityPage(ConsolePage):
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show what is set up, and what can be added."""
-        user = await self.self_service.get(visit.user_id)
+        user = await self.self_service.get(visit.account)
         left = await self._codes.left(visit.user_id)
         return {
             "reset_at": user.factor_reset_at,
@@ -61,7 +61,7 @@ class SecurityPage(ConsolePage):
     async def take(self, visit: AccountVisit) -> Response | None:
         """Rename or remove a factor or a trusted browser, which asks for a recent proof of a factor. Objecting
         to an administrator's reset loses nothing, so being signed in is enough."""
-        form, user = visit.form, await self.self_service.get(visit.user_id)
+        form, user = visit.form, await self.self_service.get(visit.account)
         if form.get("decision") == "keep":
             await self._resets.cancel(user, "owner")
             return self.edge.links.redirect(self.path)

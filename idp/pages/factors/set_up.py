@@ -69,7 +69,7 @@ class SetUpPage:
         form = await self._edge.form(request, _purpose(session))
         if form.get("kind") != factor.kind:
             raise NotFound(NO_PAGE)
-        user = await self._accounts.get(session.user_id)
+        user = await self._accounts.get(session.account)
         try:
             self._parts.admission.check(request)
             enrolled = await self._enrolled.finish(user, form, self._parts.renderer.say)
@@ -102,7 +102,7 @@ class SetUpPage:
         form: Mapping[str, str] = NOTHING_SENT,
     ) -> Response:
         browser = self._edge.named_browser(request)
-        user = await self._accounts.get(session.user_id)
+        user = await self._accounts.get(session.account)
         response = self._parts.renderer.page(
             factor.enrolment_template,
             factor=factor,

@@ -15,7 +15,7 @@ from idp.storage.models.grants import Consent, Grant, RefreshToken, RevokedToken
 from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail
 from idp.storage.models.tickets import Invitation, MailTicket
 from idp.storage.models.usernames import Username
-from idp.storage.models.users import BrowserSession, User
+from idp.storage.models.users import BrowserSession, DisabledBy, User
 
 __all__ = [
     "AuditEvent",
@@ -23,6 +23,7 @@ __all__ = [
     "BrowserSession",
     "ClientRecord",
     "Consent",
+    "DisabledBy",
     "EphemeralEntry",
     "FactorCredential",
     "FederatedIdentity",

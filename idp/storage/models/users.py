@@ -1,5 +1,6 @@
 """People and their browser sessions."""
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, false
@@ -7,6 +8,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.authentication import Authentication
 from idp.storage.models.base import Base, Identifier, Instant, new_id
+
+
+class DisabledBy(StrEnum):
+    """Who, or what, has switched an account off. Each reason stands by itself."""
+
+    OPERATOR = "operator"
+    OWNER = "owner"
+    RISK = "risk"
+
+    @property
+    def column(self) -> str:
+        """The attribute of `User` that says since when."""
+        return f"disabled_by_{self.value}_at"
 
 
 class User(Base):
@@ -35,7 +49,10 @@ class User(Base):
     created_at: Mapped[Instant]
     updated_at: Mapped[Instant]
     """When a claim last changed (Core §5.1)."""
-    disabled_at: Mapped[Instant | None]
+    disabled_by_operator_at: Mapped[Instant | None]
+    disabled_by_owner_at: Mapped[Instant | None]
+    """By their deletion of the account, which `delete_at` completes."""
+    disabled_by_risk_at: Mapped[Instant | None]
     factor_offered_at: Mapped[Instant | None]
     """When a second factor was offered and declined; it is not offered again."""
     factor_due_at: Mapped[Instant | None]
@@ -44,6 +61,34 @@ class User(Base):
     """When an administrator's reset removes the second factors, unless the owner objects before."""
     delete_at: Mapped[Instant | None] = mapped_column(index=True)
     """When the account, deleted by its owner and disabled since, is removed for good."""
+
+    @property
+    def disabled_at(self) -> float | None:
+        """Since when the account is not in use, for whatever reasons; None while it is."""
+        since = [moment for by in DisabledBy if (moment := getattr(self, by.column)) is not None]
+        return min(since, default=None)
+
+    @property
+    def disabled_by(self) -> list[str]:
+        """The reasons for which it is not in use."""
+        return [by.value for by in DisabledBy if self.is_disabled_by(by)]
+
+    def is_disabled_by(self, by: DisabledBy) -> bool:
+        """Tell whether this is one of the reasons for which the account is not in use."""
+        return getattr(self, by.column) is not None
+
+    def disable(self, by: DisabledBy, now: float) -> bool:
+        """Switch the account off for this reason; tell whether that is new."""
+        new = not self.is_disabled_by(by)
+        if new:
+            setattr(self, by.column, now)
+        return new
+
+    def enable(self, by: DisabledBy) -> bool:
+        """Lift this reason and no other; tell whether it was there."""
+        there = self.is_disabled_by(by)
+        setattr(self, by.column, None)
+        return there
 
 
 class BrowserSession(Base):

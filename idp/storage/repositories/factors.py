@@ -135,8 +135,8 @@ class Factors:
         return await changed(self._session, statement) > 0
 
     async def replace_recovery_codes(self, user_id: str, digests: Iterable[str], now: float) -> None:
-        """Void a person's recovery codes and store new ones; of several at once the last one's are good."""
-        await self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
+        """Void a person's recovery codes and store new ones. The caller has locked the account: of several at
+        once the last one's are good."""
         await self._session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
         self._session.add_all(
             RecoveryCode(id=new_id(), user_id=user_id, digest=digest, created_at=now, used_at=None)

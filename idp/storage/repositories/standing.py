@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from idp.storage.models import BrowserSession, Grant, User
+from idp.storage.models import BrowserSession, DisabledBy, Grant, User
 from idp.storage.repositories._rows import table_of
 
 _users, _sessions, _grants = table_of(User), table_of(BrowserSession), table_of(Grant)
@@ -12,7 +12,8 @@ _users, _sessions, _grants = table_of(User), table_of(BrowserSession), table_of(
 
 def account_stands(user_id: ColumnElement[Any], generation: ColumnElement[Any]) -> ColumnElement[bool]:
     """The account is in use, and still in this generation. Wants the table of users in the statement."""
-    return and_(_users.c.id == user_id, _users.c.generation == generation, _users.c.disabled_at.is_(None))
+    in_use = (_users.c[by.column].is_(None) for by in DisabledBy)
+    return and_(_users.c.id == user_id, _users.c.generation == generation, *in_use)
 
 
 def session_stands(session_id: ColumnElement[Any], generation: ColumnElement[Any]) -> ColumnElement[bool]:
