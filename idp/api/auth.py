@@ -34,11 +34,9 @@ from idp.api.tokens import Credentials, FirstPartyTokens
 from idp.config import Policies, PolicyContext
 from idp.errors import InvalidValue
 from idp.identity.accounts import Accounts
-from idp.identity.addresses import email_key
 from idp.identity.factors.registry import answer_by
 from idp.identity.recovery import Recovery
 from idp.identity.registration import NewAccount, Registration
-from idp.identity.throttle import SignInThrottle
 from idp.oauth.revocation import Revocation
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -57,7 +55,6 @@ class AuthRoutes:
         policies: Policies,
         recovery: Recovery,
         revocation: Revocation,
-        throttle: SignInThrottle,
     ) -> None:
         self._database = database
         self._tokens = tokens
@@ -66,7 +63,6 @@ class AuthRoutes:
         self._policies = policies
         self._recovery = recovery
         self._revocation = revocation
-        self._throttle = throttle
 
     @property
     def router(self) -> APIRouter:
@@ -187,12 +183,11 @@ class AuthRoutes:
                 raise InvalidValue("This link is wrong, has been used or has expired.", field="token")
             return await self._verified(user)
         known = await self._accounts.find(body.email)  # one that is unknown goes the same way
-        guessed_at = f"verify-email {email_key(body.email)}"
-        await self._throttle.check(guessed_at, request.state.address)
-        user = await self._registration.verify_by_code(known.id if known else None, body.code)
+        user = await self._registration.verify_by_code(
+            body.email, known.id if known else None, body.code, address=request.state.address
+        )
         if user is None:
             raise InvalidValue("This code is wrong, has been used or has expired.", field="code")
-        await self._throttle.succeeded(guessed_at, request.state.address)
         return await self._verified(user)
 
     async def _verified(self, user: User) -> Verified:

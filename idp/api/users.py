@@ -30,7 +30,6 @@ from idp.errors import InvalidValue, NotFound
 from idp.flow.sign_out import SignOut
 from idp.identity.claims import PROFILE_CLAIMS
 from idp.identity.self_service import SelfService
-from idp.identity.throttle import SignInThrottle
 from idp.oauth.scopes import ACCOUNT
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -55,7 +54,6 @@ class UserRoutes:
         access: AccountAccess,
         self_service: SelfService,
         sign_out: SignOut,
-        throttle: SignInThrottle,
         sessions: SessionSettings,
         clock: Clock,
     ) -> None:
@@ -63,7 +61,6 @@ class UserRoutes:
         self._access = access
         self._self_service = self_service
         self._sign_out = sign_out
-        self._throttle = throttle
         self._idle_ttl = sessions.idle_ttl
         self._clock = clock
 
@@ -172,10 +169,9 @@ class UserRoutes:
         """The old address is told."""
         caller = caller_of(request)
         self._access.require_first_party(caller)
-        guessed_at = f"change-email {caller.id}"
-        await self._throttle.check(guessed_at, caller.address)
-        user = await self._self_service.confirm_email_change(account=caller.account, code=body.code)
-        await self._throttle.succeeded(guessed_at, caller.address)
+        user = await self._self_service.confirm_email_change(
+            account=caller.account, code=body.code, address=caller.address
+        )
         return _account(user)
 
     async def sessions(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> SessionPage:

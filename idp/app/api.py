@@ -31,14 +31,12 @@ def api_of(provider: Provider) -> FastAPI:
         policies=provider.policies,
         recovery=provider.recovery,
         revocation=provider.revocation,
-        throttle=provider.throttle,
     )
     users = UserRoutes(
         database=provider.database,
         access=access,
         self_service=provider.self_service,
         sign_out=provider.sign_out,
-        throttle=provider.throttle,
         sessions=settings.sessions,
         clock=provider.clock,
     )

@@ -37,7 +37,7 @@ from idp.identity.registration import Registration
 from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
-from idp.identity.throttle import SignInThrottle, factor_throttle
+from idp.identity.throttle import CodeThrottle, SignInThrottle, factor_throttle
 from idp.identity.tickets import MailThrottle, Tickets
 from idp.identity.ways_in import WaysIn
 from idp.keys.keyring import Keyring
@@ -152,7 +152,11 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     range_api = Outgoing(allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS)
     policy = PasswordPolicy(policies, range_api)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
-    mail_throttle = MailThrottle(store, settings.accounts)
+    mail_throttle = MailThrottle(
+        store,
+        settings.accounts,
+        CodeThrottle(sign_in_throttle, store, settings.accounts.code_guesses_per_day),
+    )
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
     mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
     registration = Registration(database, hasher, policy, tickets, mail_throttle, mailer, policies, clock)

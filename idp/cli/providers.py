@@ -40,7 +40,7 @@ def add(
         str | None,
         typer.Option(
             "--type",
-            help="oidc, google, github, entra, gitlab, apple, auth0, okta or keycloak; none goes by the name.",
+            help="oidc for any OpenID provider, or one of those in docs/providers; none goes by the name.",
         ),
     ] = None,
     client_id: Annotated[str, typer.Option("--client-id", help="The client id there.")] = "",

@@ -112,6 +112,12 @@ class AccountSettings(Section):
     )
     mail_interval: int = Field(60, ge=0, description="Seconds between two mails of one kind to one address.")
     mails_per_hour: int = Field(6, ge=1, description="Mails of one kind to one address in an hour.")
+    code_guesses_per_day: int = Field(
+        50,
+        ge=5,
+        description="Guesses in a day at the codes of mails of one kind to one address. Beyond them only the "
+        "links in the mails work.",
+    )
 
 
 class PasswordSettings(Section):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from idp.authentication import Authentication
 from idp.clock import Clock
+from idp.config import HOUR
 from idp.errors import InvalidValue, Unavailable
 from idp.events.audit import record
 from idp.events.catalogue import SignInFailed
@@ -15,6 +16,12 @@ from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database
 from idp.storage.models import User
+
+IMITATE_EVERY = HOUR
+"""Seconds between two looks at what stored hashes cost, by each worker."""
+
+SAMPLE = 200
+"""Hashes that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class PasswordLogin:
         self._hasher = hasher
         self._throttle = throttle
         self._clock = clock
+        self._imitates_until = float("-inf")
 
     async def authenticate(
         self, email: str, password: str, address: str, client_id: str | None = None
@@ -52,6 +60,7 @@ class PasswordLogin:
         """
         key = _key_of(email)
         await self._throttle.check(key, address)
+        await self._imitate_stored_hashes()
         async with self._database.reading() as uow:
             user = await uow.users.by_email_key(key)
         hashed = user.password_hash if user is not None and user.disabled_at is None else None
@@ -64,6 +73,17 @@ class PasswordLogin:
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)
         return AuthenticatedUser(user, by_password(self._clock.now(), user.generation))
+
+    async def _imitate_stored_hashes(self) -> None:
+        """Now and then, for known and unknown accounts alike, look at what the hashes of accounts cost."""
+        now = self._clock.now()
+        if now < self._imitates_until:
+            return
+        self._imitates_until = now + IMITATE_EVERY
+        async with self._database.reading() as uow:
+            hashes = await uow.users.some_password_hashes(SAMPLE)
+        with suppress(Unavailable):  # the next time will do
+            await self._hasher.imitate(hashes)
 
     async def _note_failure(self, user: User | None, address: str, client_id: str | None) -> None:
         async with self._database.unit_of_work() as uow:

@@ -6,7 +6,8 @@ Random tokens have another hash (`idp.crypto.digest`); only what people choose c
 import asyncio
 import os
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
@@ -89,6 +90,24 @@ class PasswordHasher:
         text = _normalised(password)
         return await self._in_thread(lambda: self._verify(hashed, text))
 
+    async def imitate(self, hashes: Sequence[str]) -> None:
+        """Let the work for an account that does not exist be that for most of these, which are stored: after the
+        operator has changed the cost, the older hashes keep theirs until their users sign in."""
+        parameters = Counter(found for each in hashes if (found := _parameters_of(each)) is not None)
+        if not parameters:
+            return
+        (usual, _), *_ = parameters.most_common(1)
+        if usual != _parameters_of(self._dummy):
+            hasher = argon2.PasswordHasher(
+                time_cost=usual.time_cost,
+                memory_cost=usual.memory_cost,
+                parallelism=usual.parallelism,
+                hash_len=usual.hash_len,
+                salt_len=usual.salt_len,
+                type=usual.type,
+            )
+            self._dummy = await self._in_thread(lambda: hasher.hash(random_token()))
+
     def needs_rehash(self, hashed: str) -> bool:
         """Tell whether a hash was made with other parameters than those of today."""
         return self._argon2.check_needs_rehash(hashed)
@@ -118,6 +137,13 @@ class PasswordHasher:
     def _leave(self, _future: Future[T]) -> None:
         with self._counting:
             self._pending -= 1
+
+
+def _parameters_of(hashed: str) -> argon2.Parameters | None:
+    try:
+        return argon2.extract_parameters(hashed)
+    except InvalidHashError:
+        return None
 
 
 def _normalised(password: str) -> bytes:

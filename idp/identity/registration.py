@@ -144,16 +144,28 @@ class Registration:
             return await self._verified(uow, user, ticket, chosen)
 
     async def verify_by_code(
-        self, user_id: str | None, code: str, chosen: Registered | None = None
+        self,
+        email: str,
+        user_id: str | None,
+        code: str,
+        chosen: Registered | None = None,
+        *,
+        address: str = "",
     ) -> User | None:
-        """Verify an address by the code of the mail. `user_id` None is a person who does not exist.
+        """Verify an address by the code of the mail; None when it is wrong. `user_id` None is a person who does
+        not exist.
 
-        `chosen` is what was chosen in the very browser in which the code was typed.
+        `chosen` is what was chosen in the very browser in which the code was typed. Raises `Throttled`.
         """
-        async with self._database.unit_of_work() as uow:
+        key, guesses = email_key(email), self._throttle.codes
+        await guesses.check(VERIFY_EMAIL, key, address)
+        async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.locked(user_id or NOBODY)
             ticket = await self._tickets.redeem_code(uow, user_id or NOBODY, VERIFY_EMAIL, code)
-            return await self._verified(uow, user, ticket, chosen)
+            verified = await self._verified(uow, user, ticket, chosen)
+        if verified is not None:
+            await guesses.succeeded(VERIFY_EMAIL, key, address)
+        return verified
 
     async def lacks_way_in(self, user: User) -> bool:
         """Whether there is nothing to sign in with yet: contested, and verified where nothing was chosen."""

@@ -79,7 +79,8 @@ class SecondFactors:
         """Check an answer; None when it is wrong, or weak where a strong one is due. Raise `Throttled` when
         answers come too fast."""
         factor = self._factors.all.get(kind)
-        account = f"factor:{user.id}"
+        # A code that anybody with the mailbox gets must not pay for guesses at the others.
+        account = f"{'weak ' if factor is not None and factor.weak else ''}factor:{user.id}"
         await self._throttle.check(account, address)
         amr = None if factor is None or (strong and factor.weak) else await factor.check(user, answer)
         if factor is None or amr is None:

@@ -147,10 +147,18 @@ class SelfService:
             )
 
     async def confirm_email_change(
-        self, *, token: str | None = None, account: ProvenAccount | None = None, code: str | None = None
+        self,
+        *,
+        token: str | None = None,
+        account: ProvenAccount | None = None,
+        code: str | None = None,
+        address: str = "",
     ) -> User:
-        """Change the address by link (`token`), or by code while signed in (`account` and `code`)."""
-        user = None
+        """Change the address by link (`token`), or by code while signed in (`account` and `code`). Raises
+        `InvalidValue`, and `Throttled` for guesses at the code."""
+        user, guesses = None, self._mail_throttle.codes
+        if account is not None:
+            await guesses.check(CHANGE_EMAIL, account.id, address)
         async with self._database.unit_of_work() as uow:
             # The account is locked before the ticket is used: what ends tickets locks it too.
             if account is not None:
@@ -168,6 +176,8 @@ class SelfService:
         # Raised only here: a wrong code has been counted and must stay so.
         if user is None:
             raise InvalidValue("This link or code is wrong, has been used or has expired.", field="code")
+        if account is not None:
+            await guesses.succeeded(CHANGE_EMAIL, account.id, address)
         return user
 
     async def _change_email(self, uow: UnitOfWork, user: User, email: str) -> None:

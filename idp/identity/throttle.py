@@ -106,6 +106,32 @@ def factor_throttle(store: EphemeralStore, settings: ThrottleSettings, clock: Cl
     return SignInThrottle(store, settings, clock, accounts=settings.model_copy(update=slower))
 
 
+class CodeThrottle:
+    """Bounds guesses at the codes of mails: as at a password, and to a number in a day for one thing guessed at.
+
+    When a day's guesses at it are spent, the link of the mail still works, so nobody is locked out.
+    """
+
+    def __init__(self, throttle: SignInThrottle, store: EphemeralStore, most_per_day: int) -> None:
+        self._throttle = throttle
+        self._store = store
+        self._most_per_day = most_per_day
+
+    async def check(self, purpose: str, subject: str, address: str) -> None:
+        """Count a guess from a network address at the code for `subject` (an `email_key`, a user id), or raise
+        `Throttled`. Not to be called inside a unit of work."""
+        await self._throttle.check(f"code {purpose} {subject}", address)
+        today = f"throttle:codes:{digest(f'{purpose} {subject}')}"
+        if await self._store.increment(today, DAY) > self._most_per_day:
+            raise Throttled(
+                "There were too many wrong codes today. Open the link in the mail instead.", retry_after=DAY
+            )
+
+    async def succeeded(self, purpose: str, subject: str, address: str) -> None:
+        """Give a counted guess back: it was right."""
+        await self._throttle.succeeded(f"code {purpose} {subject}", address)
+
+
 class _Budget:
     """The tries of one account, address or pair of them, in windows that begin at round times.
 

@@ -13,6 +13,7 @@ from idp.clock import Clock
 from idp.config import HOUR, AccountSettings
 from idp.crypto import digest, equal, random_token
 from idp.errors import Throttled
+from idp.identity.throttle import CodeThrottle
 from idp.storage.database import UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import MailTicket, new_id
@@ -104,9 +105,11 @@ class Tickets:
 class MailThrottle:
     """Holds mails of one kind to one address to one a minute and a few an hour, known account or not."""
 
-    def __init__(self, store: EphemeralStore, settings: AccountSettings) -> None:
+    def __init__(self, store: EphemeralStore, settings: AccountSettings, codes: CodeThrottle) -> None:
         self._store = store
         self._settings = settings
+        self.codes = codes
+        """Bounds the guesses at the codes in these mails."""
 
     async def check(self, purpose: str, email_key: str) -> None:
         """Count a mail, or raise `Throttled`. Not to be called inside a unit of work."""

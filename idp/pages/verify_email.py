@@ -136,7 +136,9 @@ class VerifyEmailPage(FlowPage):
         if not code:
             raise InvalidValue("Enter the code from the mail.", field="code")
         registered = visit.transaction.registered
-        user = await self._registration.verify_by_code(unverified.user_id, code, registered)
+        user = await self._registration.verify_by_code(
+            unverified.email, unverified.user_id, code, registered, address=visit.browser.visitor.address
+        )
         if user is None:
             raise InvalidValue(WRONG, field="code")
         return user

@@ -124,6 +124,8 @@ async def test_an_address_that_is_verified_and_registered_again_at_once_is_eithe
         new = replace(NEW, email=f"new{number}@example.com")
         mine = await registration.register(new)
         code = (await registering.mails.latest(new.email)).code
-        await asyncio.gather(registration.verify_by_code(mine.user_id, code), registration.register(new))
+        await asyncio.gather(
+            registration.verify_by_code(new.email, mine.user_id, code), registration.register(new)
+        )
         user = await registered(registering, new.email)
         assert user.email_verified == mine.is_of(user)

@@ -2,13 +2,17 @@
 
 import asyncio
 
+import argon2
 import pytest
 from sqlalchemy import event
 
+from idp.clock import ManualClock
 from idp.config import Settings, load_settings
 from idp.errors import Throttled
 from idp.identity.accounts import Accounts
 from idp.identity.login import PasswordLogin
+from idp.identity.passwords import PasswordHasher
+from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database
 from tests.support.identity import CHEAP_PASSWORDS, PASSWORD, CountingHasher, audit_events
 
@@ -117,3 +121,27 @@ async def test_hash_is_renewed_at_the_first_sign_in_under_new_parameters(
     assert ada is not None
     assert "t=3" in (ada.password_hash or "")
     assert login._hasher.hashed == 1
+
+
+async def test_an_unknown_account_costs_what_most_stored_hashes_cost(
+    people: None,
+    settings: Settings,
+    database: Database,
+    throttle: SignInThrottle,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After the operator has raised the cost, the hashes that are stored keep theirs for a while."""
+    dearer = PasswordHasher(settings.passwords.model_copy(update={"time_cost": 3}))
+    login = PasswordLogin(database, dearer, throttle, clock)
+    costs: list[int] = []
+    verify = argon2.PasswordHasher.verify
+
+    def noted(self: argon2.PasswordHasher, hashed: str, password: bytes) -> bool:
+        costs.append(argon2.extract_parameters(hashed).time_cost)
+        return verify(self, hashed, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", noted)
+    for email in ("ada@example.com", "nobody@example.com"):
+        assert await login.authenticate(email, "wrong", HOME) is None
+    assert costs == [1, 1]

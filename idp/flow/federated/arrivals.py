@@ -116,8 +116,11 @@ class Arrivals:
         await self._keep(waiting)
         return waiting
 
-    async def confirm_address(self, arrival: Arrival, code: str) -> UpstreamIdentity:
-        """Return the identity with its address, once the code of the mail is given; raise `InvalidValue`."""
+    async def confirm_address(self, arrival: Arrival, code: str, *, address: str = "") -> UpstreamIdentity:
+        """Return the identity with its address, once the code of the mail is given; raise `InvalidValue`, and
+        `Throttled` for guesses. `address` is the network address of the browser."""
+        guessed_at, guesses = email_key(arrival.email or ""), self._mail_throttle.codes
+        await guesses.check(CONFIRM_ADDRESS, guessed_at, address)
         wrong = InvalidValue(
             "This code is wrong or no longer good. Look for the latest mail, or send a new one.", field="code"
         )
@@ -128,6 +131,7 @@ class Arrivals:
         if not equal(self._code_digest(arrival.id, typed), arrival.code_digest):
             raise wrong
         await self.forget(arrival)
+        await guesses.succeeded(CONFIRM_ADDRESS, guessed_at, address)
         return replace(arrival.identity, email=arrival.mailed_to, email_verified=False)
 
     async def forget(self, arrival: Arrival) -> None:

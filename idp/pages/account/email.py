@@ -57,6 +57,8 @@ class VerifyOwnEmailPage(ConsolePage):
         if visit.form.get("decision") == "again":
             await self._registration.send_again(visit.session.email)
             return None
-        if await self._registration.verify_by_code(visit.user_id, visit.form.get("code", "")) is None:
+        email, code = visit.session.email, visit.form.get("code", "")
+        user = await self._registration.verify_by_code(email, visit.user_id, code, address=visit.address)
+        if user is None:
             raise InvalidValue("This code is wrong or no longer good. Send a new mail.", field="code")
         return self.done("verified")

@@ -91,5 +91,7 @@ class ConfirmEmailPage(ConsolePage):
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Change the address."""
-        await self.self_service.confirm_email_change(account=visit.account, code=visit.form.get("code", ""))
+        await self.self_service.confirm_email_change(
+            account=visit.account, code=visit.form.get("code", ""), address=visit.address
+        )
         return self.done("email")

@@ -5,7 +5,7 @@ from contextlib import suppress
 import structlog
 from starlette.responses import Response
 
-from idp.errors import IdpError, NotFound
+from idp.errors import IdpError, NotFound, Throttled
 from idp.federation.upstream import Upstream, UpstreamError
 from idp.flow.federated.sign_in import Entered, FederatedSignIn, Outcome, TurnedAway, Waiting
 from idp.flow.notices import notice
@@ -69,12 +69,15 @@ class Onward:
         return self._edge.resume(await self._visits.keep(visit, notice=notice(error), arrived=None))
 
     async def note(self, visit: Visit, name: str, error: IdpError) -> None:
-        """Write down why it came to nothing: in the log, the metrics and the audit trail."""
+        """Write down why it came to nothing: in the log, the metrics and the audit trail. A request that was
+        refused for there being too many costs no row."""
         known = not isinstance(error, NotFound)
         word = error.outcome if isinstance(error, UpstreamError) else "refused"
         self._metrics.federated_sign_in(name if known else "-", word)
         reason = error.detail or error.sentence
         log.warning("a sign-in elsewhere came to nothing", provider=name[:60], outcome=word, reason=reason)
+        if isinstance(error, Throttled) or not known:
+            return
         client_id = visit.client.client_id if visit.client else None
         with suppress(IdpError):
             await self._federation.note_failure(

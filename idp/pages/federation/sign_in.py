@@ -54,8 +54,10 @@ class SignInElsewhere:
     async def start(self, request: Request) -> Response:
         """Send the user to a provider; without a transaction begin one that leads to the account. Raise
         `NotFound` for a provider that there is not."""
-        name, transaction_id = request.path_params["name"], request.query_params.get("tx")
-        upstream = await self._federation.providers.get(name)  # before anything is stored or counted
+        upstream = await self._federation.providers.get(
+            request.path_params["name"]
+        )  # before a row is written
+        transaction_id = request.query_params.get("tx")
         browser = self._edge.named_browser(request)
         if transaction_id is None:
             visit = await self._visits.begin(browser)
@@ -71,7 +73,7 @@ class SignInElsewhere:
             response = leave(await self._federation.departures.begin(upstream, transaction, ask))
         except IdpError as error:
             visit = replace(visit, transaction=replace(visit.transaction, hint_used=True))
-            response = await self._onward.back(visit, name, error)
+            response = await self._onward.back(visit, upstream.name, error)
         self._edge.keep_name(request, response, visit.browser)
         return response
 

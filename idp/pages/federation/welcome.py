@@ -84,7 +84,7 @@ class WelcomePage(FlowPage):
         if not code:
             raise InvalidValue("Enter the code from the mail.", field="code")
         upstream = await self._federation.providers.get(arrival.provider)
-        identity = await self._federation.arrivals.confirm_address(arrival, code)
+        identity = await self._federation.arrivals.confirm_address(arrival, code, address=turn.address)
         settled = await self._federation.settle(
             upstream, identity, turn.visit.transaction, address=turn.address, proven_here=True
         )

@@ -66,6 +66,11 @@ class Users:
         statement = update(User).where(User.id == user_id, User.password_hash == old)
         return await changed(self._session, statement.values(password_hash=new)) > 0
 
+    async def some_password_hashes(self, limit: int) -> Sequence[str]:
+        """Return up to `limit` password hashes of accounts, by the order of their random ids."""
+        statement = select(User.password_hash).where(User.password_hash.is_not(None)).order_by(User.id)
+        return [each for each in (await self._session.scalars(statement.limit(limit))).all() if each]
+
     async def page(self, after: str | None, limit: int) -> Sequence[User]:
         """Return up to `limit` accounts in the order of their id, from the one behind `after`."""
         statement = select(User).order_by(User.id).limit(limit)
