@@ -193,14 +193,14 @@ class AuthRoutes:
     async def _verified(self, user: User) -> Verified:
         return Verified(password_needed=await self._registration.lacks_way_in(user) or None)
 
-    async def resend(self, body: EmailOnly) -> Status:
+    async def resend(self, request: Request, body: EmailOnly) -> Status:
         """The answer is the same for every address, known or not, verified or not."""
-        await self._registration.send_again(body.email)
+        await self._registration.send_again(body.email, address=request.state.address)
         return Status(status="accepted")
 
-    async def forgot(self, body: EmailOnly) -> Status:
+    async def forgot(self, request: Request, body: EmailOnly) -> Status:
         """The answer is the same for every address, known or not."""
-        await self._recovery.ask(body.email)
+        await self._recovery.ask(body.email, address=request.state.address)
         return Status(status="accepted")
 
     async def reset(self, request: Request, body: ResetPassword) -> Status:

@@ -29,6 +29,7 @@ from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
 from idp.identity.mail_delivery import MailDelivery
+from idp.identity.mail_throttle import MailThrottle
 from idp.identity.password_policy import LIMITS as RANGE_API_LIMITS
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
@@ -38,7 +39,7 @@ from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import CodeThrottle, SignInThrottle, factor_throttle
-from idp.identity.tickets import MailThrottle, Tickets
+from idp.identity.tickets import Tickets
 from idp.identity.ways_in import WaysIn
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
@@ -281,7 +282,15 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         ),
         mail_delivery=MailDelivery(database, settings, clock),
         limiter=limiter,
-        sweeper=Sweeper(database, clock),
+        sweeper=Sweeper(
+            database,
+            clock,
+            unverified_ttl=(
+                settings.registration.unverified_ttl
+                if settings.registration.verify_email == "before_sign_in"
+                else 0
+            ),
+        ),
         metrics=metrics,
         outgoing=(to_clients, range_api),
         client_auth=client_auth,

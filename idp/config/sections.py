@@ -79,6 +79,12 @@ class RegistrationSettings(Section):
         description="When an address has to be verified: before a sign-in goes on to an app, only before an "
         "app with the scope email is served, or never.",
     )
+    unverified_ttl: int = Field(
+        7 * DAY,
+        ge=0,
+        description="Where addresses are verified before sign-in: an account whose owner has not shown the "
+        "address to be theirs is deleted after so long, in seconds. 0 keeps it.",
+    )
     invitation_ttl: int = Field(7 * DAY, ge=60, description="How long an invitation is good for, in seconds.")
 
 
@@ -112,6 +118,17 @@ class AccountSettings(Section):
     )
     mail_interval: int = Field(60, ge=0, description="Seconds between two mails of one kind to one address.")
     mails_per_hour: int = Field(6, ge=1, description="Mails of one kind to one address in an hour.")
+    mails_per_network: int = Field(
+        60,
+        ge=0,
+        description="Mails in an hour that people at one network address (IPv6: /64) ask for before they are "
+        "signed in; 0 is no bound.",
+    )
+    mails_in_all: int = Field(
+        5000,
+        ge=0,
+        description="Mails in an hour that all people ask for before they are signed in; 0 is no bound.",
+    )
     code_guesses_per_day: int = Field(
         50,
         ge=5,

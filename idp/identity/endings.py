@@ -90,6 +90,8 @@ class Kept:
 
     session_id: str | None = None
     grant_id: str | None = None
+    ticket_purpose: str | None = None
+    """The kind of mail of which the last stays good."""
 
 
 NOTHING = Kept()
@@ -120,7 +122,9 @@ async def end(uow: UnitOfWork, user: User, event: Event, now: float, kept: Kept 
 _ROWS: Mapping[What, Callable[[UnitOfWork, User, float, Kept], Awaitable[object]]] = {
     What.SESSIONS: lambda uow, user, now, kept: uow.sessions.end_all_for_user(user.id, now, kept.session_id),
     What.GRANTS: lambda uow, user, now, kept: uow.grants.revoke_for_user(user.id, now, kept.grant_id),
-    What.TICKETS: lambda uow, user, now, _: uow.tickets.end_all_for_user(user.id, now),
+    What.TICKETS: lambda uow, user, now, kept: uow.tickets.end_all_for_user(
+        user.id, now, kept.ticket_purpose
+    ),
     What.INVITATIONS: lambda uow, user, now, _: uow.invitations.end_all_for_address(user.email_key, now),
     What.DEVICES: lambda uow, user, _now, _: uow.factors.delete_trusted_devices(user.id),
     What.FACTORS: lambda uow, user, _now, _: delete_factors(uow, user.id),

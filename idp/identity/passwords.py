@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -47,6 +47,14 @@ def check_acceptable(password: str) -> None:
         raise InvalidValue(
             Text("Choose a password of at least %(number)d characters.", number=SHORTEST), field="password"
         )
+
+
+class Cost(NamedTuple):
+    """What makes a hash slow."""
+
+    time_cost: int
+    memory_cost: int
+    parallelism: int
 
 
 class PasswordHasher:
@@ -93,19 +101,12 @@ class PasswordHasher:
     async def imitate(self, hashes: Sequence[str]) -> None:
         """Let the work for an account that does not exist be that for most of these, which are stored: after the
         operator has changed the cost, the older hashes keep theirs until their users sign in."""
-        parameters = Counter(found for each in hashes if (found := _parameters_of(each)) is not None)
-        if not parameters:
+        parsed = [found for each in hashes if (found := _cost_of(each)) is not None]
+        if not parsed:
             return
-        (usual, _), *_ = parameters.most_common(1)
-        if usual != _parameters_of(self._dummy):
-            hasher = argon2.PasswordHasher(
-                time_cost=usual.time_cost,
-                memory_cost=usual.memory_cost,
-                parallelism=usual.parallelism,
-                hash_len=usual.hash_len,
-                salt_len=usual.salt_len,
-                type=usual.type,
-            )
+        usual = Counter(parsed).most_common(1)[0][0]
+        if usual != _cost_of(self._dummy):
+            hasher = argon2.PasswordHasher(**usual._asdict(), type=argon2.Type.ID)
             self._dummy = await self._in_thread(lambda: hasher.hash(random_token()))
 
     def needs_rehash(self, hashed: str) -> bool:
@@ -139,11 +140,12 @@ class PasswordHasher:
             self._pending -= 1
 
 
-def _parameters_of(hashed: str) -> argon2.Parameters | None:
+def _cost_of(hashed: str) -> Cost | None:
     try:
-        return argon2.extract_parameters(hashed)
+        found = argon2.extract_parameters(hashed)
     except InvalidHashError:
         return None
+    return Cost(found.time_cost, found.memory_cost, found.parallelism)
 
 
 def _normalised(password: str) -> bytes:

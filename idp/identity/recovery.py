@@ -8,9 +8,10 @@ from idp.identity.addresses import email_key
 from idp.identity.endings import Event, end
 from idp.identity.even import evenly
 from idp.identity.mail import Mailer
+from idp.identity.mail_throttle import MailThrottle
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
-from idp.identity.tickets import RESET_PASSWORD, MailThrottle, Tickets
+from idp.identity.tickets import RESET_PASSWORD, Tickets
 from idp.storage.database import Database
 from idp.storage.models import User
 from idp.text import Text
@@ -39,17 +40,20 @@ class Recovery:
         self._mailer = mailer
         self._clock = clock
 
-    async def ask(self, email: str, *, link_query: str = "") -> None:
-        """Send the mail if the address has an account; the same answer if not.
+    async def ask(self, email: str, *, link_query: str = "", address: str = "") -> None:
+        """Send the mail if the address has an account; the same answer if not. Where it has got many, the latest
+        stands for this one.
 
-        Raises `InvalidValue` for what is no address, and `Throttled`, known address or not.
+        Raises `InvalidValue` for what is no address, and `Throttled` for a network that asks for too many.
         """
         key = email_key(email)
-        await self._throttle.check(RESET_PASSWORD, key)
+        may_mail = await self._throttle.admit(RESET_PASSWORD, key, address)
         async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.by_email_key(key)
             if user is None or user.disabled_at is not None:
                 return
+            if not may_mail and await self._tickets.is_open_for(uow, user.id, RESET_PASSWORD):
+                return  # the mail that the owner has got still works
             issued = await self._tickets.issue(uow, user.id, RESET_PASSWORD, user.email)
             path = f"/recover/reset?token={issued.token}{link_query}"
             await self._mailer.queue(uow, "reset_password", user.email, user=user, path=path)

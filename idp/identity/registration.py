@@ -19,15 +19,16 @@ from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity.addresses import email_key
-from idp.identity.endings import Event, end
+from idp.identity.endings import NOTHING, Event, Kept, end
 from idp.identity.even import evenly
 from idp.identity.factors.registry import signs_in_alone
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
+from idp.identity.mail_throttle import MailThrottle
 from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
-from idp.identity.tickets import VERIFY_EMAIL, MailThrottle, Tickets
+from idp.identity.tickets import VERIFY_EMAIL, Tickets
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import Invitation, MailTicket, User, new_id
 
@@ -98,15 +99,15 @@ class Registration:
     async def register(self, new: NewAccount, *, address: str = "", link_query: str = "") -> Registered:
         """Make an account and send its verification mail, or send its owner a mail if there is one.
 
-        `link_query` is appended to the link of the mail (the transaction to go on with). Raises
-        `InvalidValue`, `Throttled`, and `Conflict` where verification does not come first and the
-        address is taken.
+        `link_query` is appended to the link of the mail (the transaction to go on with). Where the address has
+        got many mails, the latest stands for this one. Raises `InvalidValue`, `Throttled`, and `Conflict` where
+        verification does not come first and the address is taken.
         """
         key, profile = email_key(new.email), _profile(new, self._mailer.language)
         rules = (await self._policies.of(PolicyContext(new.client_id))).registration
         _check_allowed(rules, key, new.invitation)
         await self._policy.check(new.password, (new.email, new.name))
-        await self._throttle.check(VERIFY_EMAIL, key)
+        may_mail = await self._throttle.admit(VERIFY_EMAIL, key, address)
         hashed = await self._hasher.hash(new.password)
         chosen = Registered(new.email.strip(), password_hash=hashed, profile=profile)
         async with evenly(), self._database.unit_of_work() as uow:
@@ -117,20 +118,21 @@ class Registration:
                 raise Conflict(
                     "There is an account with this address already. Sign in, or reset its password."
                 )
-            user = user or await self._meet_known(uow, key, address)
+            user = user or await self._meet_known(uow, key, address, may_mail=may_mail)
             if user is None:
                 return chosen
-            await self._send_verification(uow, user, link_query)
+            await self._send_verification(uow, user, link_query, may_mail=may_mail)
         return replace(chosen, user_id=user.id, generation=user.generation)
 
-    async def send_again(self, email: str, *, link_query: str = "") -> None:
-        """Send the verification mail again, if the address has an account that needs one."""
+    async def send_again(self, email: str, *, link_query: str = "", address: str = "") -> None:
+        """Send the verification mail again, if the address has an account that needs one. Where it has got many,
+        the latest stands for this one. Raises `Throttled`."""
         key = email_key(email)
-        await self._throttle.check(VERIFY_EMAIL, key)
+        may_mail = await self._throttle.admit(VERIFY_EMAIL, key, address)
         async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.by_email_key(key)
             if user is not None and not user.email_verified and user.disabled_at is None:
-                await self._send_verification(uow, user, link_query)
+                await self._send_verification(uow, user, link_query, may_mail=may_mail)
 
     async def verify_by_token(self, token: str, chosen: Registered | None = None) -> User | None:
         """Verify an address by the link of the mail; None when it is used up, expired or made up.
@@ -240,7 +242,7 @@ class Registration:
         await record(uow, UserCreated(user_id=user.id, source="register", address=address), now)
         return user
 
-    async def _meet_known(self, uow: UnitOfWork, key: str, address: str) -> User | None:
+    async def _meet_known(self, uow: UnitOfWork, key: str, address: str, *, may_mail: bool) -> User | None:
         """The address has an account. One that somebody made here and that was never verified becomes
         contested, and is returned. Any other is its owner's, who is told; so is one that an administrator
         made, verified or not."""
@@ -249,20 +251,27 @@ class Registration:
         if known is None:
             return None
         if known.verification_due and known.disabled_at is None:
-            await self._contest(uow, known, address)
+            await self._contest(uow, known, address, may_mail=may_mail)
             return known
-        await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")
+        if may_mail:
+            await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")
         return None
 
-    async def _contest(self, uow: UnitOfWork, user: User, address: str) -> None:
-        """Take away all that was chosen and done without a proof."""
+    async def _contest(self, uow: UnitOfWork, user: User, address: str, *, may_mail: bool) -> None:
+        """Take away all that was chosen and done without a proof. A mail that the owner has got stays good where
+        no other may be sent: it shows that somebody reads the mailbox, and nothing else."""
         now = self._clock.now()
-        await end(uow, user, Event.EMPTIED, now)
+        kept = NOTHING if may_mail else Kept(ticket_purpose=VERIFY_EMAIL)
+        await end(uow, user, Event.EMPTIED, now, kept)
         user.updated_at = now
         await uow.users.save(user)
         await record(uow, RegistrationContested(user_id=user.id, address=address), now)
 
-    async def _send_verification(self, uow: UnitOfWork, user: User, link_query: str) -> None:
+    async def _send_verification(
+        self, uow: UnitOfWork, user: User, link_query: str, *, may_mail: bool
+    ) -> None:
+        if not may_mail and await self._tickets.is_open_for(uow, user.id, VERIFY_EMAIL):
+            return  # the mail that the owner has got still works
         issued = await self._tickets.issue(uow, user.id, VERIFY_EMAIL, user.email)
         await self._mailer.queue(
             uow,

@@ -25,11 +25,12 @@ from idp.identity.endings import Event, Kept, end
 from idp.identity.even import evenly
 from idp.identity.generation import ProvenAccount, look, still
 from idp.identity.mail import Mailer
+from idp.identity.mail_throttle import MailThrottle
 from idp.identity.names import claim_name
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher, same_password
 from idp.identity.throttle import SignInThrottle
-from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, MailThrottle, Tickets
+from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, Tickets
 from idp.identity.usernames import CLAIM as USERNAME
 from idp.identity.usernames import assign_username, is_reserved, username_of
 from idp.storage.database import Database, UnitOfWork

@@ -10,12 +10,9 @@ import secrets
 from dataclasses import dataclass
 
 from idp.clock import Clock
-from idp.config import HOUR, AccountSettings
+from idp.config import AccountSettings
 from idp.crypto import digest, equal, random_token
-from idp.errors import Throttled
-from idp.identity.throttle import CodeThrottle
 from idp.storage.database import UnitOfWork
-from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import MailTicket, new_id
 
 VERIFY_EMAIL = "verify_email"
@@ -83,6 +80,11 @@ class Tickets:
         ticket = await uow.tickets.latest(user_id, purpose)
         return ticket is not None and self._is_open(ticket) and ticket.wrong_codes < MOST_WRONG_CODES
 
+    async def is_open_for(self, uow: UnitOfWork, user_id: str, purpose: str) -> bool:
+        """Tell whether the link of a person's last mail may still be used."""
+        ticket = await uow.tickets.latest(user_id, purpose)
+        return ticket is not None and self._is_open(ticket)
+
     async def redeem_code(self, uow: UnitOfWork, user_id: str, purpose: str, code: str) -> MailTicket | None:
         """Use a person's last ticket by its code; a wrong one counts. Commit also when this is None."""
         ticket = await uow.tickets.latest(user_id, purpose)
@@ -100,24 +102,3 @@ class Tickets:
 
     def _code_digest(self, ticket_id: str, code: str) -> str:
         return hmac.new(self._key, f"{ticket_id}:{code}".encode(), hashlib.sha256).hexdigest()
-
-
-class MailThrottle:
-    """Holds mails of one kind to one address to one a minute and a few an hour, known account or not."""
-
-    def __init__(self, store: EphemeralStore, settings: AccountSettings, codes: CodeThrottle) -> None:
-        self._store = store
-        self._settings = settings
-        self.codes = codes
-        """Bounds the guesses at the codes in these mails."""
-
-    async def check(self, purpose: str, email_key: str) -> None:
-        """Count a mail, or raise `Throttled`. Not to be called inside a unit of work."""
-        name = digest(f"{purpose}:{email_key}")
-        interval = self._settings.mail_interval
-        if interval and await self._store.increment(f"mail-interval:{name}", interval) > 1:
-            raise Throttled(
-                "A mail was sent a moment ago. Wait a little, then ask again.", retry_after=interval
-            )
-        if await self._store.increment(f"mail-hour:{name}", HOUR) > self._settings.mails_per_hour:
-            raise Throttled("Many mails were sent to this address. Try again in an hour.", retry_after=HOUR)

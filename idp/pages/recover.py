@@ -48,7 +48,7 @@ class RecoverPage(FlowPage):
     async def take(self, turn: Turn) -> Response:
         """Send the mail, or none; the answer is the same."""
         email = turn.form.get("email", "").strip()
-        await self._recovery.ask(email, link_query=f"&tx={turn.visit.transaction.id}")
+        await self._recovery.ask(email, link_query=f"&tx={turn.visit.transaction.id}", address=turn.address)
         return await self.show(turn, sent=True)
 
 

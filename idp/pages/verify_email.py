@@ -36,7 +36,12 @@ NOT_THIS_PASSWORD = Text(
     "This address is confirmed, but the password that was chosen here does not count. Sign in, or choose a new one."
 )
 NOT_YET = Text("This address is not confirmed yet. Open the link in the mail first, or enter its code.")
-SENT_AGAIN = Message("success", Text("The mail is on its way again. Only the latest one counts."))
+SENT_AGAIN = Message(
+    "success",
+    Text(
+        "The mail is on its way again. Only the latest one counts. If no new one comes, use the one you have."
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ class VerifyEmailPage(FlowPage):
         match turn.form.get("decision"):
             case "again":
                 link_query = f"&tx={visit.transaction.id}"
-                await self._registration.send_again(unverified.email, link_query=link_query)
+                await self._registration.send_again(
+                    unverified.email, link_query=link_query, address=turn.address
+                )
                 return await self.show(turn, message=SENT_AGAIN)
             case "switch" if not unverified.registered:
                 return await self.go_on(visit, switching=True)

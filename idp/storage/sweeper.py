@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, exists, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from idp.clock import Clock
@@ -23,7 +23,9 @@ from idp.storage.models import (
     AuditEvent,
     Base,
     BrowserSession,
+    Consent,
     EphemeralEntry,
+    FederatedIdentity,
     Grant,
     Invitation,
     MailTicket,
@@ -91,19 +93,38 @@ RULES = (
 )
 
 
+def unverified_accounts(ttl: float) -> Rule:
+    """Return the rule for accounts whose address nobody has shown to be theirs within `ttl` seconds. One that
+    has been used, where the operator let accounts be used unverified, is left alone."""
+    used = or_(
+        exists().where(Grant.user_id == User.id),
+        exists().where(FederatedIdentity.user_id == User.id),
+        exists().where(Consent.user_id == User.id),
+    )
+    return Rule(
+        User,
+        User.id,
+        lambda now: and_(User.verification_due, User.updated_at <= now - ttl, not_(used)),
+    )
+
+
 class Sweeper:
     """Deletes what has expired, once or at intervals."""
 
-    def __init__(self, database: Database, clock: Clock, batch: int = BATCH) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, batch: int = BATCH, *, unverified_ttl: float = 0
+    ) -> None:
+        """`unverified_ttl`: seconds after which accounts that were never verified go; 0 keeps them."""
         self._database = database
         self._clock = clock
         self._batch = batch
+        self._rules = (*RULES, unverified_accounts(unverified_ttl)) if unverified_ttl else RULES
 
     async def sweep_once(self) -> dict[str, int]:
         """Delete everything that has expired; return the number of rows by table."""
         now = self._clock.now()
         deleted: dict[str, int] = {}
-        for rule in RULES:
+        for rule in self._rules:
             table = rule.model.__tablename__
             deleted[table] = deleted.get(table, 0) + await self._apply(rule, now)
         async with self._database.unit_of_work() as uow:

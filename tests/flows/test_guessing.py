@@ -88,4 +88,4 @@ async def test_a_provider_that_is_not_there_costs_no_row_and_is_in_no_label(
         answer = await provider.http("GET", f"/federation/{name}/{path}")
         assert answer.status_code in {400, 404}
     assert await rows(provider) == before
-    assert set(_LABEL.findall(metrics_of(provider))) <= {"-"}
+    assert set(_LABEL.findall(metrics_of(provider))) <= {"-", "other"}

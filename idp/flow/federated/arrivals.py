@@ -14,7 +14,7 @@ from idp.flow.transaction import Transaction
 from idp.identity.addresses import email_key
 from idp.identity.connections import Connections
 from idp.identity.mail import Mailer
-from idp.identity.tickets import MailThrottle
+from idp.identity.mail_throttle import MailThrottle
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
@@ -91,14 +91,14 @@ class Arrivals:
         await self._keep(arrival)
         return arrival
 
-    async def ask_address(self, arrival: Arrival, email: str) -> Arrival:
+    async def ask_address(self, arrival: Arrival, email: str, *, address: str = "") -> Arrival:
         """Send a code to the address that somebody gave, as its account spells it if it has one; raise
         `InvalidValue` or `Throttled`.
 
         Whether it has an account shows only after the code: nothing is made before, and nobody is told.
         """
         key = email_key(email)
-        await self._mail_throttle.check(CONFIRM_ADDRESS, key)
+        await self._mail_throttle.check(CONFIRM_ADDRESS, key, address)
         account = await self._connections.account_of(email)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
         waiting = replace(

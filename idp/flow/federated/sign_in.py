@@ -158,7 +158,9 @@ class FederatedSignIn:
                 return Waiting(arrival, link_user=user_id)
             case ConfirmAddress():
                 arrival = await self.arrivals.wait(identity, transaction, "address")
-                return Waiting(await self.arrivals.ask_address(arrival, identity.email or ""))
+                return Waiting(
+                    await self.arrivals.ask_address(arrival, identity.email or "", address=address)
+                )
             case AskForEmail():
                 return Waiting(await self.arrivals.wait(identity, transaction, "address"))
             case Refuse(reason):

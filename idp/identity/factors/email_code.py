@@ -8,7 +8,8 @@ from idp.clock import Clock
 from idp.identity.acr import AMR_EMAIL
 from idp.identity.factors.factor import ChallengeAnswer, Factor, FactorParts
 from idp.identity.mail import Mailer
-from idp.identity.tickets import MailThrottle, Tickets
+from idp.identity.mail_throttle import MailThrottle
+from idp.identity.tickets import Tickets
 from idp.storage.database import Database
 from idp.storage.models import User
 from idp.text import Text

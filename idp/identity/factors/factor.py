@@ -13,7 +13,8 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.crypto import MasterKey
 from idp.identity.mail import Mailer
-from idp.identity.tickets import MailThrottle, Tickets
+from idp.identity.mail_throttle import MailThrottle
+from idp.identity.tickets import Tickets
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import FactorCredential, User

@@ -55,7 +55,7 @@ class VerifyOwnEmailPage(ConsolePage):
     async def take(self, visit: AccountVisit) -> Response | None:
         """Send the mail, or take its code."""
         if visit.form.get("decision") == "again":
-            await self._registration.send_again(visit.session.email)
+            await self._registration.send_again(visit.session.email, address=visit.address)
             return None
         email, code = visit.session.email, visit.form.get("code", "")
         user = await self._registration.verify_by_code(email, visit.user_id, code, address=visit.address)

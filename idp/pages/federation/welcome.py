@@ -62,7 +62,7 @@ class WelcomePage(FlowPage):
         email = turn.form.get("email", "").strip() or (arrival.email if decision == "again" else "") or ""
         if not email:
             raise InvalidValue("Enter your email.", field="email")
-        waiting = await self._federation.arrivals.ask_address(arrival, email)
+        waiting = await self._federation.arrivals.ask_address(arrival, email, address=turn.address)
         return await self.go_on(visit, arrived=Arrived(waiting.id))
 
     async def _take_profile(self, turn: Turn, arrival: Arrival) -> Response:

@@ -49,13 +49,12 @@ class MailTickets:
         )
         return await changed(self._session, statement) > 0
 
-    async def end_all_for_user(self, user_id: str, now: float) -> None:
-        """End every unused ticket of a person."""
-        await self._session.execute(
-            update(MailTicket)
-            .where(MailTicket.user_id == user_id, MailTicket.used_at.is_(None))
-            .values(used_at=now)
-        )
+    async def end_all_for_user(self, user_id: str, now: float, kept_purpose: str | None = None) -> None:
+        """End every unused ticket of a person, but for those of one purpose."""
+        statement = update(MailTicket).where(MailTicket.user_id == user_id, MailTicket.used_at.is_(None))
+        if kept_purpose is not None:
+            statement = statement.where(MailTicket.purpose != kept_purpose)
+        await self._session.execute(statement.values(used_at=now))
 
     async def count_wrong_code(self, ticket_id: str, most: int) -> bool:
         """Count a try at the code; False when there were `most` already. Counted before it is compared."""
