@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.authentication import Authentication
@@ -27,6 +27,15 @@ class User(Base):
     """A person's account. `id` is the `sub` claim and never changes or is reused."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        # Few accounts wait to be verified; the sweeper looks for the old ones.
+        Index(
+            "ix_users_unverified",
+            "updated_at",
+            sqlite_where=text("verification_due"),
+            postgresql_where=text("verification_due"),
+        ),
+    )
 
     id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
     email: Mapped[str] = mapped_column(String(320))
