@@ -87,13 +87,25 @@ class ClientRequestError(IdpError):
 
 
 class Unavailable(IdpError):
-    """A part of the provider is away or full. `retry_after` is in seconds."""
+    """A part of the provider is away or full. `retry_after` is in seconds.
+
+    `for_operator` names the cause and what to do about it: the command line and the log say it in place of
+    `sentence`, and nobody else learns it.
+    """
 
     status = 503
 
-    def __init__(self, sentence: str, *, retry_after: float = 1.0, detail: str | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        retry_after: float = 1.0,
+        detail: str | None = None,
+        for_operator: str | None = None,
+    ) -> None:
         super().__init__(sentence, detail=detail)
         self.retry_after = retry_after
+        self.for_operator = for_operator
 
     @property
     def retry_after_header(self) -> str:

@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from idp.clock import Clock
+from idp.trust import Trust, tls_fault
 
 CONNECTIONS: Final = 50
 FAILURES: Final = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
@@ -129,10 +130,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class _GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over our backend."""
 
-    def __init__(self, *, allow_private: bool, setting: str) -> None:
-        super().__init__(trust_env=False)
+    def __init__(self, *, allow_private: bool, setting: str, trust: Trust) -> None:
+        super().__init__(verify=trust.context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=trust.context,
             max_connections=CONNECTIONS,
             max_keepalive_connections=5,
             keepalive_expiry=20.0,
@@ -185,6 +186,7 @@ class Outgoing:
         setting: str,
         limits: Limits | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        trust: Trust | None = None,
     ) -> None:
         """`setting` is the name of the one that `allow_private` comes from, for whoever reads the log."""
         self.allow_private = allow_private
@@ -192,6 +194,7 @@ class Outgoing:
         self.transport = transport
         """Another way out; tests put one here."""
         self._setting = setting
+        self._trust = trust or Trust()
         self._client: httpx.AsyncClient | None = None
 
     async def send(
@@ -228,7 +231,9 @@ class Outgoing:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 transport=self.transport
-                or _GuardedTransport(allow_private=self.allow_private, setting=self._setting),
+                or _GuardedTransport(
+                    allow_private=self.allow_private, setting=self._setting, trust=self._trust
+                ),
                 timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
                 follow_redirects=False,
                 trust_env=False,
@@ -269,4 +274,7 @@ def said(error: Exception) -> str:
     """Return why a request came to nothing, for the log."""
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return str(error) or "no answer in time"
+    fault = tls_fault(error, "the server")
+    if fault is not None:
+        return fault.removesuffix(".")
     return str(error) or type(error).__name__

@@ -14,6 +14,7 @@ from idp.federation.registry import build_upstream, seal, type_of, unseal, way_o
 from idp.federation.upstream import Report, Upstream
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider
+from idp.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,18 @@ class ProviderAdministration:
     """The providers, for the operator."""
 
     def __init__(
-        self, database: Database, settings: FederationSettings, master_key: MasterKey, clock: Clock
+        self,
+        database: Database,
+        settings: FederationSettings,
+        master_key: MasterKey,
+        clock: Clock,
+        trust: Trust | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._master_key = master_key
         self._clock = clock
+        self._trust = trust
 
     async def all(self) -> Mapping[str, KnownProvider]:
         """Return every provider by name; the configuration wins over the database."""
@@ -97,7 +104,7 @@ class ProviderAdministration:
 
     async def check(self, provider: KnownProvider) -> Report:
         """Ask a provider for its metadata and keys; return what it said and what is wrong."""
-        outgoing = way_out(self._settings)
+        outgoing = way_out(self._settings, self._trust)
         try:
             built = build_upstream(provider.name, provider.settings, outgoing, self._clock)
             return await built.check()
@@ -112,7 +119,9 @@ class ProviderAdministration:
             return f"unusable: {error.sentence}"
 
     def _built(self, provider: KnownProvider) -> Upstream:
-        return build_upstream(provider.name, provider.settings, way_out(self._settings), self._clock)
+        return build_upstream(
+            provider.name, provider.settings, way_out(self._settings, self._trust), self._clock
+        )
 
 
 def _unknown(name: str) -> NotFound:

@@ -10,6 +10,7 @@ from idp.config import Settings
 from idp.keys.master import load_master_key
 from idp.oauth.registration import RegistrationPolicy
 from idp.storage.database import Database
+from idp.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,6 @@ def provider_administration(
 ) -> ProviderAdministration:
     """Return the administration of providers, also where a configured one cannot be built."""
     master_key = load_master_key(settings)
-    return ProviderAdministration(database, settings.federation, master_key, clock or SystemClock())
+    return ProviderAdministration(
+        database, settings.federation, master_key, clock or SystemClock(), Trust(settings.outgoing.ca)
+    )

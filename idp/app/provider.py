@@ -70,6 +70,7 @@ from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.hot_path import HotPath
 from idp.storage.sweeper import Sweeper
+from idp.trust import Trust
 from idp.web.cookies import Cookies
 from idp.web.edge import BrowserEdge
 from idp.web.forms import FormProtection
@@ -138,19 +139,22 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     """Make every part. Opens no connection; raises `ConfigurationError` for what cannot work."""
     clock = clock or SystemClock()
     master_key = load_master_key(settings)
-    database = Database(settings.database_url, settings.database)
-    store = build_ephemeral_store(database, settings.redis_url, clock)
+    trust = Trust(settings.outgoing.ca)
+    database = Database(settings.database_url, settings.database, trust)
+    store = build_ephemeral_store(database, settings.redis_url, clock, trust)
     keyring = Keyring(database, master_key, settings, clock)
     clients = ClientRegistry(database, clock)
     metrics = Metrics()
-    limiter = RateLimiter(redis=_limiter_redis(settings), clock=clock)
+    limiter = RateLimiter(redis=_limiter_redis(settings, trust), clock=clock)
 
     policies = SettingsPolicies(settings)
     hasher = PasswordHasher(settings.passwords)
     sessions = Sessions(database, policies, clock)
     sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
     login = PasswordLogin(database, hasher, sign_in_throttle, clock)
-    range_api = Outgoing(allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS)
+    range_api = Outgoing(
+        allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS, trust=trust
+    )
     policy = PasswordPolicy(policies, range_api)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
     mail_throttle = MailThrottle(
@@ -182,6 +186,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         allow_private=settings.clients_may_be_private,
         setting="IDP_CLIENTS__ALLOW_PRIVATE_ADDRESSES",
         limits=KEY_SET_LIMITS,
+        trust=trust,
     )
     client_auth = ClientAuthentication(
         clients,
@@ -191,7 +196,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         FactorParts(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
     )
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
-    providers = Providers(settings.federation, database, master_key, clock)
+    providers = Providers(settings.federation, database, master_key, clock, trust)
 
     async def ways_in() -> WaysIn:
         return WaysIn(await providers.offered(), factors=settings.second_factor.policy != "off")
@@ -314,9 +319,12 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
 
 
-def _limiter_redis(settings: Settings) -> object | None:
+def _limiter_redis(settings: Settings, trust: Trust) -> object | None:
     if settings.redis_url is None:
         return None
     from redis.asyncio import Redis
 
-    return Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    from idp.storage.ephemeral.redis import connection_options
+
+    options = connection_options(settings.redis_url, trust)
+    return Redis.from_url(settings.redis_url, **options, socket_timeout=1.0, socket_connect_timeout=1.0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.context import require_migrated, run, say
+from idp.cli.context import require_migrated, run, say, sentence_of
 from idp.cli.context import settings as read_settings
 from idp.errors import ConfigurationError, IdpError, InvalidValue
 
@@ -102,8 +102,9 @@ def migrate(
 
         from idp.storage import migrations
         from idp.storage.database import Database
+        from idp.trust import Trust
 
-        database = Database(settings.database_url, settings.database)
+        database = Database(settings.database_url, settings.database, Trust(settings.outgoing.ca))
         try:
             before = await migrations.current(database)
             try:
@@ -148,6 +149,7 @@ async def find_faults(settings: "Settings") -> list[str]:
     from idp.keys.keyring import Keyring
     from idp.keys.master import load_master_key
     from idp.storage.database import Database
+    from idp.trust import Trust
 
     faults: list[str] = []
     master_key = None
@@ -156,7 +158,7 @@ async def find_faults(settings: "Settings") -> list[str]:
     except ConfigurationError as error:
         faults.append(error.sentence)
     try:
-        database = Database(settings.database_url, settings.database)
+        database = Database(settings.database_url, settings.database, Trust(settings.outgoing.ca))
     except ConfigurationError as error:
         return [*faults, error.sentence]
     try:
@@ -166,9 +168,16 @@ async def find_faults(settings: "Settings") -> list[str]:
     except ConfigurationError as error:
         faults.append(error.sentence)
     except IdpError as error:
-        faults.append(f"{error.sentence} Is the server of IDP_DATABASE_URL running, at {_place(database)}?")
+        faults.append(sentence_of(error))
     finally:
         await database.close()
+    if settings.redis_url is not None:
+        from idp.storage.ephemeral.redis import connection_options
+
+        try:
+            connection_options(settings.redis_url, Trust(settings.outgoing.ca))
+        except ConfigurationError as error:
+            faults.append(error.sentence)
     return faults
 
 
@@ -294,8 +303,3 @@ def _shared_metrics(workers: int) -> Iterator[None]:
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _place(database: Any) -> str:
-    url = database.url
-    return str(url.database) if database.is_sqlite else f"{url.host or 'localhost'}:{url.port or 5432}"

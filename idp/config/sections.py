@@ -1,11 +1,20 @@
 """Groups of settings, one class each."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from idp.config.types import DAY, HOUR, MINUTE, CharacterKinds, Section, SigningAlgorithms, Texts
+from idp.config.types import (
+    DAY,
+    HOUR,
+    MINUTE,
+    CharacterKinds,
+    Section,
+    SigningAlgorithms,
+    Texts,
+    read_certificates,
+)
 
 
 class BrandSettings(Section):
@@ -281,6 +290,16 @@ class RateLimitSettings(Section):
         ge=0,
         description="GET requests per address, without static files, the JSON API, userinfo, discovery and "
         "health. It leaves six pages for each form that `pages_per_address` allows.",
+    )
+
+
+class OutgoingSettings(Section):
+    """TLS connections that this program makes: to providers, apps, the database, Redis, the mail server."""
+
+    ca: Annotated[str, AfterValidator(read_certificates)] | None = Field(
+        None,
+        description="Certificates to trust beside those of the system (PEM, or the name of a file with some). The "
+        "system's are OpenSSL's, or those that SSL_CERT_FILE and SSL_CERT_DIR name.",
     )
 
 

@@ -13,6 +13,7 @@ from idp.config.sections import (
     DatabaseSettings,
     KeySettings,
     LogSettings,
+    OutgoingSettings,
     PasswordSettings,
     RateLimitSettings,
     RegistrationSettings,
@@ -22,7 +23,7 @@ from idp.config.sections import (
     ThrottleSettings,
     TokenSettings,
 )
-from idp.config.types import Networks, Section, check_issuer, is_loopback
+from idp.config.types import Networks, Section, check_issuer, check_redis_url, is_loopback
 
 
 class Settings(Section):
@@ -33,10 +34,12 @@ class Settings(Section):
         description="The issuer identifier: the public URL, without a slash at its end.",
     )
     database_url: str = Field(
-        "sqlite:///idp.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+        "sqlite:///idp.db",
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, with libpq's parameters "
+        "(?sslmode=verify-full).",
     )
-    redis_url: str | None = Field(
-        None, description="redis://HOST:PORT/0 for ephemeral state; none uses a table."
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = Field(
+        None, description="redis://HOST:PORT/0, or rediss:// for TLS, for ephemeral state; none uses a table."
     )
     master_key: SecretStr | None = Field(
         None,
@@ -79,6 +82,7 @@ class Settings(Section):
     clients: ClientSettings = Field(ClientSettings(), description="Clients.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="Slowing down guesses.")
     rate_limits: RateLimitSettings = Field(RateLimitSettings(), description="Rate limits.")
+    outgoing: OutgoingSettings = Field(OutgoingSettings(), description="TLS to other servers.")
     server: ServerSettings = Field(ServerSettings(), description="Connections to `idp serve`.")
     database: DatabaseSettings = Field(DatabaseSettings(), description="Database connections.")
     log: LogSettings = Field(LogSettings(), description="Logging.")

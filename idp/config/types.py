@@ -2,10 +2,13 @@
 
 import ipaddress
 import json
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from idp.trust import BEGIN, check_certificates
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
@@ -45,6 +48,32 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def read_certificates(value: str) -> str:
+    """Return certificates in PEM form, given as such or by the name of their file."""
+    if BEGIN in value:
+        return check_certificates(value)
+    try:
+        text = Path(value).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ValueError(f"names {value[:200]}, which cannot be read: {reason}") from error
+    return check_certificates(text)
+
+
+def check_redis_url(value: str) -> str:
+    """Return the URL of a Redis server; what it can have as parameters is checked where Redis is known."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("names a port that is none") from error
+    if port == 0 or (parts.scheme != "unix" and not parts.hostname):
+        raise ValueError("must name a host, as in redis://HOST:6379/0")
+    return value
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(split_list)]

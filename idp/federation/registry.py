@@ -25,6 +25,7 @@ from idp.federation.upstream import Upstream, label_of
 from idp.outgoing import Outgoing
 from idp.storage.database import Database
 from idp.storage.models import UpstreamProvider
+from idp.trust import Trust
 
 PROTOCOLS: Final[Mapping[str, type[OpenIdUpstream] | type[GitHubUpstream]]] = {
     "openid": OpenIdUpstream,
@@ -56,10 +57,12 @@ def type_of(name: str, settings: UpstreamSettings) -> str:
     return settings.type or (name if name in PRESETS else "oidc")
 
 
-def way_out(settings: FederationSettings) -> Outgoing:
+def way_out(settings: FederationSettings, trust: Trust | None = None) -> Outgoing:
     """Return the way to the providers."""
     return Outgoing(
-        allow_private=settings.allow_private_addresses, setting="IDP_FEDERATION__ALLOW_PRIVATE_ADDRESSES"
+        allow_private=settings.allow_private_addresses,
+        setting="IDP_FEDERATION__ALLOW_PRIVATE_ADDRESSES",
+        trust=trust,
     )
 
 
@@ -72,9 +75,10 @@ class Providers:
         database: Database,
         master_key: MasterKey,
         clock: Clock,
+        trust: Trust | None = None,
     ) -> None:
         self.settings = settings
-        self.outgoing = way_out(settings)
+        self.outgoing = way_out(settings, trust)
         self._database = database
         self._master_key = master_key
         self._clock = clock

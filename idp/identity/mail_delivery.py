@@ -23,6 +23,7 @@ from idp.config import Settings
 from idp.errors import ConfigurationError, IdpError
 from idp.storage.database import Database
 from idp.storage.models import OutboxMail
+from idp.trust import Trust
 
 log = structlog.get_logger("idp.mail")
 
@@ -54,7 +55,7 @@ class MailDelivery:
         self._keeps_sent = settings.dev
         self._taken: list[tuple[str, float]] = []
         """What was sent and when, as long as the database does not know."""
-        self._server = _parse(settings.smtp_url, settings.smtp_ca, self._host) if settings.smtp_url else None
+        self._server = smtp_server(settings) if settings.smtp_url else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what is due until `stop` is set. Without a mail server the mails stay in the queue."""
@@ -94,7 +95,7 @@ class MailDelivery:
                 async with self._database.unit_of_work() as uow:
                     await uow.mails.put_back([mail.id for mail in waiting], self._clock.now())
 
-    async def _send_all(self, server: "_Server", waiting: list[OutboxMail], stop: asyncio.Event) -> int:
+    async def _send_all(self, server: "SmtpServer", waiting: list[OutboxMail], stop: asyncio.Event) -> int:
         """Send mails, and take each off `waiting` when it is known what became of it."""
         loop = asyncio.get_running_loop()
         last_start = loop.time() + LAST_START
@@ -167,7 +168,7 @@ def _is_final(error: Exception) -> bool:
     )
 
 
-class _Server:
+class SmtpServer:
     """A mail server as the URL describes it."""
 
     def __init__(
@@ -176,14 +177,19 @@ class _Server:
         port: int,
         scheme: str,
         credentials: tuple[str | None, str | None],
-        certificates: str | None,
+        certificates: tuple[Trust, str | None],
         our_name: str,
     ) -> None:
         self._host, self._port, self._scheme = host, port, scheme
         self._username, self._password = credentials
-        self._certificates = certificates
+        self._trusted, self._certificates = certificates
         self._our_name = our_name
         self._tls: ssl.SSLContext | None = None
+
+    @property
+    def place(self) -> str:
+        """Its host and port."""
+        return f"{self._host}:{self._port}"
 
     async def connect(self) -> aiosmtplib.SMTP:
         """Return a client that connects, with TLS and credentials, when it is entered."""
@@ -203,15 +209,15 @@ class _Server:
         )
 
     def _trust(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self._certificates is not None:
-            context.load_verify_locations(cadata=self._certificates)
-        return context
+        return self._trusted.with_certificates(self._certificates)
 
 
-def _parse(url: str, certificates: str | None, our_name: str) -> _Server:
+def smtp_server(settings: Settings) -> SmtpServer:
+    """Return the mail server that the settings name; raise `ConfigurationError`."""
+    our_name = urlsplit(settings.issuer).hostname or "localhost"
+    certificates = settings.smtp_ca
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(settings.smtp_url or "")
         port = parts.port
     except ValueError as error:
         raise ConfigurationError("IDP_SMTP_URL is not a URL.") from error
@@ -221,7 +227,7 @@ def _parse(url: str, certificates: str | None, our_name: str) -> _Server:
         )
     if certificates is not None:
         _check_certificates(certificates)
-    return _Server(
+    return SmtpServer(
         parts.hostname,
         port or DEFAULT_PORTS[parts.scheme],
         parts.scheme,
@@ -229,7 +235,7 @@ def _parse(url: str, certificates: str | None, our_name: str) -> _Server:
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
         ),
-        certificates,
+        (Trust(settings.outgoing.ca), certificates),
         f"[IPv6:{our_name}]" if ":" in our_name else our_name,  # RFC 5321 §4.1.3
     )
 

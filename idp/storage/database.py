@@ -6,12 +6,13 @@ opened it; an exception rolls it back. Never hold one over slow work (a password
 compute, and open another to write.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -19,9 +20,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from idp.config import DatabaseSettings
-from idp.errors import ConfigurationError, Unavailable
+from idp.errors import ConfigurationError
+from idp.storage import postgresql
 from idp.storage.direct import Direct
-from idp.storage.outages import BROKEN_CONNECTION, is_passing
+from idp.storage.outages import BROKEN_CONNECTION, CONNECTING, Outages, is_outage
 from idp.storage.repositories.audit import AuditEvents
 from idp.storage.repositories.clients import Clients
 from idp.storage.repositories.consents import Consents
@@ -36,6 +38,7 @@ from idp.storage.repositories.signing_keys import SigningKeys
 from idp.storage.repositories.tickets import Invitations, MailTickets
 from idp.storage.repositories.usernames import Usernames
 from idp.storage.repositories.users import Users
+from idp.trust import Trust
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -146,29 +149,49 @@ class UnitOfWork:
         return OutboxMails(self.session)
 
 
-def parse_database_url(url: str) -> URL:
-    """Return the URL with its asynchronous driver, or raise `ConfigurationError`."""
-    try:
-        parsed = make_url(url)
-    except Exception as error:
+def parse_database_url(url: str, trust: Trust) -> tuple[URL, postgresql.Target | None]:
+    """Return SQLAlchemy's URL with its asynchronous driver and, for PostgreSQL, how it is connected to.
+
+    Raise `ConfigurationError`.
+    """
+    backend, colon, rest = url.partition(":")
+    backend = backend.partition("+")[0]
+    if not colon or not rest.startswith("//"):
         raise ConfigurationError(
             "IDP_DATABASE_URL is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
-        ) from error
-    backend = parsed.drivername.partition("+")[0]
+        )
     if backend not in DRIVERS:
         raise ConfigurationError(f"IDP_DATABASE_URL names {backend}; SQLite and PostgreSQL are supported.")
-    return parsed.set(drivername=DRIVERS[backend])
+    if backend == "sqlite":
+        try:
+            return make_url(f"{DRIVERS[backend]}:{rest}"), None
+        except Exception as error:
+            raise ConfigurationError("IDP_DATABASE_URL is no SQLite URL; use sqlite:///FILE.") from error
+    # All that connects is in the target: SQLAlchemy would read the URL otherwise than libpq does.
+    return make_url(f"{DRIVERS[backend]}://"), postgresql.read_url(f"postgresql:{rest}", trust)
 
 
 class Database:
     """The engine and the units of work on it."""
 
-    def __init__(self, url: str, settings: DatabaseSettings | None = None) -> None:
+    def __init__(
+        self, url: str, settings: DatabaseSettings | None = None, trust: Trust | None = None
+    ) -> None:
+        """Open nothing yet; raise `ConfigurationError` for a URL that cannot be one."""
         settings = settings or DatabaseSettings()
-        self.url = parse_database_url(url)
-        self.engine = _create_engine(self.url, settings)
-        self.direct = None if self.is_sqlite else Direct(self.url, settings)
-        """A way past the sessions, for single statements that run all the time."""
+        self.url, target = parse_database_url(url, trust or Trust())
+        self.connect_args: dict[str, Any] = {} if target is None else target.arguments
+        """How the server is connected to, in asyncpg's terms."""
+        if target is None:
+            self.outages = Outages(self.url.database or "in memory", is_sqlite=True)
+            self.direct = None
+            """A way past the sessions, for single statements that run all the time."""
+        else:
+            if target.timeout is not None:
+                settings = settings.model_copy(update={"timeout": target.timeout})
+            self.outages = Outages(target.place, is_sqlite=False, user=target.user, name=target.database)
+            self.direct = Direct(target.arguments, settings, self.outages)
+        self.engine = _create_engine(self.url, settings, self.connect_args)
         self._reading_engine = self.engine.execution_options(
             **({"sqlite_begin": "DEFERRED"} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
         )
@@ -207,11 +230,11 @@ class Database:
         token = _open.set(uow)
         try:
             yield uow
-        except (*BROKEN_CONNECTION, OperationalError, InterfaceError, PoolTimeout) as error:
-            raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
+        except (*BROKEN_CONNECTION, *CONNECTING, OperationalError, InterfaceError, PoolTimeout) as error:
+            raise self.outages.unavailable(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated or is_passing(error.orig):
-                raise Unavailable("The database went away.", detail=repr(error)) from error
+            if is_outage(error):
+                raise self.outages.unavailable(error) from error
             raise
         finally:
             _open.reset(token)
@@ -230,12 +253,12 @@ class Database:
         await self.engine.dispose()
 
 
-def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
+def _create_engine(url: URL, settings: DatabaseSettings, connect_args: Mapping[str, Any]) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(
             url,
             hide_parameters=True,  # an error must not carry what was to be stored
-            connect_args={"timeout": settings.timeout},
+            connect_args={"timeout": settings.timeout, "async_creator_fn": _open_sqlite},
         )
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
@@ -246,17 +269,34 @@ def _create_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
         pool_timeout=settings.timeout,
-        connect_args={"timeout": settings.timeout, "command_timeout": settings.timeout},
+        connect_args={**connect_args, "timeout": settings.timeout, "command_timeout": settings.timeout},
     )
+
+
+async def _open_sqlite(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    """Open a file. aiosqlite leaves its thread to itself when that fails, and the thread reports to an event loop
+    that may be closed by then."""
+    connection = aiosqlite.connect(*arguments, **options)
+    thread = connection._thread  # noqa: SLF001  SQLAlchemy does the same
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        thread.join(1.0)
+        raise
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_immediate
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+    except Exception:
+        connection.close()  # the pool forgets a connection that fails here, and its thread would live on
+        raise
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -12,11 +12,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.engine import URL
 
 from idp.config import DatabaseSettings
-from idp.errors import Unavailable
-from idp.storage.outages import BROKEN_CONNECTION, is_passing
+from idp.storage.outages import BROKEN_CONNECTION, Outages, is_passing
 
 
 class Statement:
@@ -37,8 +35,10 @@ class Statement:
 class Direct:
     """A pool of asyncpg's own connections, opened when the first statement needs one."""
 
-    def __init__(self, url: URL, settings: DatabaseSettings) -> None:
-        self._url = url
+    def __init__(self, arguments: Mapping[str, Any], settings: DatabaseSettings, outages: Outages) -> None:
+        """`arguments` are those of `asyncpg.connect`."""
+        self._arguments = arguments
+        self._outages = outages
         self._settings = settings
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
@@ -51,10 +51,10 @@ class Direct:
                 pool = self._pool or await self._open()
                 return await pool.fetchrow(statement.sql, *statement.arguments(values))
         except (*BROKEN_CONNECTION, asyncpg.InterfaceError, TimeoutError) as error:
-            raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
+            raise self._outages.unavailable(error) from error
         except asyncpg.PostgresError as error:
             if is_passing(error):
-                raise Unavailable("The database went away.", detail=repr(error)) from error
+                raise self._outages.unavailable(error) from error
             raise
 
     async def close(self) -> None:
@@ -66,8 +66,7 @@ class Direct:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    **self._url.translate_connect_args(username="user"),
-                    **self._url.query,
+                    **self._arguments,
                     min_size=0,
                     max_size=self._settings.pool_size,
                     timeout=self._settings.timeout,

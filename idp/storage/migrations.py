@@ -13,13 +13,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, column, inspect, select, table, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from idp.errors import ConfigurationError, Unavailable
 from idp.resources import MIGRATIONS
 from idp.storage.database import Database
+from idp.storage.outages import BROKEN_CONNECTION, CONNECTING, is_outage
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -47,7 +48,7 @@ async def downgrade(database: Database, revision: str) -> None:
 
 async def current(database: Database) -> str | None:
     """Return the revision of the schema; None before the first."""
-    async with _unavailable_when_away(), database.engine.connect() as connection:
+    async with _unavailable_when_away(database), database.engine.connect() as connection:
         return await connection.run_sync(_current)
 
 
@@ -82,7 +83,7 @@ async def _migrate(database: Database, step: "Callable[[Config], None]") -> None
         config.attributes["connection"] = connection
         step(config)
 
-    async with _unavailable_when_away(), _locked(database) as connection:
+    async with _unavailable_when_away(database), _locked(database) as connection:
         await connection.run_sync(run)
 
 
@@ -94,7 +95,7 @@ async def _locked(database: Database) -> AsyncIterator[AsyncConnection]:
             yield connection  # BEGIN IMMEDIATE is the lock
         return
     # An engine of its own: the server's gives up on a statement sooner than a migration may take.
-    engine = create_async_engine(database.url, poolclass=NullPool)
+    engine = create_async_engine(database.url, poolclass=NullPool, connect_args=database.connect_args)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": LOCK_ID})
@@ -119,8 +120,16 @@ async def _without_foreign_keys(engine: AsyncEngine) -> AsyncIterator[AsyncConne
 
 
 @asynccontextmanager
-async def _unavailable_when_away() -> AsyncIterator[None]:
+async def _unavailable_when_away(database: Database) -> AsyncIterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, OSError) as error:
-        raise Unavailable("The database cannot be reached right now.", detail=repr(error)) from error
+    except (*BROKEN_CONNECTION, *CONNECTING, OperationalError, InterfaceError) as error:
+        raise database.outages.unavailable(error) from error
+    except DBAPIError as error:
+        if is_outage(error) or _is_not_allowed(error.orig):
+            raise database.outages.unavailable(error) from error
+        raise
+
+
+def _is_not_allowed(error: object) -> bool:
+    return getattr(error, "sqlstate", None) == "42501"

@@ -86,7 +86,7 @@ def test_an_unreachable_database_is_a_sentence(idp: Idp, monkeypatch: pytest.Mon
     for arguments in (("client", "list"), ("serve",), ("migrate",)):
         outcome = idp(*arguments)
         assert outcome.code == 1
-        assert "cannot be reached" in outcome.err
+        assert "Nothing answers at 127.0.0.1:1" in outcome.err
         assert "topsecret" not in outcome.err
 
 

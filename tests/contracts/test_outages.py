@@ -228,3 +228,26 @@ async def test_under_load_each_answer_is_a_success_or_a_503_and_nothing_counts_t
         assert response.is_success or "retry-after" in response.headers
     for token in last:
         assert (await app.refresh(token)).is_success
+
+
+async def test_a_password_that_is_refused_while_running_is_an_outage(
+    make_provider: MakeProvider, postgres_server: Callable[[], PostgresServer]
+) -> None:
+    server = postgres_server()
+    database_url = server.create_database()
+    migrate_now(database_url)
+    provider = await make_provider(database_url=database_url, database={"timeout": 2.0})
+    assert (await provider.http("GET", "/readyz")).status_code == 200
+    hba = server.directory / "data" / "pg_hba.conf"
+    hba.write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+    server.stop()
+    server.start()
+
+    async def is_away() -> bool:
+        return not await is_ready(provider)
+
+    await until(is_away, "the database lets nobody in")
+    answer = await provider.http("GET", "/login")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "PostgreSQL" not in answer.text

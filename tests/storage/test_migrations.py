@@ -19,13 +19,16 @@ from tests.support.servers import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/empty.db"
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.create_database()
-    database = Database(url)
+        return f"sqlite:///{tmp_path}/empty.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()
+
+
+@pytest.fixture
+async def empty_database(empty_url: str) -> AsyncIterator[Database]:
+    database = Database(empty_url)
     yield database
     await database.close()
 
@@ -68,8 +71,8 @@ async def test_the_schema_goes_up_and_down_and_up(empty_database: Database) -> N
     assert await tables(empty_database) == set(Base.metadata.tables)
 
 
-async def test_many_workers_may_upgrade_at_once(empty_database: Database) -> None:
-    others = [Database(empty_database.url.render_as_string(hide_password=False)) for _ in range(4)]
+async def test_many_workers_may_upgrade_at_once(empty_database: Database, empty_url: str) -> None:
+    others = [Database(empty_url) for _ in range(4)]
     await asyncio.gather(*(migrations.upgrade(database) for database in [empty_database, *others]))
     assert await migrations.is_current(empty_database)
     for database in others:

@@ -6,7 +6,7 @@ until the disk has what it wrote.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
@@ -33,8 +33,8 @@ _create_engine = storage_database._create_engine
 
 
 @wraps(_create_engine)
-def _create_test_engine(url: URL, settings: DatabaseSettings) -> AsyncEngine:
-    engine = _create_engine(url, settings)
+def _create_test_engine(url: URL, settings: DatabaseSettings, connect_args: Mapping[str, Any]) -> AsyncEngine:
+    engine = _create_engine(url, settings, connect_args)
     engine.sync_engine.update_execution_options(compiled_cache=STATEMENTS)
     dialect = type(engine.dialect)
     # The caches, SQLAlchemy's own for rows too, look statements up by dialect; all of a kind are alike here.

@@ -6,6 +6,7 @@ from idp.clock import Clock
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.table import TableStore
+from idp.trust import Trust
 
 
 class RunningStore(EphemeralStore, Protocol):
@@ -21,7 +22,9 @@ class RunningStore(EphemeralStore, Protocol):
         ...
 
 
-def build_ephemeral_store(database: Database, redis_url: str | None, clock: Clock) -> RunningStore:
+def build_ephemeral_store(
+    database: Database, redis_url: str | None, clock: Clock, trust: Trust | None = None
+) -> RunningStore:
     """Return Redis with the table to fall back to when a URL is given, otherwise the table.
 
     No connection is made here: a Redis that is away at the start is an outage like any other.
@@ -33,4 +36,4 @@ def build_ephemeral_store(database: Database, redis_url: str | None, clock: Cloc
     from idp.storage.ephemeral.failover import FailoverStore
     from idp.storage.ephemeral.redis import RedisStore
 
-    return FailoverStore(RedisStore(redis_url), table, clock)
+    return FailoverStore(RedisStore(redis_url, trust), table, clock)

@@ -1,12 +1,16 @@
 """The ephemeral store in Redis (6.2 or later), or a server that speaks its protocol."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
+from urllib.parse import urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from idp.errors import ConfigurationError
+from idp.trust import Trust
 
 PREFIX = "idp:"
 """Before every key, so that the server may be shared."""
@@ -25,13 +29,26 @@ SCAN_COUNT = 500
 """Keys looked at, or deleted, at a time."""
 
 
+def connection_options(url: str, trust: Trust) -> dict[str, Any]:
+    """Return the options that go with a URL; raise `ConfigurationError` for parameters that no connection takes."""
+    options: dict[str, Any] = {}
+    if urlsplit(url).scheme == "rediss" and trust.ca is not None:
+        options["ssl_ca_data"] = trust.ca  # beside those of the system
+    try:
+        ConnectionPool.from_url(url, **options).make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError, OSError) as error:
+        raise ConfigurationError(f"IDP_REDIS_URL has a parameter that cannot be used: {error}.") from error
+    return options
+
+
 class RedisStore:
     """Keeps ephemeral entries in Redis, which forgets them by itself."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trust: Trust | None = None) -> None:
         self._redis = Redis(
             connection_pool=BlockingConnectionPool.from_url(
                 url,
+                **connection_options(url, trust or Trust()),
                 max_connections=MAX_CONNECTIONS,
                 timeout=COMMAND_TIMEOUT,
                 socket_connect_timeout=CONNECT_TIMEOUT,
