@@ -57,6 +57,7 @@ lint: $(VENV)/.test ## Run the linters, the type checker and the architecture co
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/support/source_rules.py
 
 bench: $(VENV)/.test ## Run the benchmark
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -195,7 +195,7 @@ class SmtpServer:
         """Return a client that connects, with TLS and credentials, when it is entered."""
         if self._scheme != "smtp" and self._tls is None:
             # In a thread: it reads every certificate that the machine trusts.
-            self._tls = await anyio.to_thread.run_sync(self._trust)
+            self._tls = await anyio.to_thread.run_sync(self._trust)  # race: both would be alike
         return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,

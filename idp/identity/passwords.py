@@ -107,7 +107,8 @@ class PasswordHasher:
         usual = Counter(parsed).most_common(1)[0][0]
         if usual != _cost_of(self._dummy):
             hasher = argon2.PasswordHasher(**usual._asdict(), type=argon2.Type.ID)
-            self._dummy = await self._in_thread(lambda: hasher.hash(random_token()))
+            made = await self._in_thread(lambda: hasher.hash(random_token()))
+            self._dummy = made  # race: any of those made at once will do
 
     def needs_rehash(self, hashed: str) -> bool:
         """Tell whether a hash was made with other parameters than those of today."""

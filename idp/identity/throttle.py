@@ -83,7 +83,7 @@ class SignInThrottle:
             await self._budget_of_pair(account, address).forget()
         else:
             await self._budget_of_account(account).forget()
-            await self._store.put(known, b"1", KNOWN_FOR)
+            await self._store.put(known, b"1", KNOWN_FOR)  # race: it is always the same
 
     def _budget_of_account(self, account: str) -> "_Budget":
         return self._budget("account", account, self._accounts.free_tries_per_account, self._accounts)
@@ -173,7 +173,7 @@ class _Budget:
 
     async def forget(self) -> None:
         tries = int(await self._store.get(self._tries) or b"0")
-        await self._store.delete(self._tries)
+        await self._store.delete(self._tries)  # race: a try meanwhile is forgotten too
         if tries >= self._free:
             await self._store.delete(self._turn)
             await self._store.delete(self._until)

@@ -182,6 +182,7 @@ class ClientRegistry:
         if age >= self._ttl or (origin not in self._origins and age >= LOOK_AGAIN):
             async with self._database.reading() as uow:
                 rows = await uow.clients.all_redirect_and_origin_metadata()
+            # race: all read the same rows
             self._origins = set().union(
                 *(_origins_of(uris, metadata.get("allowed_origins", ())) for uris, metadata in rows)
             )

@@ -103,7 +103,7 @@ class RateLimiter:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-            self._task = None
+            self._task = None  # race: nothing starts it again
         if self._redis is not None:
             await self._redis.aclose()
 

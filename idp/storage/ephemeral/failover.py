@@ -141,15 +141,16 @@ class FailoverStore:
         # Returns with nothing left and without a pause after that, so that no key is noted unseen.
         while self._touched or self._too_many:
             keys, self._touched = self._touched, set()
+            too_many, self._too_many = self._too_many, False
             try:
-                if self._too_many:
+                if too_many:
                     await self._primary.clear()
-                    self._too_many = False
                 for batch in _batches(sorted(keys)):
                     await self._primary.delete_all(batch)
                     await self._fallback.delete_all(batch)
             except BaseException:
                 self._touched |= keys
+                self._too_many |= too_many
                 raise
 
     def _note(self, key: str) -> None:

@@ -107,6 +107,26 @@ async def test_what_was_used_up_in_an_outage_does_not_come_back(
     assert await store.get("replaced") is None
 
 
+async def test_what_is_noted_while_redis_is_emptied_is_not_forgotten(
+    store: FailoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failover, "MAX_TOUCHED", 0)
+    emptied: list[str] = []
+    empty = store._primary.clear
+
+    async def clear() -> None:
+        await empty()
+        if not emptied:
+            store._note("taken meanwhile")  # one too many again
+        emptied.append("all")
+
+    monkeypatch.setattr(store._primary, "clear", clear)
+    store._note("taken")
+    await store._forget_touched()
+    assert emptied == ["all", "all"]
+    await store.close()
+
+
 async def test_a_restart_of_redis_between_two_requests_is_not_an_outage(
     store: FailoverStore, private_redis: RedisServer
 ) -> None:
