@@ -154,7 +154,11 @@ class AuthRoutes:
 
     async def refresh(self, request: Request, body: Refresh) -> Tokens:
         """Each refresh token is good for one exchange; a copy that is used later ends the whole grant."""
-        return Tokens(**await self._tokens.refresh(body.refresh_token, body, request.state.address))
+        return Tokens(
+            **await self._tokens.refresh(
+                body.refresh_token, body, request.state.address, request.headers.get("user-agent", "")
+            )
+        )
 
     async def logout(self, request: Request, body: Logout | None = None) -> Response:
         """The grant of the refresh token ends with all its tokens, or that of the access token in the

@@ -73,10 +73,17 @@ class FirstPartyTokens:
         self._metrics.sign_in("succeeded")
         return body
 
-    async def refresh(self, token: str, choice: ClientChoice, address: str) -> dict[str, Any]:
+    async def refresh(
+        self, token: str, choice: ClientChoice, address: str, user_agent: str
+    ) -> dict[str, Any]:
         """Exchange a refresh token for new tokens."""
         return await self._ask(
-            "refresh_token", {"refresh_token": token}, choice, address, refused="invalid_grant"
+            "refresh_token",
+            {"refresh_token": token},
+            choice,
+            address,
+            refused="invalid_grant",
+            user_agent=user_agent,
         )
 
     async def _ask(
@@ -87,6 +94,7 @@ class FirstPartyTokens:
         address: str,
         *,
         refused: str,
+        user_agent: str = "",
     ) -> dict[str, Any]:
         client_id = choice.client_id or CLIENT_ID
         client = await self._clients.get(client_id)
@@ -105,7 +113,7 @@ class FirstPartyTokens:
                 "grant_type": grant_type,
                 **{name: value for name, value in (named | dict(parameters)).items() if value},
             },
-            headers={},
+            headers={"user-agent": user_agent},
             address=address,
         )
         answer = await self._pipeline.answer(request)

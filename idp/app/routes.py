@@ -26,6 +26,7 @@ from idp.oauth.authorization import AuthorizationRequests
 from idp.oauth.end_session import EndSessionRequests
 from idp.oauth.grants.registry import GRANTS
 from idp.oauth.metadata import server_metadata
+from idp.oauth.userinfo import userinfo_resource
 from idp.ops.health import Health
 from idp.pages.account import AccountPages
 from idp.pages.consent import ConsentPage
@@ -78,7 +79,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             clock,
         ),
         TokenEndpoint(settings, provider.pipeline, provider.limiter, errors, provider.metrics),
-        UserInfoEndpoint(provider.guard, core.subjects),
+        UserInfoEndpoint(userinfo_resource(settings.tokens), provider.guard, core.subjects),
         IntrospectionEndpoint(settings, core.server, errors),
         RevocationEndpoint(settings, core.server, errors),
         EndSessionEndpoint(

@@ -26,7 +26,7 @@ class BrandSettings(Section):
 
 
 class TokenSettings(Section):
-    """Lifetimes, in seconds."""
+    """Lifetimes, in seconds, and what tokens are good for."""
 
     code_ttl: int = Field(60, ge=5, le=600, description="Authorization code (RFC 6749 §4.1.2: at most 600).")
     access_token_ttl: int = Field(15 * MINUTE, ge=30, le=DAY, description="Access token.")
@@ -41,6 +41,11 @@ class TokenSettings(Section):
         le=120,
         description="How long a rotated refresh token, presented again by its client, gets a sibling "
         "instead of raising the alarm; 0 switches the window off.",
+    )
+    userinfo_audience: Literal["issuer", "openid"] = Field(
+        "issuer",
+        description="The access tokens that userinfo takes: those made out to the issuer; or with `openid` every one "
+        "that has the scope openid, also of a client with an --audience of its own.",
     )
 
 

@@ -8,15 +8,16 @@ from idp.endpoints.edge import form_pairs, has_form, resource_refusal
 from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
-from idp.oauth.resource import ResourceGuard
+from idp.oauth.resource import Resource, ResourceGuard
 from idp.oauth.subject import Subjects
-from idp.oauth.userinfo import USERINFO, userinfo_claims
+from idp.oauth.userinfo import userinfo_claims
 
 
 class UserInfoEndpoint:
     """The userinfo endpoint, a protected resource (RFC 6750)."""
 
-    def __init__(self, guard: ResourceGuard, subjects: Subjects) -> None:
+    def __init__(self, resource: Resource, guard: ResourceGuard, subjects: Subjects) -> None:
+        self._resource = resource
         self._guard = guard
         self._subjects = subjects
 
@@ -29,7 +30,7 @@ class UserInfoEndpoint:
         """Answer with the claims."""
         try:
             form = await form_pairs(request) if request.method == "POST" and has_form(request) else ()
-            access = await self._guard.check(USERINFO, request.headers, form)
+            access = await self._guard.check(self._resource, request.headers, form)
         except OAuth2Error as error:
-            return resource_refusal(USERINFO, error)
+            return resource_refusal(self._resource, error)
         return JSONResponse(dict(userinfo_claims(access, self._subjects)), headers=NO_STORE)

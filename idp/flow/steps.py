@@ -91,12 +91,16 @@ class Consent(Step):
     path = "/consent"
 
     def pending(self, situation: Situation) -> Reason | None:
-        """OIDC Core §3.1.2.4. The operator's own apps need none, unless they ask for it."""
+        """OIDC Core §3.1.2.4. The operator's own apps need none, unless they ask for it. A consent is not
+        remembered for a native app whose redirect URI any app on the device may claim: without the user's doing
+        it would get what was once allowed to another (RFC 8252 §8.6)."""
         request, client = situation.request, situation.client
         if request is None or client is None or situation.has_proof(self.name):
             return None
         if situation.prompted("consent"):
             return Reason("the client asked for a new consent", ConsentRequiredError)
+        if client.has_claimable_uri(request.redirect_uri) and not situation.has_proof(Login.name):
+            return Reason("another app may have claimed the scheme of the redirect URI", ConsentRequiredError)
         if client.is_first_party:
             return None
         if not set(request.scopes) <= situation.consented_scopes:

@@ -70,6 +70,11 @@ class Client(ClientMixin):
         """Whether it cannot keep a secret (RFC 6749 §2.1)."""
         return self.auth_method == PUBLIC
 
+    def has_claimable_uri(self, redirect_uri: str) -> bool:
+        """Tell whether any app on the user's device could be behind this redirect URI: the client proves nothing,
+        and the scheme is neither https, which belongs to a host, nor http to this machine (RFC 8252 §8.6)."""
+        return self.is_public and redirect_uri.partition(":")[0].lower() not in {"http", "https"}
+
     @property
     def is_first_party(self) -> bool:
         """Whether it is the operator's own, so that nobody is asked for consent."""

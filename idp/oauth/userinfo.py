@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from idp.config import TokenSettings
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.resource import Access, Resource
 from idp.oauth.scopes import OPENID, claims_of
 from idp.oauth.subject import Subjects
 
-USERINFO = Resource("userinfo", OPENID, takes_any_audience=True)
+
+def userinfo_resource(settings: TokenSettings) -> Resource:
+    """Return userinfo as a protected resource."""
+    return Resource("userinfo", OPENID, takes_any_audience=settings.userinfo_audience == "openid")
 
 
 def userinfo_claims(access: Access, subjects: Subjects) -> Mapping[str, object]:

@@ -94,13 +94,16 @@ class HotPath:
             _take(User, _users, values, second),
         )
 
-    async def rotate(self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float) -> bool:
+    async def rotate(
+        self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float, used_from: str
+    ) -> bool:
         """Spend the old token, add the new one, let the grant live on: all of it or nothing, and for good.
         Of many callers at once, one gets True."""
         if self._direct is None:
             async with self._database.unit_of_work() as uow:
-                return await uow.refresh_tokens.rotate(old_digest, new, now, grant_expires_at)
-        row = await self._direct.row(_ROTATE, rotation_values(old_digest, new, now, grant_expires_at))
+                return await uow.refresh_tokens.rotate(old_digest, new, now, grant_expires_at, used_from)
+        values = rotation_values(old_digest, new, now, grant_expires_at, used_from)
+        row = await self._direct.row(_ROTATE, values)
         return row is not None and bool(row[0])
 
 

@@ -66,11 +66,34 @@ def outcome(decision: Decision) -> str:
     return f"refuse {decision.error.error}" if isinstance(decision, Refuse) else "issue"
 
 
+NATIVE = replace(asked(), redirect_uri="com.example.app:/cb")
+PUBLIC_NATIVE = {"redirect_uris": ("com.example.app:/cb",), "token_endpoint_auth_method": "none"}
+
 CASES = {
     "nobody signed in": (partial(decide, asked(), session=None), "go to login"),
     "signed in and allowed before": (partial(decide, asked()), "issue"),
     "a scope not allowed before": (partial(decide, asked(scopes=("openid", "email"))), "go to consent"),
     "first party": (partial(decide, asked(), consented=frozenset(), app=client(first_party=True)), "issue"),
+    "a native app with a scheme of its own, allowed before": (
+        partial(decide, NATIVE, app=client(**PUBLIC_NATIVE)),
+        "go to consent",
+    ),
+    "the same without a word to the user": (
+        partial(decide, replace(NATIVE, prompts=("none",)), app=client(**PUBLIC_NATIVE)),
+        "refuse consent_required",
+    ),
+    "the same after a sign-in just now": (
+        partial(decide, NATIVE, proof("login"), app=client(**PUBLIC_NATIVE)),
+        "issue",
+    ),
+    "the same of the operator's own": (
+        partial(decide, NATIVE, app=client(**PUBLIC_NATIVE, first_party=True)),
+        "go to consent",
+    ),
+    "a native app with a secret": (
+        partial(decide, NATIVE, app=client(redirect_uris=("com.example.app:/cb",))),
+        "issue",
+    ),
     "first party that asks for consent": (
         partial(decide, asked(prompts=("consent",)), app=client(first_party=True)),
         "go to consent",

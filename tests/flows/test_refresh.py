@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from idp.storage.models import User
@@ -239,3 +240,47 @@ async def test_a_client_that_gets_no_refresh_token_is_not_told_that_it_has_offli
     tokens = await app.tokens(browser, scope="openid offline_access")
     assert tokens["scope"] == "openid"
     assert "refresh_token" not in tokens
+
+
+async def refreshed_from(
+    app: RelyingParty, token: str, address: str = "198.51.100.7", agent: str = "App/1"
+) -> httpx.Response:
+    """Redeem a refresh token of a public app from a network address, with a user agent."""
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": app.client_id}
+    async with app.provider.client(address) as client:
+        return await client.post(app.provider.url("/token"), data=form, headers={"user-agent": agent})
+
+
+@pytest.mark.parametrize(
+    ("address", "agent", "is_taken"),
+    [
+        ("198.51.100.7", "App/1", True),
+        ("198.51.100.200", "App/1", True),  # behind the same address translation
+        ("2001:db8:1:2::7", "App/1", True),  # two connections at once may take IPv4 and IPv6
+        ("203.0.113.9", "App/1", False),
+        ("198.51.100.7", "curl/8", False),
+    ],
+)
+async def test_within_the_window_a_public_apps_token_is_a_retry_only_from_where_it_was_used_first(
+    public_app: RelyingParty, browser: Browser, address: str, agent: str, is_taken: bool
+) -> None:
+    """A thief who uses a copy within the window is found: one of the two is elsewhere."""
+    first = (await public_app.tokens(browser))["refresh_token"]
+    one = (await refreshed_from(public_app, first)).json()["refresh_token"]
+    assert (await refreshed_from(public_app, first, address, agent)).is_success == is_taken
+    assert (await refreshed_from(public_app, one)).is_success == is_taken
+
+
+async def test_a_client_with_a_secret_may_retry_from_another_of_its_machines(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    """A copy of its token is of no use without the secret."""
+    first = (await relying_party.tokens(browser))["refresh_token"]
+    for address in ("198.51.100.7", "203.0.113.9"):
+        async with relying_party.provider.client(address) as client:
+            response = await client.post(
+                relying_party.provider.url("/token"),
+                data={"grant_type": "refresh_token", "refresh_token": first},
+                auth=(relying_party.client_id, relying_party.client.secret or ""),
+            )
+        assert response.is_success

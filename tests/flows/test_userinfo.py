@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from idp.storage.models import User
-from tests.support.provider import Browser, RelyingParty, RunningProvider
+from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SHOUTED = {"content-type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"}
@@ -159,3 +159,15 @@ async def test_email_verified_follows_the_fact(
     await provider.create_user("bob@example.com", verified=verified)
     tokens = await relying_party.tokens(await provider.browser(), email="bob@example.com")
     assert (await relying_party.userinfo(tokens["access_token"])).json()["email_verified"] is verified
+
+
+async def test_a_token_for_another_resource_server_is_not_taken_unless_the_setting_says_so(
+    make_provider: MakeProvider,
+) -> None:
+    """RFC 9068 §4: that resource server could ask for what the user told the app alone."""
+    for rule, status in (("issuer", 401), ("openid", 200)):
+        provider = await make_provider(tokens={"userinfo_audience": rule})
+        await provider.create_user()
+        app = await provider.relying_party(audiences=("https://api.example",))
+        tokens = await app.tokens(await provider.browser())
+        assert (await app.userinfo(tokens["access_token"])).status_code == status

@@ -10,6 +10,8 @@ from idp.oauth.bridge import wait
 from idp.oauth.errors import InvalidGrantError, InvalidScopeError
 from idp.oauth.grants.base import Issuance, TokenGrant
 from idp.oauth.refresh_tokens import PresentedRefreshToken
+from idp.oauth.sender import Sender
+from idp.storage.models import RefreshToken
 from idp.storage.repositories.refresh_tokens import FoundRefreshToken
 
 
@@ -17,8 +19,8 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
     """Exchanges a refresh token for new tokens.
 
     Authlib validates: the token, its client, and that the scope only shrinks. Each use spends the token. The
-    same token again within the grace window is a retry or a second tab and gets a sibling; after it, it is a
-    copy in wrong hands, and the grant ends with all its tokens.
+    same token again within the grace window is a retry or a second tab and gets a sibling; after it, or from
+    elsewhere, it is a copy in wrong hands, and the grant ends with all its tokens.
     """
 
     PARAMETERS = frozenset({"refresh_token"})
@@ -48,14 +50,11 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
     async def spend(self) -> Issuance:
         """Rotate."""
         presented: PresentedRefreshToken = self.request.refresh_token
-        found, now = presented.found, self.context.now
+        found = presented.found
         value, row = self.new_refresh_token(found.grant, found.token.digest)
-        used_at = found.token.used_at
-        hot_path = self.context.core.hot_path
-        if used_at is None and not await hot_path.rotate(found.token.digest, row, now, row.expires_at):
-            used_at = now  # another request spent it since we looked, or its grant has ended
-        if used_at is not None:
-            if now - used_at >= self.context.settings.refresh_grace:
+        spent = await self._spent_before(found, row)
+        if spent is not None:
+            if not self._is_a_retry(spent):
                 await self._raise_alarm(found)
             if not await self.context.uow.refresh_tokens.add(row):
                 raise InvalidGrantError("The grant was revoked")
@@ -66,6 +65,29 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
             self.context.core.subjects.describe(found.user),
             refresh_token=value,
         )
+
+    async def _spent_before(self, found: FoundRefreshToken, successor: RefreshToken) -> RefreshToken | None:
+        """Spend the token, of many requests at once in one; in the others, and later, return it as it was spent."""
+        if found.token.used_at is not None:
+            return found.token
+        old, now, hot_path = found.token.digest, self.context.now, self.context.core.hot_path
+        used_from = Sender.of(self.request).to_text()
+        if await hot_path.rotate(old, successor, now, successor.expires_at, used_from):
+            return None
+        latest = await hot_path.find_refresh_token(
+            old
+        )  # another spent it since we looked, or its grant has ended
+        return found.token if latest is None else latest.token
+
+    def _is_a_retry(self, spent: RefreshToken) -> bool:
+        """Tell whether the same token again is a retry or a second tab. A public client proves nothing but the
+        token, so within the window it must come from where it was first used: else one of two has stolen it."""
+        used_at = self.context.now if spent.used_at is None else spent.used_at
+        if self.context.now - used_at >= self.context.settings.refresh_grace:
+            return False
+        if not self.context.client.is_public or spent.used_from is None:
+            return True
+        return Sender.from_text(spent.used_from).may_be(Sender.of(self.request))
 
     def _scopes(self, token: PresentedRefreshToken) -> tuple[str, ...]:
         """Return what is asked for, or all that was granted, without what was taken from the client since

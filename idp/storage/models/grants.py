@@ -62,6 +62,8 @@ class RefreshToken(Base):
     expires_at: Mapped[Instant] = mapped_column(index=True)
     used_at: Mapped[Instant | None]
     """When it was first exchanged; the grace window counts from here."""
+    used_from: Mapped[str | None] = mapped_column(String(64), default=None)
+    """From where (`idp.oauth.sender`)."""
 
 
 class Consent(Base):

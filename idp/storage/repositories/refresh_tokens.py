@@ -37,6 +37,7 @@ _FIND = (
 
 _old_digest = bindparam("old_digest", type_=String)
 _now = bindparam("now", type_=Double)
+_used_from = bindparam("used_from", type_=String)
 _grant_expires_at = bindparam("grant_expires_at", type_=Double)
 _new_values = {
     "digest": bindparam("new_digest", type_=String),
@@ -52,7 +53,7 @@ _its_grant_stands = exists().where(_grants.c.id == _tokens.c.grant_id, grant_sta
 _SPEND = (
     update(_tokens)
     .where(_tokens.c.digest == _old_digest, _tokens.c.used_at.is_(None), _its_grant_stands)
-    .values(used_at=_now)
+    .values(used_at=_now, used_from=_used_from)
 )
 _INSERT = insert(_tokens).values(_new_values)
 _INSERT_WHILE_IT_STANDS = insert(_tokens).from_select(
@@ -87,19 +88,29 @@ class RefreshTokens:
         row = (await self._session.execute(_FIND, {"digest": digest})).one_or_none()
         return None if row is None else FoundRefreshToken(*row)
 
-    async def spend(self, digest: str, now: float) -> bool:
+    async def spend(self, digest: str, now: float, used_from: str | None = None) -> bool:
         """Mark the token as used: of many callers at once, one gets True; none when its grant has ended."""
-        return await changed(self._session, _SPEND, {"old_digest": digest, "now": now}) > 0
+        return (
+            await changed(self._session, _SPEND, {"old_digest": digest, "now": now, "used_from": used_from})
+            > 0
+        )
 
-    async def rotate(self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float) -> bool:
+    async def rotate(
+        self,
+        old_digest: str,
+        new: RefreshToken,
+        now: float,
+        grant_expires_at: float,
+        used_from: str | None = None,
+    ) -> bool:
         """Spend the old token, add the new one, let the grant live until `grant_expires_at` at least.
 
         Of many callers at once, one gets True; for the others, and when the grant has ended, nothing is added.
         """
-        values = rotation_values(old_digest, new, now, grant_expires_at)
+        values = rotation_values(old_digest, new, now, grant_expires_at, used_from)
         if dialect_of(self._session) == "postgresql":
             return bool(await self._session.scalar(ROTATE, values))
-        if not await self.spend(old_digest, now):
+        if not await self.spend(old_digest, now, used_from):
             return False
         await self._session.execute(_INSERT, _values(new))
         await self._session.execute(
@@ -109,10 +120,16 @@ class RefreshTokens:
 
 
 def rotation_values(
-    old_digest: str, new: RefreshToken, now: float, grant_expires_at: float
+    old_digest: str, new: RefreshToken, now: float, grant_expires_at: float, used_from: str | None
 ) -> dict[str, object]:
     """Return the parameters of `ROTATE`."""
-    return {"old_digest": old_digest, "now": now, "grant_expires_at": grant_expires_at, **_values(new)}
+    return {
+        "old_digest": old_digest,
+        "now": now,
+        "used_from": used_from,
+        "grant_expires_at": grant_expires_at,
+        **_values(new),
+    }
 
 
 def _values(token: RefreshToken) -> dict[str, object]:
