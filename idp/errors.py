@@ -63,7 +63,14 @@ class Conflict(IdpError):
 
 
 class FlowError(IdpError):
-    """A step of the sign-in flow was posted out of order, twice, too late or from another browser."""
+    """A step of the sign-in flow was posted out of order, twice, too late or from another browser.
+
+    `resume` names the sign-in that is under way in this browser all the same, for a page to lead back to it.
+    """
+
+    def __init__(self, sentence: str, *, detail: str | None = None, resume: str | None = None) -> None:
+        super().__init__(sentence, detail=detail)
+        self.resume = resume
 
 
 class ClientRequestError(IdpError):

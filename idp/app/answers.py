@@ -23,7 +23,7 @@ class ErrorRenderer:
     """Answers for the last net in the form that whoever asked can read."""
 
     def __init__(self, provider: Provider) -> None:
-        self._errors = ErrorPages(provider.renderer, dev=provider.settings.dev)
+        self._errors = ErrorPages(provider.renderer, provider.edge.links, dev=provider.settings.dev)
         base = provider.settings.base_path
         self._api = f"{base}{API_PATH}/"
         self._problems = Problems(provider.settings.url(API_PATH))
@@ -53,7 +53,7 @@ class NotServed:
     """Answers for paths and methods that nothing serves."""
 
     def __init__(self, provider: Provider) -> None:
-        self._errors = ErrorPages(provider.renderer, dev=provider.settings.dev)
+        self._errors = ErrorPages(provider.renderer, provider.edge.links, dev=provider.settings.dev)
 
     async def answer(self, request: Request, error: Exception) -> Response:
         """Return a page to people and JSON to programs."""

@@ -12,6 +12,7 @@ from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.scopes import scope_views
+from idp.pages.views import ConsentView
 
 
 class ConsentPage(FlowPage):
@@ -30,14 +31,8 @@ class ConsentPage(FlowPage):
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
         """Show which app asks, for what, and of whom."""
         visit = turn.visit
-        return self.page(
-            "consent.html",
-            turn,
-            refusal,
-            account=visit.signed_in,
-            scopes=scope_views(_request(visit), await self._providers.labels()),
-            redirect_host=visit.destination.host,
-        )
+        scopes = scope_views(_request(visit), await self._providers.labels())
+        return self.page(ConsentView(visit.signed_in, scopes, visit.destination.host), turn, refusal)
 
     async def take(self, turn: Turn) -> Response:
         """Take the decision, or let another user sign in."""
@@ -63,6 +58,7 @@ class ConsentPage(FlowPage):
         raise FlowError(
             "This sign-in is not at this step. Go back to the app and start again.",
             detail="consent was posted while another step was pending",
+            resume=visit.transaction.handle,
         )
 
 

@@ -5,6 +5,7 @@ back to where the flow decides what is next.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.errors import Conflict, FlowError, InvalidValue, Unavailable
 from idp.flow.visits import Visit
 from idp.pages.clients import client_view
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
+from idp.pages.render import View
 from idp.web.forms import read_form
 
 
@@ -79,10 +81,14 @@ class FlowPage:
     async def post(self, request: Request) -> Response:
         """Answer POST."""
         form = await read_form(request)
-        if not self.personal or "csrf_token" not in form:
-            self.edge.check_form(request, form, self.purpose)
-        visit = await self.visits.load(self.edge.browser(request), form.get("tx"))
-        self.edge.check_form(request, form, self.form_purpose(visit))
+        try:
+            if not self.personal or "csrf_token" not in form:
+                self.edge.check_form(request, form, self.purpose)
+            visit = await self.visits.load(self.edge.browser(request), form.get("tx"))
+            self.edge.check_form(request, form, self.form_purpose(visit))
+        except FlowError as error:
+            error.resume = await self._under_way(request, form.get("tx"))
+            raise
         if not self.is_asked(visit):
             return self.out_of_turn(visit)
         turn = Turn(request, visit, form)
@@ -94,6 +100,13 @@ class FlowPage:
             return await self.take(turn)
         except (InvalidValue, Conflict, Unavailable) as error:
             return await self.refused(turn, error)
+
+    async def _under_way(self, request: Request, handle: str | None) -> str | None:
+        """Return what names the transaction if it is this browser's, though its form was not in order."""
+        with suppress(FlowError):
+            visit = await self.visits.load(self.edge.browser(request), handle)
+            return visit.transaction.handle
+        return None
 
     async def arrive(self, request: Request) -> Visit:
         """Load the transaction that the query names; raise `FlowError` if it is not this browser's."""
@@ -118,7 +131,9 @@ class FlowPage:
         """Store the transaction with these members changed, and let the flow decide what is next."""
         return self.edge.resume(await self.visits.keep(visit, **changes))
 
-    def page(self, template: str, turn: Turn, refusal: Refusal | None = None, **context: Any) -> Response:
+    def page(
+        self, template: str | View, turn: Turn, refusal: Refusal | None = None, **context: Any
+    ) -> Response:
         """Render the template with what every page of the flow shows."""
         visit = turn.visit
         shown: dict[str, Any] = {

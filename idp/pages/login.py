@@ -15,6 +15,8 @@ from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.notices import message_of
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
+from idp.pages.render import View
+from idp.pages.views import LoginView, SelectAccountView
 from idp.text import Text
 
 WRONG = Text("That email and password do not match. Check both and try again.")
@@ -64,23 +66,25 @@ class LoginPage(FlowPage):
         if offer.has_domains:
             targets = (*targets, *offer.targets)
         if refusal is None and visit.session is not None and visit.is_at(SelectAccount.name):
-            return self.page("select_account.html", turn, account=visit.session, form_action=targets)
+            return self.page(SelectAccountView(visit.session), turn, form_action=targets)
         tx, transaction = visit.transaction.handle, visit.transaction
         policy = visit.situation.policy
         may_register = policy.registration.mode == "open" or transaction.invitation
         passkeys = policy.second_factor.policy != "off"
-        return self.page(
-            "login.html",
-            turn,
-            refusal,
-            form_action=targets,
+        view = LoginView(
             email=turn.form["email"].strip() if "email" in turn.form else _known_email(visit),
             register_url=self.parts.path("/register", tx=tx) if may_register else None,
             recover_url=self.parts.path("/recover", tx=tx),
-            message=message_of(transaction) if refusal is None else None,
             providers=offer.buttons,
             organisations=offer.has_domains,
             passkeys=passkeys,
+        )
+        return self.page(
+            view,
+            turn,
+            refusal,
+            form_action=targets,
+            message=message_of(transaction) if refusal is None else None,
             connects=passkeys,
         )
 
@@ -126,7 +130,9 @@ class LoginPage(FlowPage):
             return f"{self.purpose}:{visit.session.id}"
         return self.purpose
 
-    def page(self, template: str, turn: Turn, refusal: Refusal | None = None, **context: object) -> Response:
+    def page(
+        self, template: str | View, turn: Turn, refusal: Refusal | None = None, **context: object
+    ) -> Response:
         """Keep the page out of every cache."""
         response = super().page(template, turn, refusal, **context)
         response.headers.update(NO_STORE)

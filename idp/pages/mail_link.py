@@ -10,6 +10,7 @@ from idp.errors import FlowError
 from idp.flow.visits import Visit
 from idp.pages.clients import client_view
 from idp.pages.parts import PageParts
+from idp.pages.views import MailLinkView
 from idp.text import Text
 
 
@@ -39,19 +40,11 @@ class MailLinkPage:
     ) -> Response:
         """Ask for the press of the button, which posts the token of the link."""
         browser = self.edge.named_browser(request)
+        view = MailLinkView(
+            title, sentence, email, button, action=action or self.parts.path(self.path), token=token
+        )
         response = self.parts.renderer.page(
-            "mail_link.html",
-            csrf=self.edge.token(browser, self.purpose, tx),
-            tx=tx,
-            form_action=form_action,
-            title=title,
-            sentence=sentence,
-            email=email,
-            action=action or self.parts.path(self.path),
-            token=token,
-            button=button,
-            next_url=None,
-            next_label=None,
+            view, csrf=self.edge.token(browser, self.purpose, tx), tx=tx, form_action=form_action
         )
         self.edge.keep_name(request, response, browser)
         return response
@@ -67,16 +60,9 @@ class MailLinkPage:
         visit: Visit | None = None,
     ) -> Response:
         """Say what came of it, and where to go next."""
+        view = MailLinkView(title, sentence, next_url=next_url, next_label=next_label)
         return self.parts.renderer.page(
-            "mail_link.html",
-            status=status,
-            client=client_view(visit.client) if visit else None,
-            title=title,
-            sentence=sentence,
-            email=None,
-            button=None,
-            next_url=next_url,
-            next_label=next_label,
+            view, status=status, client=client_view(visit.client) if visit else None
         )
 
     async def visit_of(self, request: Request, transaction_id: str | None) -> Visit | None:

@@ -15,6 +15,7 @@ from idp.pages.mail_link import MailLinkPage
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.strength import strength_view
+from idp.pages.views import RecoverView, ResetView
 from idp.storage.models import User
 from idp.text import Text
 
@@ -34,16 +35,13 @@ class RecoverPage(FlowPage):
     async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
         """Ask for the address, or say where to look."""
         tx = turn.visit.transaction.handle
-        return self.page(
-            "recover.html",
-            turn,
-            refusal,
-            form_action=(),
+        view = RecoverView(
             values={"email": turn.form.get("email", "").strip()},
-            sent=sent,
             recover_url=self.parts.path(self.path, tx=tx),
             login_url=self.parts.path("/login", tx=tx),
+            sent=sent,
         )
+        return self.page(view, turn, refusal, form_action=())
 
     async def take(self, turn: Turn) -> Response:
         """Send the mail, or none; the answer is the same."""
@@ -128,15 +126,12 @@ class ResetPage(MailLinkPage):
         refusal: Refusal | None = None,
     ) -> Response:
         tx = form.get("tx") or None
+        strength = await strength_view(self.edge, self._policy, browser, password, _about(owner))
         return self.parts.renderer.page(
-            "reset.html",
+            ResetView(form.get("token", ""), owner.email, await self._policy.rule(), strength),
             csrf=self.edge.token(browser, self.purpose, tx),
             tx=tx,
             connects=True,
-            token=form.get("token", ""),
-            email=owner.email,
-            rule=await self._policy.rule(),
-            strength=await strength_view(self.edge, self._policy, browser, password, _about(owner)),
             **outcome(refusal),
         )
 

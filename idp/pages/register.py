@@ -22,6 +22,7 @@ from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.strength import strength_view
+from idp.pages.views import RegisterView
 
 LONGEST_INVITATION = 200
 """Characters; ours are far shorter."""
@@ -72,20 +73,17 @@ class RegisterPage(FlowPage):
             closed, refusal = error.sentence, Refusal(403)
         email, name = form.get("email", ""), form.get("name", "")
         offer = await self._offers.for_visit(visit)
-        return self.page(
-            "register.html",
-            turn,
-            refusal,
-            connects=True,
-            closed=closed,
+        view = RegisterView(
             values={"email": email, "name": name},
             rule=await self._policy.rule(),
             strength=await strength_view(
                 self.edge, self._policy, visit.browser, form.get("password", ""), (email, name)
             ),
-            providers=offer.buttons,
             login_url=self.parts.path("/login", tx=visit.transaction.handle),
+            closed=closed,
+            providers=offer.buttons,
         )
+        return self.page(view, turn, refusal, connects=True)
 
     async def take(self, turn: Turn) -> Response:
         """Make the account, or only judge the password."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -65,6 +65,23 @@ class ClientView:
     def __post_init__(self) -> None:
         for field in ("logo_uri", "client_uri", "policy_uri", "tos_uri"):
             object.__setattr__(self, field, web_url(getattr(self, field)))
+
+
+class View:
+    """The variables of one template, as the fields of a dataclass: `class LoginView(View, template="login.html")`."""
+
+    __slots__ = ()
+    template: ClassVar[str]
+
+    def __init_subclass__(cls, *, template: str | None = None) -> None:
+        """Note the template. Called twice for a dataclass with slots, the second time without it."""
+        if template is not None:
+            cls.template = template
+
+    @property
+    def context(self) -> dict[str, object]:
+        """The variables by name."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 class Renderer:
@@ -123,7 +140,7 @@ class Renderer:
 
     def page(
         self,
-        template: str,
+        template: str | View,
         /,
         *,
         status: int = 200,
@@ -148,13 +165,18 @@ class Renderer:
         ``locale``: the page's language, if it is not to be the one that the request asks for.
         """
         language = self._catalogues.choose(locale) if locale else self._catalogues.for_request()
-        common = {
+        if isinstance(template, View):
+            context = {**template.context, **context}
+            template = template.template
+        common: dict[str, object] = {
             "client": client,
             "csrf": csrf,
             "tx": tx,
             "message": message,
             "locale": language,
             "display": "page",
+            "form_error": None,
+            "errors": {},
         }
         token = _locale.set(language)
         try:

@@ -6,6 +6,7 @@ from idp.flow.sign_out import SignOutQuestion
 from idp.oauth.clients import Client
 from idp.pages.clients import client_view
 from idp.pages.render import Message, Renderer
+from idp.pages.views import SignedOutView, SignOutView
 
 
 class SignOutPages:
@@ -17,22 +18,19 @@ class SignOutPages:
     def ask(self, question: SignOutQuestion) -> Response:
         """Ask whether the user wants to sign out."""
         return self._renderer.page(
-            "end_session.html",
+            SignOutView(question.session, question.pending),
             status=400 if question.wrong else 200,
             client=client_view(question.client),
             csrf=question.csrf,
             form_action=question.targets,
             message=Message("notice", question.wrong) if question.wrong else None,
-            account=question.session,
-            request=question.pending,
         )
 
     def done(self, client: Client | None, wrong: str | None = None) -> Response:
         """Say that the user is signed out."""
         return self._renderer.page(
-            "signed_out.html",
+            SignedOutView(),
             status=400 if wrong else 200,
             client=client_view(client),
             message=Message("notice", wrong) if wrong else None,
-            return_url=None,
         )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from idp.oauth.clients import Client
 from idp.pages.clients import client_view
 from idp.pages.render import Renderer
+from idp.pages.views import FormPostView, HandOverView
 
 
 class ToClientPages:
@@ -19,14 +20,12 @@ class ToClientPages:
         """Return the form that posts an authorization response, which a script submits (OAuth 2.0 Form Post
         Response Mode §2)."""
         return self._renderer.page(
-            "form_post.html",
+            FormPostView(action, fields),
             client=client_view(client),
             opener=True,
             form_action=("https:", action),
-            action=action,
-            fields=fields,
         )
 
     def hand_over(self, client: Client | None, target: str) -> Response:
         """Return the page that goes on to the client by itself."""
-        return self._renderer.page("hand_over.html", client=client_view(client), opener=True, target=target)
+        return self._renderer.page(HandOverView(target), client=client_view(client), opener=True)

@@ -23,10 +23,10 @@ from idp.identity.login import by_password
 from idp.identity.registration import Registration
 from idp.oauth.http import NO_STORE
 from idp.pages.flow_page import FlowPage, Turn
-from idp.pages.notices import message_of
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.render import Message
+from idp.pages.views import VerifyEmailView
 from idp.storage.models import User
 from idp.text import Text
 from idp.web.edge import BrowserEdge
@@ -108,16 +108,12 @@ class VerifyEmailPage(FlowPage):
         """Ask for the code."""
         visit, tx = turn.visit, turn.visit.transaction.handle
         unverified = _unverified(visit)
-        return self.page(
-            "verify_email.html",
-            turn,
-            refusal,
-            connects=True,
-            message=message or message_of(visit.transaction),
-            email=unverified.email,
+        view = VerifyEmailView(
+            unverified.email,
             state_url=self.parts.path(f"{self.path}/state", tx=tx),
             register_url=self.parts.path("/register", tx=tx) if unverified.registered else None,
         )
+        return self.page(view, turn, refusal, connects=True, message=message)
 
     async def take(self, turn: Turn) -> Response:
         """Take the code, go on after the link, send the mail again, or let another user sign in."""

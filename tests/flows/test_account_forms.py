@@ -1,9 +1,12 @@
 """The forms before an account: what they refuse, what they keep to themselves, whose they are."""
 
+import re
+from html import unescape
+
 import pytest
 
 from idp.storage.models import User
-from tests.support.provider import EMAIL, Browser, MakeProvider, RunningProvider
+from tests.support.provider import EMAIL, Browser, MakeProvider, RelyingParty, RunningProvider, the_form
 from tests.support.registering import NEW, NEW_PASSWORD, register
 
 WAYS = ["/register", "/recover", "/login"]
@@ -204,3 +207,20 @@ async def test_below_a_path_every_link_and_form_stays_below_it(make_provider: Ma
         assert shown.status_code == 200
         assert 'href="/account' not in shown.text
         assert 'action="/account' not in shown.text
+
+
+async def test_a_form_that_is_too_old_leads_back_to_the_sign_in_that_it_is_of(
+    browser: Browser, relying_party: RelyingParty
+) -> None:
+    page = await browser.get(relying_party.authorization_url())
+    refused = await browser.submit(page, csrf_token="of another day")
+    assert refused.status_code == 400
+    onward = re.search(r'href="([^"]+)">Continue<', refused.text)
+    assert onward is not None
+    again = await browser.get(unescape(onward[1]))
+    assert the_form(again).action == "/login"
+
+
+async def test_a_form_of_no_sign_in_leads_to_the_account(browser: Browser) -> None:
+    refused = await browser.post("/login", {"csrf_token": "made up", "tx": "made up"})
+    assert 'href="/account">To your account<' in refused.text

@@ -21,12 +21,29 @@ from idp.pages.render import (
     ClientView,
     Message,
     Renderer,
+    View,
     brand_css,
     destination,
     form_action_source,
     web_url,
 )
 from idp.pages.static import Asset, StaticPages
+from idp.pages.views import (
+    ConsentView,
+    ErrorView,
+    FormPostView,
+    HandOverView,
+    LoginView,
+    MailLinkView,
+    RecoverView,
+    RegisterView,
+    ResetView,
+    SelectAccountView,
+    SignedOutView,
+    SignOutView,
+    VerifyEmailView,
+)
+from idp.text import Text
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>%(x)s{{ 7*7 }}"""
@@ -91,21 +108,36 @@ SCRIPTS = {
     "account/password.html": ["password.js"],
 }
 
+
+def _of(*views: View) -> dict[str, dict[str, Any]]:
+    """The variables of views, by their templates."""
+    return {view.template: dict(view.context) for view in views}
+
+
+NOBODY: Any = Account(name="")
+SOMEBODY: Any = Account()
+STRENGTH: Any = UNJUDGED
+WEAK: Any = JUDGED
+BUTTONS: Any = [Provider(), Provider(icon=None)]
+SCOPES: Any = [Scope(), Scope(detail=None)]
+
 MINIMAL: dict[str, dict[str, Any]] = {
-    "login.html": {},
-    "select_account.html": {"account": Account(name=None)},
-    "consent.html": {"account": Account(name=""), "scopes": []},
-    "signed_out.html": {},
-    "end_session.html": {},
-    "error.html": {"title": "Not found", "sentence": "There is no such page.", "error_id": "e1"},
-    "form_post.html": {"action": "https://photos.example/cb", "fields": []},
-    "hand_over.html": {"target": "https://photos.example/cb"},
+    **_of(
+        LoginView(),
+        SelectAccountView(NOBODY),
+        ConsentView(NOBODY, []),
+        SignedOutView(),
+        SignOutView(NOBODY, "opaque"),
+        ErrorView("Not found", "There is no such page.", "e1"),
+        FormPostView("https://photos.example/cb", []),
+        HandOverView("https://photos.example/cb"),
+        RegisterView(NOTHING, RULE, STRENGTH, "/login"),
+        VerifyEmailView("ada@example.com", "/verify-email/state"),
+        MailLinkView("Confirm this address?", "Only if that was you."),
+        RecoverView(NOTHING, "/recover", "/login"),
+        ResetView("t", "ada@example.com", RULE, STRENGTH),
+    ),
     "dev_mail.html": {"mails": []},
-    "register.html": {"values": NOTHING, "rule": RULE, "strength": UNJUDGED, "login_url": "/login"},
-    "verify_email.html": {"email": "ada@example.com", "state_url": "/verify-email/state"},
-    "mail_link.html": {"title": "Confirm this address?", "sentence": "Only if that was you."},
-    "recover.html": {"values": NOTHING, "recover_url": "/recover", "login_url": "/login"},
-    "reset.html": {"email": "ada@example.com", "token": "t", "rule": RULE, "strength": UNJUDGED},
 }
 CONSOLE: dict[str, Any] = {
     "navigation": [("/account", "Overview"), ("/account/profile", "Profile")],
@@ -134,63 +166,49 @@ MINIMAL |= {
     "account/delete.html": {**LONELY, "gone_at": None, "values": {"confirmation": ""}},
     "account/deleted.html": {"gone_at": None},
 }
+WRONG: Any = {"form_error": "Too many tries."}
 FULL: dict[str, dict[str, Any]] = {
-    "login.html": {
-        "email": "ada@example.com",
-        "form_error": "That email and password do not match.",
-        "register_url": "/register",
-        "recover_url": "/recover",
-        "providers": [Provider(), Provider(icon=None)],
-        "passkeys": True,
-    },
-    "select_account.html": {"account": Account()},
-    "consent.html": {
-        "account": Account(),
-        "scopes": [Scope(), Scope(detail=None)],
-        "redirect_host": "photos.example",
-    },
-    "signed_out.html": {"return_url": "com.example.app:/signed-out"},
-    "end_session.html": {"account": Account(), "request": "opaque"},
-    "error.html": {
-        **MINIMAL["error.html"],
-        "detail": [("redirect_uri", "https://x.example/")],
-        "retry_url": "/login",
-    },
-    "form_post.html": {"action": "https://photos.example/cb", "fields": [("code", "c"), ("state", "s")]},
-    "hand_over.html": {"target": "https://photos.example/cb?code=c&state=s"},
+    **_of(
+        LoginView("ada@example.com", "/register", "/recover", BUTTONS, organisations=True, passkeys=True),
+        SelectAccountView(SOMEBODY),
+        ConsentView(SOMEBODY, SCOPES, "photos.example"),
+        SignedOutView("com.example.app:/signed-out"),
+        SignOutView(SOMEBODY, "opaque"),
+        ErrorView(
+            "Not found",
+            "There is no such page.",
+            "e1",
+            ("/account", Text("To your account")),
+            [("redirect_uri", "https://x.example/")],
+        ),
+        FormPostView("https://photos.example/cb", [("code", "c"), ("state", "s")]),
+        HandOverView("https://photos.example/cb?code=c&state=s"),
+        RegisterView({"email": "ada@example.com", "name": "Ada"}, RULE, WEAK, "/login", providers=BUTTONS),
+        VerifyEmailView("ada@example.com", "/verify-email/state", "/register"),
+        MailLinkView(
+            "Confirm this address?",
+            "Only if that was you.",
+            "ada@example.com",
+            "Confirm",
+            "/verify-email/link",
+            "t",
+            "/account",
+            "Sign in",
+        ),
+        RecoverView(NOTHING, "/recover", "/login"),
+        ResetView("t", "ada@example.com", RULE, WEAK),
+    ),
     "dev_mail.html": {"mails": [Mail(), Mail(html=None)]},
-    "register.html": {
-        "values": {"email": "ada@example.com", "name": "Ada"},
-        "rule": RULE,
-        "strength": JUDGED,
-        "login_url": "/login",
-        "form_error": "Too many tries.",
-        "errors": {"password": "Use at least 10 characters.", "email": "No address.", "name": "No name."},
-        "providers": [Provider(), Provider(icon=None)],
-    },
-    "verify_email.html": {
-        **MINIMAL["verify_email.html"],
-        "register_url": "/register",
-        "form_error": "Too many tries.",
-        "errors": {"code": "This code is wrong."},
-    },
-    "mail_link.html": {
-        **MINIMAL["mail_link.html"],
-        "form_error": "Too many tries.",
-        "email": "ada@example.com",
-        "action": "/verify-email/link",
-        "token": "t",
-        "button": "Confirm",
-        "next_url": "/account",
-        "next_label": "Sign in",
-    },
-    "recover.html": {
-        **MINIMAL["recover.html"],
-        "form_error": "Too many tries.",
-        "errors": {"email": "No address."},
-    },
-    "reset.html": {**MINIMAL["reset.html"], "strength": JUDGED, "errors": {"password": "Too short."}},
 }
+for template, errors in {
+    "login.html": {},
+    "register.html": {"password": "Use at least 10 characters.", "email": "No address.", "name": "No name."},
+    "verify_email.html": {"code": "This code is wrong."},
+    "mail_link.html": {},
+    "recover.html": {"email": "No address."},
+    "reset.html": {"password": "Too short."},
+}.items():
+    FULL[template] |= {**WRONG, "errors": errors}
 
 FULL |= {
     "account/home.html": {**FAULTY, "sign_out_csrf": "the-token", "suggest_factor": True},
@@ -416,9 +434,9 @@ def test_https_and_loopback_client_links_are_kept(link: str) -> None:
 )
 def test_a_page_is_not_sent_with_a_script_as_destination(link: str) -> None:
     with pytest.raises(ValueError, match="link to a URL"):
-        renderer().page("signed_out.html", return_url=link)
+        renderer().page(SignedOutView(link))
     with pytest.raises(ValueError, match="link to a URL"):
-        renderer().page("form_post.html", action=link, fields=[])
+        renderer().page(FormPostView(link, []))
 
 
 def test_destinations_may_be_apps_and_local_paths() -> None:
@@ -471,13 +489,13 @@ def test_only_a_page_that_an_app_waits_for_may_be_reached_from_the_window_that_o
     """An app that opens the sign-in in a window of its own needs it back; nothing needs the account's."""
     header = "cross-origin-opener-policy"
     assert renderer().page("account/deleted.html", gone_at=None).headers[header] == "same-origin"
-    assert header not in renderer().page("login.html", client=ClientView("Photos")).headers
+    assert header not in renderer().page(LoginView(), client=ClientView("Photos")).headers
 
 
 def test_form_action_is_self_and_what_was_given() -> None:
     policy = (
         renderer()
-        .page("login.html", form_action=["https://a.example/cb", "app:/x", "data:y"])
+        .page(LoginView(), form_action=["https://a.example/cb", "app:/x", "data:y"])
         .headers["content-security-policy"]
     )
     assert "; form-action 'self' https://a.example app:; " in policy
@@ -485,7 +503,7 @@ def test_form_action_is_self_and_what_was_given() -> None:
 
 @given(st.lists(st.text(), max_size=3))
 def test_no_redirect_uri_can_add_a_directive_or_header(uris: list[str]) -> None:
-    page = renderer().page("login.html", form_action=uris)
+    page = renderer().page(LoginView(), form_action=uris)
     policy = page.headers["content-security-policy"]
     assert policy.isascii()
     assert policy.count(";") == 6
@@ -493,7 +511,7 @@ def test_no_redirect_uri_can_add_a_directive_or_header(uris: list[str]) -> None:
 
 
 def test_a_loopback_logo_may_be_shown_while_developing() -> None:
-    page = renderer().page("login.html", client=ClientView("App", logo_uri="http://localhost:3000/logo.png"))
+    page = renderer().page(LoginView(), client=ClientView("App", logo_uri="http://localhost:3000/logo.png"))
     assert "img-src 'self' https: data: http://localhost:3000;" in page.headers["content-security-policy"]
 
 
@@ -518,13 +536,13 @@ def test_paths_follow_the_issuer() -> None:
 
 def test_passkeys_change_the_autocomplete_of_the_email_field() -> None:
     for passkeys, expected in ((False, "username"), (True, "username webauthn")):
-        html = text(renderer().page("login.html", passkeys=passkeys))
+        html = text(renderer().page(LoginView(passkeys=passkeys)))
         (field,) = (f for f in Tags(html).named("input") if f["name"] == "email")
         assert field["autocomplete"] == expected
 
 
 def test_enter_signs_in_and_does_not_cancel() -> None:
-    html = text(renderer().page("login.html", client=CLIENT, tx="tx1"))
+    html = text(renderer().page(LoginView(), client=CLIENT, tx="tx1"))
     first, second = [button for button in Tags(html).named("button") if button["type"] == "submit"]
     assert "name" not in first
     assert (second["name"], second["value"], "formnovalidate" in second) == ("decision", "cancel", True)

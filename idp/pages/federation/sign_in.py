@@ -17,6 +17,7 @@ from idp.pages.federation.linking import LinkStep
 from idp.pages.federation.onward import Onward, is_asked
 from idp.pages.federation.paths import leave
 from idp.pages.parts import PageParts
+from idp.pages.views import SignedOutView
 from idp.web.forms import read_form
 
 MOST_PARAMETERS = 20
@@ -125,7 +126,7 @@ class SignInElsewhere:
         onward = await self._federation.departures.signed_out_there(request.query_params.get("state"))
         if onward is not None:
             return RedirectResponse(onward, status_code=303)
-        return self._parts.renderer.page("signed_out.html", return_url=None)
+        return self._parts.renderer.page(SignedOutView())
 
 
 def _ask(visit: Visit, login_hint: str | None) -> Ask:
