@@ -66,7 +66,7 @@ class AuthRoutes:
 
     @property
     def router(self) -> APIRouter:
-        """Where it is served."""
+        """Its route."""
         router = APIRouter(prefix="/auth", tags=["auth"])
 
         def post(path: str, endpoint: Any, summary: str, *codes: str, **options: Any) -> None:

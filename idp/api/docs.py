@@ -76,7 +76,7 @@ class ApiDocs:
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are served."""
+        """Its routes."""
         return [
             Route("/openapi.json", self.openapi, methods=["GET"]),
             Route("/docs", self.page, methods=["GET"]),

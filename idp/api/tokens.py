@@ -1,4 +1,4 @@
-"""Tokens for first-party clients: the token endpoint, asked in process, its answers in the API's words."""
+"""Tokens for first-party clients: the token endpoint, called in process, with its answers in the API's form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from idp.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a person signs in with, at which network address."""
+    """What a user signs in with, and the network address."""
 
     email: str
     password: str
@@ -53,11 +53,13 @@ class FirstPartyTokens:
         self._clients = clients
         self._metrics = metrics
 
-    async def sign_in(self, who: Credentials, choice: ClientChoice) -> dict[str, Any]:
+    async def sign_in(self, given: Credentials, choice: ClientChoice) -> dict[str, Any]:
         """Exchange a password for tokens; raise `Refusal` also for a step that is due first."""
-        parameters = {"username": who.email, "password": who.password}
+        parameters = {"username": given.email, "password": given.password}
         try:
-            body = await self._ask("password", parameters, choice, who.address, refused="invalid_credentials")
+            body = await self._ask(
+                "password", parameters, choice, given.address, refused="invalid_credentials"
+            )
         except (Refusal, Throttled) as error:
             outcome = "throttled" if isinstance(error, Throttled) else "refused"
             self._metrics.sign_in(outcome)

@@ -66,7 +66,7 @@ class UserRoutes:
 
     @property
     def router(self) -> APIRouter:
-        """Where it is served."""
+        """Its route."""
         access = Security(self._access, scopes=[ACCOUNT])
         router = APIRouter(prefix="/users", tags=["account"], dependencies=[access])
 

@@ -100,7 +100,7 @@ class AuthorizeEndpoint:
         pending = self._next_step(visit)
         if pending is not None:
             return pending
-        await self._visits.finish(visit)  # single use: of several who try, one goes on
+        await self._visits.finish(visit)  # single use: of several requests, one goes on
         match visit.destination:
             case ToPage(path):
                 return self._edge.links.redirect(path)

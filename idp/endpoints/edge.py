@@ -17,7 +17,7 @@ LONGEST_QUERY = 16_000
 
 
 def route_without_head(path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
-    """Return a route that does not answer HEAD as GET: whoever only looks must not use anything up."""
+    """Return a route that does not answer HEAD as GET: a look must not use anything up."""
     route = Route(path, endpoint, methods=methods)
     route.methods = set(methods)  # Starlette adds HEAD
     return route

@@ -70,7 +70,7 @@ class ProtocolErrors:
         client_id: str | None,
         facts: Mapping[str, str] | None = None,
     ) -> None:
-        """Count and log an error. `client_id` may be one that nobody has."""
+        """Count and log an error. `client_id` may be one that does not exist."""
         self._metrics.oauth_error(error.error)
         write = log.info if isinstance(error, _USUAL) else log.warning
         write(

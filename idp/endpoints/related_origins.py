@@ -20,7 +20,7 @@ class RelatedOrigins:
 
     @property
     def routes(self) -> list[Route]:
-        """Where they are served."""
+        """Its routes."""
         return [Route("/.well-known/webauthn", self.show, methods=["GET"])] if self._document else []
 
     async def show(self, _request: Request) -> Response:

@@ -101,13 +101,13 @@ class AuthorizationRequest:
         return ResponseTarget(self.redirect_uri, self.response_mode, self.state)
 
     def expects(self, subject: str) -> bool:
-        """Tell whether this person may be the one who signs in."""
+        """Tell whether this user may sign in for the request."""
         return not self.subjects or subject in self.subjects
 
 
 class AuthorizationError(Exception):
-    """An authorization request is refused. With a `target` the client is told, else whoever sent it: the user at
-    /authorize, the client where it pushes its requests."""
+    """An authorization request is refused. With a `target` it is told at the redirect URI, else the sender: the
+    user at /authorize, the client where it pushes its requests."""
 
     def __init__(
         self,

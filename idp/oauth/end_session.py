@@ -37,7 +37,7 @@ class EndSessionRequests:
         self._keyring = keyring
 
     async def read(self, parameters: Mapping[str, str]) -> EndSessionRequest:
-        """Check a request; raise `InvalidRequestError`, upon which nobody is redirected anywhere (§4)."""
+        """Check a request; raise `InvalidRequestError`, after which the user is redirected nowhere (§4)."""
         hint = self._hint(parameters.get("id_token_hint"))
         client_id = parameters.get("client_id")
         if hint is not None:

@@ -44,7 +44,7 @@ class TokenPipeline:
             body = self._mint(client, issuance, constraint)  # 8. mint, after the code or token is spent
         except OAuth2Error as error:
             return error_response(error)
-        return CoreResponse(200, body, NO_STORE)  # 9. answer, which nobody on the way may keep (§5.1)
+        return CoreResponse(200, body, NO_STORE)  # 9. answer, which no cache may keep (§5.1)
 
     @staticmethod
     def _grant_of(request: CoreRequest) -> type[TokenGrant]:

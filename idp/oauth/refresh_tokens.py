@@ -1,4 +1,4 @@
-"""A refresh token that somebody presents, in the form that Authlib's classes ask about."""
+"""A refresh token that a client presents, in the form that Authlib's classes ask about."""
 
 from dataclasses import dataclass
 

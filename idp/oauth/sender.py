@@ -14,7 +14,7 @@ _DIGEST_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The network and the user agent of a request, as digests, so that a row does not tell who it was."""
+    """The network and the user agent of a request, as digests, so that a row does not tell the address."""
 
     family: str
     network: str

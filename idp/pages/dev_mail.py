@@ -21,7 +21,7 @@ class DevMailPage:
 
     @property
     def routes(self) -> list[Route]:
-        """Where it is served."""
+        """Its route."""
         return [Route("/dev/mail", self.show, methods=["GET"])]
 
     async def show(self, _request: Request) -> Response:

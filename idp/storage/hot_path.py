@@ -55,8 +55,8 @@ class HotPath:
         self._direct = database.direct
 
     async def token_stands(self, grant_id: str | None, jti: str) -> bool:
-        """Tell whether an access token was neither revoked by itself nor with its grant, and its person, if
-        there is one, is not disabled."""
+        """Tell whether an access token was neither revoked by itself nor with its grant, and its user, if there
+        is one, is not disabled."""
         if self._direct is None:
             status = await self.token_status(grant_id, jti)
             return not status.jti_revoked and (grant_id is None or status.grant_active)
@@ -67,7 +67,7 @@ class HotPath:
         return row is not None and not row[0]
 
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
-        """Tell the same with the grant and the person, for whoever needs what they say."""
+        """Tell the same, with the grant and the user."""
         if self._direct is None or grant_id is None:
             async with self._database.reading() as uow:
                 return await uow.grants.token_status(grant_id, jti)

@@ -57,7 +57,7 @@ class StandIn:
         return Starlette(routes=self.routes())
 
     def routes(self) -> list[Route]:
-        """Where it is served; a subclass adds its endpoints."""
+        """Its routes; a subclass adds its endpoints."""
         return [Route("/mode", self.set_mode, methods=["POST"])]
 
     def endpoint(self, name: str, handler: Handler) -> Handler:

@@ -1,1 +1,1 @@
-"""Ways in which a client proves who it is. One file each, one line in `registry.py`."""
+"""Ways in which a client proves its identity. One file each, one line in `registry.py`."""

@@ -34,5 +34,5 @@ class FederationPages:
 
     @property
     def routes(self) -> Sequence[Route]:
-        """Where they are served."""
+        """Its routes."""
         return [route for page in self._pages for route in page.routes]
