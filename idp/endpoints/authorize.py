@@ -20,7 +20,8 @@ from idp.flow.dispatch import GoTo, Issue, Refuse
 from idp.flow.situation import SignedIn
 from idp.flow.visits import Visit, Visits
 from idp.oauth import paths
-from idp.oauth.authorization import AuthorizationError, AuthorizationRequest, AuthorizationRequests
+from idp.oauth.authorization import AuthorizationRequests
+from idp.oauth.authorization_request import AuthorizationError, AuthorizationRequest
 from idp.oauth.clients import Client
 from idp.oauth.codes import AuthorizationCode, AuthorizationCodes
 from idp.oauth.errors import InvalidRequestError, LoginRequiredError, OAuth2Error

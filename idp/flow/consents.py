@@ -4,7 +4,7 @@ from idp.clock import Clock
 from idp.events.audit import record
 from idp.events.catalogue import ConsentDenied, ConsentGiven
 from idp.identity.generation import ProvenAccount, still
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.storage.database import Database
 
 

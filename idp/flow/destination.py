@@ -8,7 +8,7 @@ polls, is one more class and one more case in `/authorize/resume`.
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 
 
 @dataclass(frozen=True, slots=True)

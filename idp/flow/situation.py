@@ -15,7 +15,7 @@ from idp.identity.acr import ACR_MULTI, satisfies
 from idp.identity.factors.registry import has_factor
 from idp.identity.second_factor import SecondFactors
 from idp.identity.sessions import CurrentSession
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.clients import Client
 from idp.storage.database import Database
 from idp.storage.models import User

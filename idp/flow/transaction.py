@@ -17,7 +17,7 @@ from idp.errors import FlowError
 from idp.flow.demand import NO_DEMAND, Demand
 from idp.flow.notices import Notice
 from idp.identity.registration import Registered
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
 

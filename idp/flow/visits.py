@@ -17,7 +17,7 @@ from idp.flow.steps import Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
 from idp.identity.sessions import CurrentSession, Sessions, Visitor
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.clients import Client, ClientRegistry
 
 

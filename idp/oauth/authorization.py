@@ -6,8 +6,8 @@ on it goes to the client, in the response mode that it asked for (RFC 6749 §4.1
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +15,17 @@ from idp.config import ClientSettings
 from idp.keys.keyring import Keyring
 from idp.keys.signing import InvalidToken
 from idp.oauth.authorization_draft import Draft, Sent
+from idp.oauth.authorization_request import (
+    CODE_CHALLENGE_METHODS,
+    DISPLAYS,
+    ID_TOKEN_ALGORITHMS,
+    PROMPTS,
+    RESPONSE_MODES,
+    RESPONSE_TYPES,
+    AuthorizationError,
+    AuthorizationRequest,
+    ResponseTarget,
+)
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import (
@@ -35,13 +46,6 @@ from idp.oauth.scopes import (
     parse_scope,
 )
 
-RESPONSE_TYPES = ("code",)
-RESPONSE_MODES = ("query", "fragment", "form_post")
-CODE_CHALLENGE_METHODS = ("S256",)
-PROMPTS = ("none", "login", "consent", "select_account")
-DISPLAYS = ("page", "popup", "touch", "wap")
-ID_TOKEN_ALGORITHMS = ("RS256", "ES256", "EdDSA")
-
 LONGEST_HINT = 40
 """Characters of the name of a provider."""
 MOST_ACR_VALUES = 20
@@ -59,71 +63,6 @@ RequestEndpoint = Literal["authorize", "pushed"]
 """The endpoints that take an authorization request: from the browser, or from the client itself (RFC 9126)."""
 BOTH: frozenset[RequestEndpoint] = frozenset({"authorize", "pushed"})
 FROM_BROWSER: frozenset[RequestEndpoint] = frozenset({"authorize"})
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseTarget:
-    """Where and how a client gets the answer to an authorization request."""
-
-    redirect_uri: str
-    response_mode: str = "query"
-    state: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
-    """A valid authorization request."""
-
-    client_id: str
-    redirect_uri: str
-    redirect_uri_given: bool = True
-    """Whether the request had it; if so, so must the token request (RFC 6749 §4.1.3)."""
-    response_mode: str = "query"
-    state: str | None = None
-    scopes: tuple[str, ...] = ()
-    nonce: str | None = None
-    code_challenge: str | None = None
-    prompts: tuple[str, ...] = ()
-    max_age: int | None = None
-    login_hint: str | None = None
-    subjects: tuple[str, ...] = ()
-    """The users of whom one must be signed in, from `id_token_hint` or the `claims` parameter; none means any."""
-    acr_values: tuple[str, ...] = ()
-    claims: ClaimsRequest = field(default_factory=ClaimsRequest)
-    ui_locales: str | None = None
-    idp_hint: str | None = None
-    """Ours: the provider that the app wants the person to sign in with."""
-    display: str = "page"
-
-    @property
-    def target(self) -> "ResponseTarget":
-        """Where and how the client gets its answer."""
-        return ResponseTarget(self.redirect_uri, self.response_mode, self.state)
-
-    def expects(self, subject: str) -> bool:
-        """Tell whether this user may sign in for the request."""
-        return not self.subjects or subject in self.subjects
-
-
-class AuthorizationError(Exception):
-    """An authorization request is refused. With a `target` it is told at the redirect URI, else the sender: the
-    user at /authorize, the client where it pushes its requests."""
-
-    def __init__(
-        self,
-        error: OAuth2Error,
-        *,
-        client_id: str | None = None,
-        target: ResponseTarget | None = None,
-        facts: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(error.error)
-        self.error = error
-        self.client_id = client_id
-        """The client, if there is one of that name."""
-        self.target = target
-        self.facts = facts or {}
-        """What a developer needs to see the mistake; for the log and the development pages only."""
 
 
 @dataclass(frozen=True, slots=True)

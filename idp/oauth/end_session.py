@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from idp.keys.keyring import Keyring
 from idp.keys.signing import InvalidToken
-from idp.oauth.authorization import ID_TOKEN_ALGORITHMS
+from idp.oauth.authorization_request import ID_TOKEN_ALGORITHMS
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import with_parameters

@@ -8,7 +8,7 @@ from authlib.oidc.discovery import OpenIDProviderMetadata
 from authlib.oidc.rpinitiated import OpenIDProviderMetadata as logout_metadata  # noqa: N813
 
 from idp.config import Settings
-from idp.oauth import authorization
+from idp.oauth import authorization_request
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
 from idp.oauth.grants.base import TokenGrant
 from idp.oauth.paths import ANNOUNCED
@@ -47,13 +47,13 @@ def server_metadata(
     document.update({name: settings.url(path) for name, path in ANNOUNCED.items()})
     document.update(
         scopes_supported=list(DEFAULT_SCOPES),
-        response_types_supported=list(authorization.RESPONSE_TYPES),
-        response_modes_supported=list(authorization.RESPONSE_MODES),
+        response_types_supported=list(authorization_request.RESPONSE_TYPES),
+        response_modes_supported=list(authorization_request.RESPONSE_MODES),
         grant_types_supported=[grant.GRANT_TYPE for grant in grants],
         acr_values_supported=list(acr_values),
         subject_types_supported=["public"],
         id_token_signing_alg_values_supported=list(settings.keys.algorithms),
-        code_challenge_methods_supported=list(authorization.CODE_CHALLENGE_METHODS),
+        code_challenge_methods_supported=list(authorization_request.CODE_CHALLENGE_METHODS),
         token_endpoint_auth_methods_supported=methods,
         token_endpoint_auth_signing_alg_values_supported=list(ASSERTION_ALGORITHMS),
         revocation_endpoint_auth_methods_supported=methods,
@@ -65,8 +65,8 @@ def server_metadata(
             *STANDARD_CLAIMS,
             *("iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"),
         ],
-        prompt_values_supported=list(authorization.PROMPTS),
-        display_values_supported=list(authorization.DISPLAYS),
+        prompt_values_supported=list(authorization_request.PROMPTS),
+        display_values_supported=list(authorization_request.DISPLAYS),
         ui_locales_supported=list(languages),
         claims_parameter_supported=True,
         request_parameter_supported=False,

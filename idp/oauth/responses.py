@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from idp.oauth.authorization import ResponseTarget
+from idp.oauth.authorization_request import ResponseTarget
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE, CoreResponse, with_parameters
 

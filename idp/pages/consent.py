@@ -7,7 +7,7 @@ from idp.federation.registry import Providers
 from idp.flow.consents import Consents
 from idp.flow.steps import Consent
 from idp.flow.visits import Visit
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal

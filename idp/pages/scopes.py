@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from idp.federation.upstream import SCOPE_PREFIX
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.scopes import SCOPE_CLAIMS, claims_of
 from idp.text import Text
 

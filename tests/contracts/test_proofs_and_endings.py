@@ -28,7 +28,7 @@ from idp.identity.generation import ProvenAccount
 from idp.identity.login import by_password
 from idp.identity.sessions import StartedSession, Visitor
 from idp.identity.tickets import CHANGE_EMAIL
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.codes import AuthorizationCode
 from idp.oauth.http import CoreRequest
 from idp.storage.models import DisabledBy, Grant, RefreshToken, TotpCredential, TrustedDevice, User, new_id

@@ -16,7 +16,7 @@ from idp.flow.steps import STEPS
 from idp.flow.transaction import Arrived, Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
 from idp.identity.registration import Registered
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import Client

@@ -14,7 +14,7 @@ from idp.flow.dispatch import dispatch
 from idp.flow.situation import SignedIn, Situation
 from idp.flow.steps import STEPS
 from idp.flow.transaction import Transaction
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from tests.flow.test_dispatch import NOW, RECENT, client, outcome, proof
 

@@ -11,7 +11,7 @@ from idp.flow.situation import SignedIn, Situations
 from idp.flow.steps import STEPS
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_SINGLE
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.storage.models import User
 from tests.flow.test_dispatch import client, outcome
 from tests.support.provider import RunningProvider

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from idp.crypto import MasterKey, digest
 from idp.errors import FlowError
 from idp.flow.transaction import Proof, Transaction, Transactions
-from idp.oauth.authorization import AuthorizationRequest
+from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from idp.storage.ephemeral.table import TableStore
 from idp.storage.models import EphemeralEntry

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from idp.config import ClientSettings
-from idp.oauth.authorization import AuthorizationError, AuthorizationRequests
+from idp.oauth.authorization import AuthorizationRequests
+from idp.oauth.authorization_request import AuthorizationError
 from tests.support.provider import RelyingParty, RunningProvider
 
 LONG = "x" * 50_000
