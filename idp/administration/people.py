@@ -7,17 +7,16 @@ from typing import Final
 
 from idp.clock import Clock
 from idp.errors import InvalidValue, NotFound
-from idp.identity.accounts import Accounts
+from idp.identity.accounts import ADMIN, Accounts
 from idp.identity.factor_reset import FactorResets
 from idp.identity.names import claim_name
 from idp.identity.registration import Registration
 from idp.storage.database import Database
 from idp.storage.models import DisabledBy, User
 
-ADMIN: Final = "admin"
-"""The role of administrators."""
 PAGE: Final = 500
 """Accounts read at once."""
+_TIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _ROLE: Final = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 
 
@@ -114,6 +113,16 @@ class PeopleAdministration:
                 )
         user = await self.get(account)
         await self._accounts.change_roles(user.id, add, remove)
+        return await self.get(user.id)
+
+    async def change_tier(self, account: str, tier: str) -> User:
+        """Set what a person has subscribed to; raise `InvalidValue` for what is not a tier."""
+        if _TIER.fullmatch(tier) is None:
+            raise InvalidValue(
+                f"{tier[:60]!a} is not a tier: lower-case letters, digits and _ - (at most 40).", field="tier"
+            )
+        user = await self.get(account)
+        await self._accounts.change_tier(user.id, tier)
         return await self.get(user.id)
 
     async def disable(self, account: str, by: DisabledBy = DisabledBy.OPERATOR) -> User:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from idp.api import PATH
 from idp.api.docs import ApiDocs
-from idp.api.limits import AddressLimit
+from idp.api.limits import AddressLimits, limits_of
 from idp.api.problems import PROBLEMS, Problems, echoed
 from idp.config import Settings
 from idp.errors import IdpError
@@ -44,9 +44,9 @@ def build_api(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(
-                AddressLimit,
+                AddressLimits,
                 limiter=limiter,
-                per_minute=settings.rate_limits.pages_per_address,
+                limits=limits_of(settings.rate_limits),
                 problems=problems,
             )
         ],

@@ -109,7 +109,15 @@ class AuthRoutes:
         rules = (await self._policies.of(PolicyContext(client_id))).registration
         if rules.mode == "closed":
             raise Refusal("registration_closed", "New accounts are not made here.")
-        new = NewAccount(body.email, body.password, body.name, body.locale, body.invitation, client_id)
+        new = NewAccount(
+            body.email,
+            body.password,
+            body.name,
+            body.locale,
+            body.invitation,
+            client_id,
+            {name: getattr(body, name) for name in ("given_name", "family_name", "phone_number")},
+        )
         await self._registration.register(new, address=request.state.address)
         # Told as it was sent: how an account that exists spells it is nobody's business.
         email = body.email.strip()

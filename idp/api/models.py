@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from idp.api.webauthn import Assertion
 from idp.identity.factors.registry import default_kind, kinds_without_page
@@ -18,7 +18,21 @@ Instant = Annotated[int, Field(description="Seconds since 1970.")]
 class Taken(BaseModel):
     """A request body."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+def also(name: str, *others: str) -> AliasChoices:
+    """Let a field be sent under other names, which apps of other account services use."""
+    return AliasChoices(name, *others)
+
+
+DEFAULT_TIER = "free"
+
+
+def _default_tier(tier: str | None) -> str | None:
+    if tier not in {None, DEFAULT_TIER}:
+        raise ValueError("is set by administrators only")
+    return tier
 
 
 def _known_kind(kind: str) -> str:
@@ -42,7 +56,13 @@ class Register(ClientChoice):
 
     email: Email
     password: Secret
-    name: str = Field("", max_length=200)
+    name: str = Field("", max_length=200, validation_alias=also("name", "full_name"))
+    given_name: str = Field("", max_length=200, validation_alias=also("given_name", "first_name"))
+    family_name: str = Field("", max_length=200, validation_alias=also("family_name", "last_name"))
+    phone_number: str = Field("", max_length=200, validation_alias=also("phone_number", "phone"))
+    tier: Annotated[str | None, AfterValidator(_default_tier)] = Field(
+        None, max_length=40, description=f"Only {DEFAULT_TIER!r}: administrators set the others."
+    )
     locale: str | None = Field(
         None,
         max_length=35,
@@ -55,9 +75,9 @@ class Register(ClientChoice):
 
 
 class Login(ClientChoice):
-    """Who signs in."""
+    """The user who signs in."""
 
-    email: Email
+    email: Email = Field(validation_alias=also("email", "username"))
     password: Secret
 
 
@@ -111,16 +131,19 @@ class ResetPassword(Taken):
     """The token in the link of the mail, and the new password."""
 
     token: Token
-    password: Secret
+    password: Secret = Field(validation_alias=also("password", "new_password"))
 
 
 class ChangePassword(Taken):
     """A new password."""
 
     current_password: str | None = Field(
-        None, max_length=1024, description="Required when the account has a password."
+        None,
+        max_length=1024,
+        description="Required when the account has a password.",
+        validation_alias=also("current_password", "old_password"),
     )
-    new_password: Secret
+    new_password: Secret = Field(validation_alias=also("new_password", "password"))
     end_others: bool = Field(default=True, description="Whether other sessions and apps are signed out.")
 
 
@@ -160,12 +183,12 @@ class PostalAddress(Taken):
 class Profile(Taken):
     """The claims that a person may set (OpenID Connect Core §5.1). What is left out stays as it is."""
 
-    name: Text = None
-    given_name: Text = None
-    family_name: Text = None
+    name: Text = Field(None, validation_alias=also("name", "full_name"))
+    given_name: Text = Field(None, validation_alias=also("given_name", "first_name"))
+    family_name: Text = Field(None, validation_alias=also("family_name", "last_name"))
     middle_name: Text = None
     nickname: Text = None
-    preferred_username: Text = None
+    preferred_username: Text = Field(None, validation_alias=also("preferred_username", "username"))
     profile: Text = None
     picture: Text = None
     website: Text = None
@@ -173,7 +196,7 @@ class Profile(Taken):
     birthdate: Text = None
     zoneinfo: Text = None
     locale: Text = None
-    phone_number: Text = None
+    phone_number: Text = Field(None, validation_alias=also("phone_number", "phone"))
     address: PostalAddress | None = None
 
 
@@ -247,6 +270,10 @@ class Account(BaseModel):
     tier: str = Field(description="Set by administrators only.")
     roles: list[str] = Field(description="Set by administrators only.")
     has_password: bool
+    is_active: bool = Field(description="Whether the account may be used.")
+    is_verified: bool = Field(description="As email_verified.")
+    is_superuser: bool = Field(description="Whether the account has the role admin.")
+    last_login: Instant | None = None
     created_at: Instant
     updated_at: Instant
 

@@ -26,11 +26,13 @@ from idp.api.models import (
 from idp.api.paging import page_of
 from idp.clock import Clock
 from idp.config import SessionSettings
-from idp.errors import InvalidValue, NotFound
+from idp.errors import InvalidValue, NotFound, Throttled
 from idp.flow.sign_out import SignOut
+from idp.identity.accounts import ADMIN
 from idp.identity.claims import PROFILE_CLAIMS
 from idp.identity.self_service import SelfService
 from idp.oauth.scopes import ACCOUNT
+from idp.ops.rate_limit import RateLimiter
 from idp.storage.database import Database
 from idp.storage.models import User
 
@@ -56,6 +58,8 @@ class UserRoutes:
         sign_out: SignOut,
         sessions: SessionSettings,
         clock: Clock,
+        limiter: RateLimiter,
+        profile_per_minute: int,
     ) -> None:
         self._database = database
         self._access = access
@@ -63,10 +67,28 @@ class UserRoutes:
         self._sign_out = sign_out
         self._idle_ttl = sessions.idle_ttl
         self._clock = clock
+        self._limiter = limiter
+        self._profile_per_minute = profile_per_minute
+
+    @property
+    def me(self) -> APIRouter:
+        """The account once more, at `/auth/me`."""
+        access = Security(self._access, scopes=[ACCOUNT])
+        router = APIRouter(prefix="/auth", tags=["account"], dependencies=[access])
+        router.add_api_route(
+            "/me",
+            self.show,
+            methods=["GET"],
+            summary="The account (as /users/me)",
+            responses=describe(*_REFUSED, *_FAULTS),
+            response_model_exclude_none=True,
+            operation_id="auth_me",
+        )
+        return router
 
     @property
     def router(self) -> APIRouter:
-        """Its route."""
+        """The routes below `/users`."""
         access = Security(self._access, scopes=[ACCOUNT])
         router = APIRouter(prefix="/users", tags=["account"], dependencies=[access])
 
@@ -121,14 +143,19 @@ class UserRoutes:
 
     async def show(self, request: Request) -> Account:
         """Answer with the account."""
-        return _account(caller_of(request).user)
+        return await self._account(caller_of(request).user)
 
     async def update(self, request: Request, body: Profile) -> Account:
         """A field that is left out stays, null or an empty text removes it, one that is not here is refused."""
+        wait = self._limiter.hit(f"api-profile:user:{caller_of(request).id}", self._profile_per_minute)
+        if wait is not None:
+            raise Throttled("Too many changes of this profile. Wait a moment.", retry_after=wait)
         changes = body.model_dump(exclude_unset=True)
         if isinstance(changes.get("address"), dict):
             changes["address"] = {name: text for name, text in changes["address"].items() if text is not None}
-        return _account(await self._self_service.update_profile(caller_of(request).account, changes))
+        return await self._account(
+            await self._self_service.update_profile(caller_of(request).account, changes)
+        )
 
     async def delete(self, request: Request, body: DeleteAccount | None = None) -> Deleted:
         """Signs the person out everywhere at once. Until `delete_at`, the mail has a link back."""
@@ -172,7 +199,7 @@ class UserRoutes:
         user = await self._self_service.confirm_email_change(
             account=caller.account, code=body.code, address=caller.address
         )
-        return _account(user)
+        return await self._account(user)
 
     async def sessions(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> SessionPage:
         """The latest sign-in comes first."""
@@ -232,17 +259,22 @@ class UserRoutes:
             raise InvalidValue("Enter your current password.", field="current_password")
         await self._self_service.check_password(caller.account, password, address=caller.address)
 
-
-def _account(user: User) -> Account:
-    profile = {name: user.profile[name] for name in PROFILE_CLAIMS if name in user.profile}
-    return Account(
-        id=user.id,
-        email=user.email,
-        email_verified=user.email_verified,
-        tier=user.tier,
-        roles=list(user.roles),
-        has_password=user.password_hash is not None,
-        created_at=int(user.created_at),
-        updated_at=int(user.updated_at),
-        **profile,
-    )
+    async def _account(self, user: User) -> Account:
+        async with self._database.reading() as uow:
+            last_login = await uow.users.last_login(user.id)
+        profile = {name: user.profile[name] for name in PROFILE_CLAIMS if name in user.profile}
+        return Account(
+            id=user.id,
+            email=user.email,
+            email_verified=user.email_verified,
+            tier=user.tier,
+            roles=list(user.roles),
+            has_password=user.password_hash is not None,
+            is_active=user.disabled_at is None,
+            is_verified=user.email_verified,
+            is_superuser=ADMIN in user.roles,
+            last_login=None if last_login is None else int(last_login),
+            created_at=int(user.created_at),
+            updated_at=int(user.updated_at),
+            **profile,
+        )

@@ -39,6 +39,8 @@ def api_of(provider: Provider) -> FastAPI:
         sign_out=provider.sign_out,
         sessions=settings.sessions,
         clock=provider.clock,
+        limiter=provider.limiter,
+        profile_per_minute=settings.rate_limits.profile_per_address,
     )
     script = provider.renderer.static("api_docs.js")
-    return build_api(settings, (auth.router, users.router), provider.limiter, script=script)
+    return build_api(settings, (auth.router, users.me, users.router), provider.limiter, script=script)

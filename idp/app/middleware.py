@@ -3,6 +3,7 @@
 from starlette.middleware import Middleware
 
 from idp.api import PATH as API_PATH
+from idp.api.short_paths import ShortPaths
 from idp.app.answers import ErrorRenderer
 from idp.app.provider import Provider
 from idp.endpoints.discovery import DiscoveryEndpoints
@@ -29,6 +30,7 @@ def middleware_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[Mid
             paths={base + path for path in paths.ANNOUNCED.values()}
             | {document.path for document in discovery.documents},
         ),
+        *([Middleware(ShortPaths, base=base, api=base + API_PATH)] if settings.api.short_paths else ()),
         Middleware(SecurityHeaders, secure=settings.secure),
         *([Middleware(LoopbackOnly)] if settings.dev else ()),
         Middleware(ClientAddress, trusted_proxies=settings.trusted_proxies),

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from idp.api import PATH as API_PATH
 from idp.api.lazy import LazyApp
 from idp.app.provider import Provider
+from idp.config import Settings
 from idp.endpoints.authorize import AuthorizeEndpoint
 from idp.endpoints.discovery import DiscoveryEndpoints
 from idp.endpoints.end_session import EndSessionEndpoint
@@ -122,7 +125,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
     ]
     if settings.dev:
         served.append(DevMailPage(renderer, database))
-    return [*(route for part in served for route in part.routes), _api(provider)]
+    return [*(route for part in served for route in part.routes), _api(provider), *_api_documents(settings)]
 
 
 def _factor_pages(provider: Provider) -> list[_Served]:
@@ -158,6 +161,25 @@ def _api(provider: Provider) -> Mount:
         return api_of(provider)
 
     return Mount(API_PATH, app=LazyApp(build))
+
+
+def _api_documents(settings: Settings) -> list[BaseRoute]:
+    """Return redirects from where other account services have their API's documentation."""
+    if not settings.api.short_paths:
+        return []
+    api = settings.base_path + API_PATH
+
+    async def to_docs(_request: Request) -> Response:
+        return RedirectResponse(f"{api}/docs", status_code=307)
+
+    async def to_document(_request: Request) -> Response:
+        return RedirectResponse(f"{api}/openapi.json", status_code=307)
+
+    return [
+        Route("/docs", to_docs, methods=["GET"]),
+        Route("/redoc", to_docs, methods=["GET"]),
+        Route("/openapi.json", to_document, methods=["GET"]),
+    ]
 
 
 def discovery_of(provider: Provider) -> DiscoveryEndpoints:

@@ -128,6 +128,19 @@ def username(
 
 
 @app.command()
+def tier(
+    account: Account,
+    name: Annotated[str | None, typer.Argument(metavar="[TIER]", help="The new tier.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or change what a person has subscribed to, which apps with the scope tier are told."""
+    if name is None:
+        show(account, as_json=as_json)
+        return
+    _change(lambda people: people.change_tier(account, name), as_json=as_json)
+
+
+@app.command()
 def roles(
     account: Account,
     add: Annotated[list[str] | None, typer.Option("--add", help="A role to give.")] = None,
@@ -255,6 +268,7 @@ def _description(user: "User") -> dict[str, Any]:
         "username": user.profile.get("preferred_username"),
         **({"refused_username": user.profile[REFUSED]} if REFUSED in user.profile else {}),
         "roles": user.roles,
+        "tier": user.tier,
         "has_password": user.password_hash is not None,
         "created_at": int(user.created_at),
         "disabled": user.disabled_at is not None,

@@ -11,6 +11,7 @@ from idp.config.federation import PROVIDER_NAME, FederationSettings, UpstreamSet
 from idp.config.policies import NO_CONTEXT, Policies, Policy, PolicyContext, SettingsPolicies
 from idp.config.sections import (
     AccountSettings,
+    ApiSettings,
     BrandSettings,
     ClientSettings,
     DatabaseSettings,
@@ -38,6 +39,7 @@ __all__ = [
     "NO_CONTEXT",
     "PROVIDER_NAME",
     "AccountSettings",
+    "ApiSettings",
     "BrandSettings",
     "ClientSettings",
     "DatabaseSettings",

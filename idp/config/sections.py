@@ -283,8 +283,25 @@ class ThrottleSettings(Section):
     )
 
 
+class ApiSettings(Section):
+    """The JSON API."""
+
+    short_paths: bool = Field(
+        default=False,
+        description="Serve the API at /auth/... and /users/... too, beside /api/v1, and send /docs, /redoc and "
+        "/openapi.json to its documentation.",
+    )
+
+
 class RateLimitSettings(Section):
     """Requests a minute; 0 switches a limit off."""
+
+    register_per_address: int = Field(20, ge=0, description="New accounts through the API, per address.")
+    login_per_address: int = Field(60, ge=0, description="Sign-ins through the API, per address.")
+    refresh_per_address: int = Field(120, ge=0, description="Refreshes through the API, per address.")
+    profile_per_address: int = Field(
+        60, ge=0, description="Changes of a profile through the API, per address and per user."
+    )
 
     token_per_client: int = Field(0, ge=0, description="/token, per client.")
     token_failures_per_address: int = Field(120, ge=0, description="/token, failed requests per address.")

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from idp.config.federation import FederationSettings
 from idp.config.sections import (
     AccountSettings,
+    ApiSettings,
     BrandSettings,
     ClientSettings,
     DatabaseSettings,
@@ -81,6 +82,7 @@ class Settings(Section):
     )
     clients: ClientSettings = Field(ClientSettings(), description="Clients.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="Slowing down guesses.")
+    api: ApiSettings = Field(ApiSettings(), description="JSON API.")
     rate_limits: RateLimitSettings = Field(RateLimitSettings(), description="Rate limits.")
     outgoing: OutgoingSettings = Field(OutgoingSettings(), description="TLS to other servers.")
     server: ServerSettings = Field(ServerSettings(), description="Connections to `idp serve`.")

@@ -69,6 +69,15 @@ class UsernameChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TierChanged(Event):
+    """An administrator set what a person has subscribed to."""
+
+    name = "user.tier_changed"
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RolesChanged(Event):
     """An administrator gave roles to a person or took them away."""
 

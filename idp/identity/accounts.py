@@ -8,6 +8,7 @@ from idp.events.audit import record
 from idp.events.catalogue import (
     PasswordChanged,
     RolesChanged,
+    TierChanged,
     UserCreated,
     UserDisabled,
     UserEnabled,
@@ -19,6 +20,9 @@ from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.identity.usernames import assign_username
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import DisabledBy, User
+
+ADMIN = "admin"
+"""The role of administrators."""
 
 
 class Accounts:
@@ -138,6 +142,18 @@ class Accounts:
             added = tuple(role for role in user.roles if role not in before)
             removed = tuple(role for role in before if role not in user.roles)
             await record(uow, RolesChanged(user_id=user_id, added=added, removed=removed), now)
+
+    async def change_tier(self, user_id: str, tier: str) -> None:
+        """Set what a person has subscribed to."""
+        async with self._database.unit_of_work() as uow:
+            now = self._clock.now()
+            user = await _locked(uow, user_id)
+            if user.tier == tier:
+                return
+            event = TierChanged(user_id=user_id, before=user.tier, after=tier)
+            user.tier, user.updated_at = tier, now
+            await uow.users.save(user)
+            await record(uow, event, now)
 
     async def remove(self, user_id: str) -> None:
         """Delete an account with all that hangs from it, at once. Its audit trail stays."""

@@ -26,6 +26,7 @@ from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.mail_throttle import MailThrottle
 from idp.identity.names import claim_name
+from idp.identity.own_claims import clean_claim
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, Tickets
@@ -48,6 +49,8 @@ class NewAccount:
     invitation: str | None = None
     client_id: str | None = None
     """The client that the person is on the way to."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """Further standard claims about the person; an empty one is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +306,12 @@ class Registration:
 
 def _profile(new: NewAccount, language: str) -> dict[str, Any]:
     """Return the claims that somebody registers with; raise `InvalidValue` for a name that could deceive."""
-    name = claim_name(new.name)
-    return {**({"name": name} if name else {}), "locale": new.locale or language}
+    claims = {claim: clean_claim(claim, text) for claim, text in new.claims.items() if text}
+    given = " ".join(str(claims[part]) for part in ("given_name", "family_name") if part in claims)
+    name = claim_name(new.name or given)
+    if "phone_number" in claims:
+        claims["phone_number_verified"] = False
+    return {**({"name": name} if name else {}), **claims, "locale": new.locale or language}
 
 
 def check_possible(rules: RegistrationSettings, invitation: str | None) -> None:

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from idp.config import RateLimitSettings
 from tests.support.api import BASE, Api, check_problem
 from tests.support.provider import MakeProvider, RunningProvider
 
@@ -61,7 +62,7 @@ async def test_what_needs_a_token_says_so_and_errors_have_one_schema(provider: R
     document = await document_of(provider)
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            assert bool(operation.get("security")) == path.startswith("/users/")
+            assert bool(operation.get("security")) == (path.startswith("/users/") or path == "/auth/me")
             errors = {s: r for s, r in operation["responses"].items() if s == "default" or s >= "400"}
             assert {"400", "422", "429", "503", "default"} <= errors.keys()
             for response in errors.values():
@@ -81,7 +82,7 @@ async def test_every_answer_is_in_the_document_and_none_is_a_server_error(
     """By schemathesis. The throttles are wide, so that it gets further than to them."""
     wide = 10_000
     provider = await make_provider(
-        rate_limits={"pages_per_address": 0, "gets_per_address": 0},
+        rate_limits=dict.fromkeys(RateLimitSettings.model_fields, 0),
         throttle={"free_tries_per_account": wide, "free_tries_per_address": wide},
         accounts={"mails_per_hour": wide, "mail_interval": 0},
     )

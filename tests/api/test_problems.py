@@ -113,7 +113,7 @@ async def test_the_address_is_held_to_a_number_of_changes_and_told_how_many_are_
     left = []
     for _ in range(PAGES):
         answer = await narrow.post("/auth/verify-email", {"token": "made up"})
-        assert answer.headers["ratelimit-policy"] == f'"address";q={PAGES};w=60'
+        assert answer.headers["ratelimit-policy"].startswith(f'"address";q={PAGES};w=60')
         left.append(answer.headers["ratelimit"].split(";")[1])
     assert left == ["r=4", "r=3", "r=2", "r=1", "r=0"]
     refused = await narrow.post("/auth/login", CREDENTIALS)

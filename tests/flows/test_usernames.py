@@ -13,7 +13,9 @@ async def told(app: RelyingParty, browser: Browser) -> object:
 
 
 async def name_of(provider: RunningProvider, person: User) -> object:
-    return (await provider.parts.self_service.get(person.id)).profile.get("preferred_username")
+    user = await provider.parts.accounts.get(person.id)
+    assert user is not None
+    return user.profile.get("preferred_username")
 
 
 async def test_a_person_cannot_take_a_name_unless_a_setting_allows_it(

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from idp import claim_values
-from idp.identity.self_service import ADDRESS_MEMBERS
+from idp.identity.own_claims import ADDRESS_MEMBERS
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.text import Text
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, literal, select, update
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from idp.errors import Conflict
-from idp.storage.models import User
+from idp.storage.models import BrowserSession, Grant, User
 from idp.storage.repositories._rows import changed
 from idp.storage.repositories.standing import account_stands
 
@@ -31,6 +31,15 @@ class Users:
     async def get(self, user_id: str) -> User | None:
         """Return the account with this `sub`."""
         return await self._session.get(User, user_id)
+
+    async def last_login(self, user_id: str) -> float | None:
+        """Return when the person last proved who they are, as far as sessions and grants still tell."""
+        times = (
+            select(func.max(model.auth_time)).where(model.user_id == user_id).scalar_subquery()
+            for model in (BrowserSession, Grant)
+        )
+        row = (await self._session.execute(select(*times))).one()
+        return max((at for at in row if at is not None), default=None)
 
     async def by_email_key(self, key: str) -> User | None:
         """Return the account with this address, given in its unique form."""
