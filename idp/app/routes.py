@@ -41,8 +41,8 @@ from idp.pages.factors.recovery_codes import RecoveryCodesPage
 from idp.pages.factors.security import SecurityPage
 from idp.pages.factors.set_up import SetUpPage
 from idp.pages.federation import FederationPages
-from idp.pages.federation.offers import Offers
 from idp.pages.login import LoginPage
+from idp.pages.offers import Offers
 from idp.pages.recover import RecoverPage, ResetPage
 from idp.pages.register import RegisterPage
 from idp.pages.sign_out import SignOutPages

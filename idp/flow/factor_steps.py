@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from idp.flow.sign_in_steps import Login
 from idp.flow.situation import SignedIn, Situation
 from idp.flow.step import Reason, Step
+from idp.identity import page_paths
 from idp.identity.acr import ACR_MULTI, ACR_VALUES, AMR_EMAIL, satisfies
 from idp.oauth.errors import InteractionRequiredError
 
@@ -13,7 +14,7 @@ class SecondFactor(Step):
     """The user proves a second factor."""
 
     name = "second_factor"
-    path = "/mfa"
+    path = page_paths.CHALLENGE
 
     def pending(self, situation: Situation) -> Reason | None:
         """A user who has one is asked for it. A trusted browser skips it, and a code by mail answers it, unless

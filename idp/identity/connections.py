@@ -19,6 +19,7 @@ from idp.events.catalogue import (
     IdentityUnlinked,
     UserCreated,
 )
+from idp.identity import page_paths
 from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.endings import Event, end
 from idp.identity.factors.registry import has_factor
@@ -178,7 +179,12 @@ class Connections:
             await record(uow, EmailVerified(user_id=user.id, address=address), now)
             await self._add(uow, user, elsewhere, "taken_over", address, tell=False)
             await self._mailer.queue(
-                uow, "account_reclaimed", user.email, user=user, path="/account", provider=elsewhere.label
+                uow,
+                "account_reclaimed",
+                user.email,
+                user=user,
+                path=page_paths.ACCOUNT,
+                provider=elsewhere.label,
             )
             return user
 
@@ -197,7 +203,7 @@ class Connections:
             await uow.identities.delete(identity_id, user_id)
             await record(uow, IdentityUnlinked(user_id=user_id, provider=link.provider, address=address), now)
             await self._mailer.queue(
-                uow, "identity_unlinked", user.email, user=user, path="/account/connections", provider=label
+                uow, "identity_unlinked", user.email, user=user, path=page_paths.CONNECTIONS, provider=label
             )
 
     async def tokens(self, user_id: str, provider: str) -> tuple[FederatedIdentity, bytes] | None:
@@ -240,7 +246,7 @@ class Connections:
                 "identity_linked",
                 user.email,
                 user=user,
-                path="/account/connections",
+                path=page_paths.CONNECTIONS,
                 provider=elsewhere.label,
                 other=elsewhere.email or "",
             )

@@ -8,6 +8,7 @@ from typing import Any
 from idp.errors import IdpError, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorRemoved
+from idp.identity import page_paths
 from idp.identity.endings import Event, end
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import EnrollableFactor
@@ -100,7 +101,7 @@ class EnrolledFactors:
         """Tell the owner by mail that a factor was added."""
         await self._resets.object(user)
         async with self._database.unit_of_work() as uow:
-            await self._mailer.queue(uow, "factor_added", user.email, user=user, path="/account/security")
+            await self._mailer.queue(uow, "factor_added", user.email, user=user, path=page_paths.SECURITY)
 
     async def of_user(self, user_id: str) -> list[EnrolledFactor]:
         """Return what the person has set up."""
@@ -139,7 +140,7 @@ class EnrolledFactors:
                 await end(uow, owner, Event.LAST_FACTOR_REMOVED if last else Event.FACTOR_REMOVED, now)
                 await uow.users.save(owner)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), now)
-            await self._mailer.queue(uow, "factor_removed", user.email, user=user, path="/account/security")
+            await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=page_paths.SECURITY)
 
     async def put_off(self, user_id: str) -> None:
         """Note that a person was asked to enrol and did not want to now: the grace begins, once."""

@@ -14,6 +14,7 @@ from idp.clock import Clock
 from idp.errors import IdpError, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorResetCancelled, FactorResetRequested, FactorsReset
+from idp.identity import page_paths
 from idp.identity.endings import Event, end
 from idp.identity.factors.registry import has_factor
 from idp.identity.mail import Mailer
@@ -25,7 +26,6 @@ LOOK_EVERY = 60.0
 
 BATCH = 100
 
-PATH = "/account/security"
 """Where the mails lead."""
 
 log = structlog.get_logger("idp.identity")
@@ -56,7 +56,9 @@ class FactorResets:
             if not await uow.factors.schedule_reset(user.id, at):
                 return user.factor_reset_at or at
             await record(uow, FactorResetRequested(user_id=user.id, at=at), now)
-            await self._mailer.queue(uow, "factor_reset_requested", user.email, user=user, path=PATH, at=at)
+            await self._mailer.queue(
+                uow, "factor_reset_requested", user.email, user=user, path=page_paths.SECURITY, at=at
+            )
         return at
 
     async def cancel(self, user: User, by: str) -> bool:
@@ -65,7 +67,9 @@ class FactorResets:
             if not await uow.factors.cancel_reset(user.id):
                 return False
             await record(uow, FactorResetCancelled(user_id=user.id, by=by), self._clock.now())
-            await self._mailer.queue(uow, "factor_reset_cancelled", user.email, user=user, path=PATH)
+            await self._mailer.queue(
+                uow, "factor_reset_cancelled", user.email, user=user, path=page_paths.SECURITY
+            )
         return True
 
     async def object(self, user: User) -> None:
@@ -102,4 +106,4 @@ class FactorResets:
         await end(uow, user, Event.FACTORS_RESET, now)
         await uow.users.save(user)
         await record(uow, FactorsReset(user_id=user.id), now)
-        await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=PATH)
+        await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=page_paths.SECURITY)

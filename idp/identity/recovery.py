@@ -4,6 +4,7 @@ from idp.clock import Clock
 from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, PasswordChanged
+from idp.identity import page_paths
 from idp.identity.addresses import email_key
 from idp.identity.endings import Event, end
 from idp.identity.even import evenly
@@ -55,7 +56,7 @@ class Recovery:
             if not may_mail and await self._tickets.is_open_for(uow, user.id, RESET_PASSWORD):
                 return  # the mail that the owner has got still works
             issued = await self._tickets.issue(uow, user.id, RESET_PASSWORD, user.email)
-            path = f"/recover/reset?token={issued.token}{link_query}"
+            path = f"{page_paths.RESET_PASSWORD}?token={issued.token}{link_query}"
             await self._mailer.queue(uow, "reset_password", user.email, user=user, path=path)
 
     async def owner(self, token: str) -> User | None:
@@ -88,5 +89,5 @@ class Recovery:
                 await record(uow, EmailVerified(user_id=user.id, address=address), now)
             await uow.users.save(user)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
-            await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
+            await self._mailer.queue(uow, "password_changed", user.email, user=user, path=page_paths.RECOVER)
         return user

@@ -18,6 +18,7 @@ from idp.crypto import digest, random_token
 from idp.errors import Conflict, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
+from idp.identity import page_paths
 from idp.identity.addresses import email_key
 from idp.identity.endings import NOTHING, Event, Kept, end
 from idp.identity.even import evenly
@@ -216,7 +217,9 @@ class Registration:
                 used_at=None,
             )
             await uow.invitations.add(invitation)
-            await self._mailer.queue(uow, "invitation", email.strip(), path=f"/register?invitation={token}")
+            await self._mailer.queue(
+                uow, "invitation", email.strip(), path=f"{page_paths.REGISTER}?invitation={token}"
+            )
             await record(uow, InvitationMade(), now)
         return token
 
@@ -257,7 +260,9 @@ class Registration:
             await self._contest(uow, known, address, may_mail=may_mail)
             return known
         if may_mail:
-            await self._mailer.queue(uow, "already_registered", known.email, user=known, path="/recover")
+            await self._mailer.queue(
+                uow, "already_registered", known.email, user=known, path=page_paths.RECOVER
+            )
         return None
 
     async def _contest(self, uow: UnitOfWork, user: User, address: str, *, may_mail: bool) -> None:
@@ -281,7 +286,7 @@ class Registration:
             "verify_email",
             user.email,
             user=user,
-            path=f"/verify-email/link?token={issued.token}{link_query}",
+            path=f"{page_paths.VERIFY_EMAIL_LINK}?token={issued.token}{link_query}",
             code=issued.code,
             contested=user.verification_due and user.password_hash is None,
         )

@@ -12,6 +12,7 @@ from typing import Any
 from idp.authentication import Authentication
 from idp.events.audit import record
 from idp.events.catalogue import SignInFailed
+from idp.identity import page_paths
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import ChallengeAnswer
@@ -116,5 +117,5 @@ class SecondFactors:
             await record(uow, event, self._clock.now())
             if failures == WARN_AFTER:
                 await self._mailer.queue(
-                    uow, "factor_failures", user.email, user=user, path="/account/security"
+                    uow, "factor_failures", user.email, user=user, path=page_paths.SECURITY
                 )

@@ -16,6 +16,7 @@ from idp.events.catalogue import (
     PasswordChanged,
     ProfileChanged,
 )
+from idp.identity import page_paths
 from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
 from idp.identity.endings import Event, Kept, end
@@ -130,10 +131,12 @@ class SelfService:
                 raise InvalidValue("This is your address already.", field="email")
             taken = await uow.users.by_email_key(key)
             if taken is not None:
-                await self._mailer.queue(uow, "already_registered", taken.email, user=taken, path="/recover")
+                await self._mailer.queue(
+                    uow, "already_registered", taken.email, user=taken, path=page_paths.RECOVER
+                )
                 return
             issued = await self._tickets.issue(uow, user.id, CHANGE_EMAIL, email.strip())
-            path = f"/account/email/confirm?token={issued.token}"
+            path = f"{page_paths.CONFIRM_EMAIL_CHANGE}?token={issued.token}"
             await self._mailer.queue(
                 uow, "change_email", email.strip(), user=user, path=path, code=issued.code
             )
@@ -184,7 +187,9 @@ class SelfService:
         except Conflict as error:
             raise InvalidValue("This address cannot be used.", field="email") from error
         await record(uow, EmailChanged(user_id=user.id), now)
-        await self._mailer.queue(uow, "email_changed", old, user=user, path="/account", new_email=email)
+        await self._mailer.queue(
+            uow, "email_changed", old, user=user, path=page_paths.ACCOUNT, new_email=email
+        )
 
     async def change_password(
         self,
@@ -220,7 +225,7 @@ class SelfService:
             await end(uow, user, event, now, Kept(keep_session, keep_grant))
             await uow.users.save(user)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
-            await self._mailer.queue(uow, "password_changed", user.email, user=user, path="/recover")
+            await self._mailer.queue(uow, "password_changed", user.email, user=user, path=page_paths.RECOVER)
 
     async def check_password(self, account: ProvenAccount, password: str, *, address: str) -> User:
         """Return the account if this is its password or it has none, else raise `InvalidValue`.
@@ -327,7 +332,7 @@ class SelfService:
                 issued = await self._tickets.issue(
                     uow, user.id, RESTORE_ACCOUNT, user.email, ttl=self._settings.deletion_grace
                 )
-                path = f"/account/restore?token={issued.token}"
+                path = f"{page_paths.RESTORE_ACCOUNT}?token={issued.token}"
             else:
                 path = "/"
             await self._mailer.queue(

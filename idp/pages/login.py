@@ -10,9 +10,9 @@ from idp.identity.login import AuthenticatedUser, PasswordLogin
 from idp.identity.second_factor import SecondFactors
 from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
-from idp.pages.federation.offers import Offer, Offers
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.notices import message_of
+from idp.pages.offers import Offer, Offers
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.render import View

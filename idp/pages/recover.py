@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.flow.visits import Browser
+from idp.identity import page_paths
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.recovery import LINK_DEAD, Recovery
 from idp.pages.flow_page import FlowPage, Turn
@@ -23,7 +24,7 @@ from idp.text import Text
 class RecoverPage(FlowPage):
     """Asks for the address that the mail goes to."""
 
-    path = "/recover"
+    path = page_paths.RECOVER
     purpose = "recover"
     fields = ("email",)
     begins = True
@@ -53,7 +54,7 @@ class RecoverPage(FlowPage):
 class ResetPage(MailLinkPage):
     """Asks the owner of an address, who opened the link of the mail, for a new password."""
 
-    path = "/recover/reset"
+    path = page_paths.RESET_PASSWORD
     purpose = "reset_password"
 
     def __init__(self, parts: PageParts, recovery: Recovery, policy: PasswordPolicy) -> None:

@@ -14,11 +14,12 @@ from idp.errors import InvalidValue
 from idp.flow.sign_in import SignIn
 from idp.flow.steps import SIGN_IN_STEPS
 from idp.flow.visits import Visit
+from idp.identity import page_paths
 from idp.identity.login import by_password
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import NewAccount, Registration, check_possible
-from idp.pages.federation.offers import Offers
 from idp.pages.flow_page import FlowPage, Turn
+from idp.pages.offers import Offers
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.strength import strength_view
@@ -32,7 +33,7 @@ class RegisterPage(FlowPage):
     """The registration page. It is asked for where a sign-in is: a user who is signed in, and not asked to sign
     in again, has no use for another account."""
 
-    path = "/register"
+    path = page_paths.REGISTER
     purpose = "register"
     steps = SIGN_IN_STEPS
     fields = ("email", "name", "password")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.flow.visits import Visit
+from idp.identity import page_paths
 from idp.identity.registration import Registration
 from idp.pages.mail_link import MailLinkPage
 from idp.pages.parts import PageParts
@@ -19,7 +20,7 @@ from idp.text import Text
 class VerifyLinkPage(MailLinkPage):
     """What the link of a verification mail leads to."""
 
-    path = "/verify-email/link"
+    path = page_paths.VERIFY_EMAIL_LINK
     purpose = "verify_link"
 
     def __init__(self, parts: PageParts, registration: Registration, after: AfterVerification) -> None:

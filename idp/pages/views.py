@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from idp.identity.sessions import CurrentSession
-from idp.pages.federation.offers import Button
+from idp.pages.offers import Button
 from idp.pages.render import View
 from idp.pages.scopes import ScopeView
 from idp.pages.strength import StrengthView

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from idp.clock import Clock
+from idp.identity import page_paths
 from idp.identity.acr import AMR_EMAIL
 from idp.identity.factors.factor import ChallengeAnswer, Factor, FactorParts
 from idp.identity.mail import Mailer
@@ -72,7 +73,7 @@ class EmailCode(Factor):
         async with self._database.unit_of_work() as uow:
             issued = await self._tickets.issue(uow, user.id, PURPOSE, user.email)
             await self._mailer.queue(
-                uow, "second_factor", user.email, user=user, path="/mfa", code=issued.code
+                uow, "second_factor", user.email, user=user, path=page_paths.CHALLENGE, code=issued.code
             )
         return True
 

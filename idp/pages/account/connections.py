@@ -9,12 +9,13 @@ from starlette.responses import Response
 from idp.errors import FlowError, InvalidValue
 from idp.federation.upstream import Ask
 from idp.flow.federated.sign_in import FederatedSignIn
+from idp.identity import page_paths
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
-from idp.pages.federation.offers import targets
-from idp.pages.federation.paths import CONNECTIONS, leave
+from idp.pages.federation.paths import leave
 from idp.pages.notices import message_of
+from idp.pages.offers import targets
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.render import Message
@@ -23,7 +24,7 @@ from idp.pages.render import Message
 class ConnectionsPage(ConsolePage):
     """The list, and what can be added to it."""
 
-    path = CONNECTIONS
+    path = page_paths.CONNECTIONS
     template = "account/connections.html"
     recent = True
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from idp.clock import Clock
 from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.identity import page_paths
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
@@ -55,7 +56,7 @@ class DeletePage(ConsolePage):
 class RestorePage(MailLinkPage):
     """What the link of the mail about the deletion leads to."""
 
-    path = "/account/restore"
+    path = page_paths.RESTORE_ACCOUNT
     purpose = "restore_account"
 
     def __init__(self, parts: PageParts, self_service: SelfService) -> None:

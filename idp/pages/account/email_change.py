@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.identity import page_paths
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
@@ -18,7 +19,7 @@ from idp.text import Text
 class ChangeEmailLink(MailLinkPage):
     """What the link of the mail leads to: it works on every device, signed in or not."""
 
-    path = "/account/email/confirm"
+    path = page_paths.CONFIRM_EMAIL_CHANGE
     purpose = "change_email_link"
 
     def __init__(self, parts: PageParts, self_service: SelfService) -> None:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from idp.identity import page_paths
 from idp.identity.second_factor import SecondFactors
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
@@ -18,7 +19,7 @@ from idp.web.forms import SIGN_OUT
 class HomePage(ConsolePage):
     """The way to everything else, and out."""
 
-    path = "/account"
+    path = page_paths.ACCOUNT
     template = "account/home.html"
 
     def __init__(

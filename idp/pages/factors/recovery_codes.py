@@ -10,6 +10,7 @@ from starlette.routing import Route
 from idp.config import Settings
 from idp.errors import InvalidValue
 from idp.flow.visits import Browser
+from idp.identity import page_paths
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
 from idp.identity.second_factor import SecondFactors
@@ -20,7 +21,7 @@ from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
 from idp.pages.render import ClientView
 
-PATH = "/account/security/recovery-codes"
+PATH = f"{page_paths.SECURITY}/recovery-codes"
 PURPOSE = "recovery_codes"
 DOWNLOAD = "recovery_codes_download"
 
@@ -88,7 +89,7 @@ class RecoveryCodesPage:
             action=self._parts.path(PATH),
             left=await self._codes.left(session.user_id),
             possible=await self._second_factors.is_enrolled(session.user_id),
-            back_url=self._parts.path("/account/security"),
+            back_url=self._parts.path(page_paths.SECURITY),
         )
         self._edge.keep_name(request, response, browser)
         return response
@@ -105,7 +106,7 @@ class RecoveryCodesPage:
         codes = await self._codes.make(user)
         await self._enrolled.tell_owner(user)
         browser = self._edge.browser(request)
-        return show_codes(self._parts, browser, codes, self._parts.path("/account/security"))
+        return show_codes(self._parts, browser, codes, self._parts.path(page_paths.SECURITY))
 
     async def download(self, request: Request) -> Response:
         """Return the codes that the page shows as a file; we do not have them any more."""

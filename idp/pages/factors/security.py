@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from idp.identity import page_paths
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import EnrollableFactor
@@ -20,7 +21,7 @@ from idp.pages.parts import PageParts
 class SecurityPage(ConsolePage):
     """The list."""
 
-    path = "/account/security"
+    path = page_paths.SECURITY
     template = "security.html"
 
     def __init__(

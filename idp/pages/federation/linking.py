@@ -12,9 +12,9 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.notices import notice
 from idp.flow.steps import LinkIdentity
 from idp.flow.visits import Visit
+from idp.identity import page_paths
 from idp.ops.metrics import Metrics
 from idp.pages.federation.onward import Onward
-from idp.pages.federation.paths import CONNECTIONS
 from idp.pages.parts import PageParts
 from idp.text import Text
 
@@ -73,4 +73,4 @@ class LinkStep:
             self._metrics.federated_sign_in(name, "linked")
             told = notice(Text("Your %(provider)s account is linked.", provider=upstream.label), "success")
         transaction = await self._visits.keep(visit, notice=told)
-        return self._edge.links.redirect(CONNECTIONS, tx=transaction.handle)
+        return self._edge.links.redirect(page_paths.CONNECTIONS, tx=transaction.handle)

@@ -4,8 +4,6 @@ from starlette.responses import RedirectResponse, Response
 
 from idp.oauth.http import NO_STORE
 
-CONNECTIONS = "/account/connections"
-
 
 def leave(url: str) -> Response:
     """Send the user to a provider. 303: a post is not repeated there."""
