@@ -35,6 +35,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         closing.push_async_callback(provider.federation.providers.aclose)
         closing.push_async_callback(provider.limiter.stop)
         closing.callback(provider.metrics.close)
+        await provider.store.check()
         try:
             await provider.keyring.ensure()
             await ensure_first_party_client(provider.database, provider.clock)

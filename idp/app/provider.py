@@ -69,6 +69,7 @@ from idp.resources import TEMPLATES, TRANSLATIONS
 from idp.storage.database import Database
 from idp.storage.ephemeral.build import RunningStore, build_ephemeral_store
 from idp.storage.hot_path import HotPath
+from idp.storage.single_use import SingleUse
 from idp.storage.sweeper import Sweeper
 from idp.trust import Trust
 from idp.web.cookies import Cookies
@@ -142,6 +143,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     trust = Trust(settings.outgoing.ca)
     database = Database(settings.database_url, settings.database, trust)
     store = build_ephemeral_store(database, settings.redis_url, clock, trust)
+    single_use = SingleUse(database, clock)
     keyring = Keyring(database, master_key, settings, clock)
     clients = ClientRegistry(database, clock)
     metrics = Metrics()
@@ -190,10 +192,10 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
     client_auth = ClientAuthentication(
         clients,
-        client_auth_methods(assertion_audience, store, clock, to_clients, settings.clients.clock_skew),
+        client_auth_methods(assertion_audience, single_use, clock, to_clients, settings.clients.clock_skew),
     )
     factors = FactorRegistry(
-        FactorParts(database, store, master_key, tickets, mail_throttle, mailer, settings, clock)
+        FactorParts(database, store, single_use, master_key, tickets, mail_throttle, mailer, settings, clock)
     )
     factor_resets = FactorResets(database, mailer, settings.second_factor.reset_delay, clock)
     providers = Providers(settings.federation, database, master_key, clock, trust)
@@ -243,7 +245,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         dev=settings.dev,
         catalogues=catalogues,
     )
-    transactions = Transactions(store, master_key, clock, settings.sessions.transaction_ttl)
+    transactions = Transactions(store, single_use, master_key, clock, settings.sessions.transaction_ttl)
     visits = Visits(transactions, sessions, clients, situations, STEPS, clock)
     sign_in = SignIn(sessions, transactions, second_factors, clock)
     page_parts = PageParts(

@@ -24,7 +24,7 @@ async def check_redis(settings: "Settings") -> Finding:
     from redis.asyncio import Redis
     from redis.exceptions import AuthenticationError, RedisError
 
-    from idp.storage.ephemeral.redis import connection_options
+    from idp.storage.ephemeral.redis import connection_options, refuse_eviction
     from idp.trust import Trust, causes, tls_fault
 
     try:
@@ -34,13 +34,16 @@ async def check_redis(settings: "Settings") -> Finding:
     try:
         async with asyncio.timeout(PATIENCE), Redis.from_url(settings.redis_url, **options) as redis:
             await redis.ping()
+            await refuse_eviction(redis)
+    except ConfigurationError as error:
+        return Finding("redis", "fail", error.sentence)
     except (RedisError, OSError, TimeoutError, ValueError) as error:
         reason = f"Redis does not answer ({type(error).__name__}); check IDP_REDIS_URL."
         if any(isinstance(cause, AuthenticationError) for cause in causes(error)):
             reason = "Redis refuses the user or password of IDP_REDIS_URL."
         reason = tls_fault(error, urlsplit(settings.redis_url).netloc.rpartition("@")[2]) or reason
         return Finding("redis", "warn", f"{reason} Until it answers, the database stands in.")
-    return Finding("redis", "ok", "Redis answers.")
+    return Finding("redis", "ok", "Redis answers, and evicts nothing.")
 
 
 async def check_issuer(settings: "Settings") -> Finding:

@@ -20,6 +20,7 @@ from idp.identity.registration import Registered
 from idp.oauth.authorization_request import AuthorizationRequest
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.kept import Kept, Kind
+from idp.storage.single_use import SingleUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +126,24 @@ class Draft:
 TRANSACTION = Kind("tx", Transaction, 0)
 """How long one is kept is a setting."""
 
+FINISHED = "transaction"
+
 DRAFT = Kind("tx-draft", Draft, 0, sealed=True)
 
 
 class Transactions:
     """Keeps the transactions, in the ephemeral store."""
 
-    def __init__(self, store: EphemeralStore, master_key: MasterKey, clock: Clock, ttl: float) -> None:
+    def __init__(
+        self,
+        store: EphemeralStore,
+        single_use: SingleUse,
+        master_key: MasterKey,
+        clock: Clock,
+        ttl: float,
+    ) -> None:
         """Take, among others, how many seconds one lives."""
-        self._store = store
+        self._single_use = single_use
         self._kept = Kept(store, TRANSACTION)
         self._drafts = Kept(store, DRAFT, master_key)
         self._clock = clock
@@ -179,8 +189,8 @@ class Transactions:
     async def finish(self, transaction: Transaction) -> None:
         """Take the transaction away; raise `FlowError` for all but one of several who try."""
         taken = transaction.sealed or await self._kept.take(transaction.id)
-        # Counted too: a page that loaded it before may save it after, which must not bring it back.
-        if taken is None or await self._store.increment(self._finished(transaction.id), self._ttl) > 1:
+        # Marked too: a page that loaded it before may save it after, which must not bring it back.
+        if taken is None or not await self._single_use.use(FINISHED, transaction.id, self._ttl):
             raise _gone("the transaction was finished by another request")
 
     async def _found(self, handle: str) -> Transaction | None:
@@ -192,7 +202,7 @@ class Transactions:
         if stored is not None:
             return stored
         opened = draft.opened(handle)
-        gone = self._time_left(opened) <= 0 or await self._store.get(self._finished(draft.id))
+        gone = self._time_left(opened) <= 0 or await self._single_use.is_used(FINISHED, draft.id)
         return None if gone else opened
 
     def _seal(self, transaction: Transaction) -> Transaction:
@@ -201,10 +211,6 @@ class Transactions:
 
     def _time_left(self, transaction: Transaction) -> float:
         return transaction.created_at + self._ttl - self._clock.now()
-
-    @staticmethod
-    def _finished(transaction_id: str) -> str:
-        return f"tx-finished:{digest(transaction_id)}"
 
     @staticmethod
     def _bound(transaction: Transaction | None, browser: str | None) -> Transaction:

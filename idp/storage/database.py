@@ -35,6 +35,7 @@ from idp.storage.repositories.refresh_tokens import RefreshTokens
 from idp.storage.repositories.revoked_tokens import RevokedTokens
 from idp.storage.repositories.sessions import BrowserSessions
 from idp.storage.repositories.signing_keys import SigningKeys
+from idp.storage.repositories.single_uses import SingleUses
 from idp.storage.repositories.tickets import Invitations, MailTickets
 from idp.storage.repositories.usernames import Usernames
 from idp.storage.repositories.users import Users
@@ -117,6 +118,11 @@ class UnitOfWork:
     def audit(self) -> AuditEvents:
         """The audit trail."""
         return AuditEvents(self.session)
+
+    @cached_property
+    def single_uses(self) -> SingleUses:
+        """Marks of what was used once."""
+        return SingleUses(self.session)
 
     @cached_property
     def tickets(self) -> MailTickets:

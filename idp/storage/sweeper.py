@@ -33,6 +33,7 @@ from idp.storage.models import (
     RefreshToken,
     RevokedToken,
     TrustedDevice,
+    UsedMark,
     User,
     Username,
 )
@@ -74,6 +75,7 @@ RULES = (
     Rule(User, User.id, lambda now: User.delete_at <= now),
     Rule(EphemeralEntry, EphemeralEntry.key, lambda now: EphemeralEntry.expires_at <= now),
     Rule(RevokedToken, RevokedToken.jti, lambda now: RevokedToken.expires_at <= now),
+    Rule(UsedMark, UsedMark.key, lambda now: UsedMark.expires_at <= now),
     # Tokens before grants, so that deleting a grant has few tokens to take along.
     Rule(RefreshToken, RefreshToken.digest, lambda now: RefreshToken.expires_at <= now),
     Rule(Grant, Grant.id, lambda now: Grant.expires_at <= now),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from redis import Redis
 
 from idp.cli import main, server
 from idp.cli.client_reference import render_markdown as render_client_metadata
@@ -15,6 +16,7 @@ from idp.crypto import MasterKey
 from idp.oauth.client_metadata import ATTRIBUTES
 from tests.cli.conftest import Idp
 from tests.support.apart import ROOT
+from tests.support.servers import RedisServer
 
 APP = ("client", "create", "--name", "App", "--redirect-uri", "https://app.example.com/cb")
 PERSON = ("user", "create", "--email", "ada@example.com", "--password", "correct horse battery")
@@ -488,6 +490,18 @@ def test_doctor_finds_what_does_not_answer(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert findings(idp)[part][0] == state
+
+
+def test_doctor_refuses_a_redis_that_evicts(
+    idp: Idp, monkeypatch: pytest.MonkeyPatch, private_redis: RedisServer
+) -> None:
+    monkeypatch.setenv("IDP_REDIS_URL", private_redis.url)
+    assert findings(idp)["redis"][0] == "ok"
+    with Redis.from_url(private_redis.url) as redis:
+        redis.config_set("maxmemory", "64mb")
+        redis.config_set("maxmemory-policy", "volatile-ttl")
+    state, sentence = findings(idp)["redis"]
+    assert (state, "noeviction" in sentence) == ("fail", True)
 
 
 def test_doctor_finds_files_that_others_may_read(

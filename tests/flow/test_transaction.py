@@ -15,6 +15,7 @@ from idp.oauth.authorization_request import AuthorizationRequest
 from idp.oauth.claims import ClaimsRequest
 from idp.storage.ephemeral.table import TableStore
 from idp.storage.models import EphemeralEntry
+from idp.storage.single_use import SingleUse
 from tests.support.provider import RunningProvider
 
 TTL = 1800
@@ -33,7 +34,8 @@ PROOF = Proof("login", "alice", "session-1", "authenticated", 1.0)
 
 @pytest.fixture
 async def transactions(provider: RunningProvider) -> Transactions:
-    return Transactions(TableStore(provider.database, provider.clock), MASTER_KEY, provider.clock, TTL)
+    database, clock = provider.database, provider.clock
+    return Transactions(TableStore(database, clock), SingleUse(database, clock), MASTER_KEY, clock, TTL)
 
 
 async def test_a_transaction_comes_back_as_it_was_saved(transactions: Transactions) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE
 from tests.support.provider import MakeProvider, RunningProvider
+from tests.support.servers import RedisServer
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
@@ -146,3 +147,18 @@ async def test_the_assertion_of_one_client_is_none_of_another(bank: Bank, provid
         bank.sign(), grant_type="client_credentials", scope="accounts", client_id=other.client_id
     )
     assert answer.status_code == 400
+
+
+async def test_an_assertion_that_was_used_stays_so_while_redis_is_away_and_when_it_is_back(
+    make_provider: MakeProvider, private_redis: RedisServer
+) -> None:
+    """F7 of the attacks: the mark was in a store that forgets."""
+    bank = await bank_of(await make_provider(redis_url=private_redis.url))
+    assertion = bank.sign()
+    assert (await bank.ask(assertion)).status_code == 200
+    private_redis.flush()
+    assert (await bank.ask(assertion)).status_code == 401
+    private_redis.stop()
+    assert (await bank.ask(assertion)).status_code == 401
+    private_redis.start()
+    assert (await bank.ask(assertion)).status_code == 401

@@ -18,7 +18,7 @@ from idp.oauth.client_auth.private_key_jwt import ASSERTION_TYPE, AssertionAudie
 from idp.oauth.client_auth.registry import ClientAuthentication, client_auth_methods
 from idp.oauth.clients import ClientRegistry
 from idp.oauth.errors import InvalidClientError, InvalidRequestError
-from idp.storage.ephemeral.table import TableStore
+from idp.storage.single_use import SingleUse
 from tests.support.assertions import EC_KEY, ED_KEY, JWKS, OTHER_KEY, RSA_KEY, Signer, jwk
 from tests.support.client_auth import ISSUER, TOKEN_URL, Reception, basic
 
@@ -51,7 +51,7 @@ async def test_a_clients_clock_may_differ_by_what_the_setting_says(reception: Re
     await reception.register("bank", jwks=JWKS)
     methods = client_auth_methods(
         AssertionAudience(ISSUER, TOKEN_URL),
-        TableStore(reception.database, reception.clock),
+        SingleUse(reception.database, reception.clock),
         reception.clock,
         reception.outgoing,
         skew,

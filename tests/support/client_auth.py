@@ -18,7 +18,7 @@ from idp.oauth.http import CoreRequest
 from idp.oauth.registration import build_client
 from idp.outgoing import Outgoing
 from idp.storage.database import Database
-from idp.storage.ephemeral.table import TableStore
+from idp.storage.single_use import SingleUse
 
 ISSUER = "https://id.example.com"
 TOKEN_URL = f"{ISSUER}/token"
@@ -64,9 +64,10 @@ async def reception(new_database_url: Callable[[str], str]) -> AsyncIterator[Rec
     """Where clients say who they are."""
     clock = ManualClock()
     database = Database(new_database_url("sqlite"))
-    store = TableStore(database, clock)
     outgoing = Outgoing(allow_private=True, setting="A_SETTING", limits=LIMITS)
-    methods = client_auth_methods(AssertionAudience(ISSUER, TOKEN_URL), store, clock, outgoing)
+    methods = client_auth_methods(
+        AssertionAudience(ISSUER, TOKEN_URL), SingleUse(database, clock), clock, outgoing
+    )
     authentication = ClientAuthentication(ClientRegistry(database, clock), methods)
     yield Reception(clock, database, authentication, outgoing)
     await outgoing.aclose()

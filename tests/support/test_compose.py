@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from idp.config import load_settings
+from idp.storage.ephemeral.redis import KEEPS_ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,3 +62,8 @@ def test_the_image_takes_only_files_that_exist_and_no_secret() -> None:
     allowed = [line[1:] for line in lines if line.startswith("!")]
     assert [name for name in allowed if not (ROOT / name).exists()] == []
     assert not {"keys/", "tests/", ".git/", "secrets/"} & set(allowed)
+
+
+def test_redis_evicts_nothing(compose: dict[str, Any]) -> None:
+    command = compose["services"]["redis"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1] == KEEPS_ALL

@@ -18,6 +18,7 @@ from idp.identity.tickets import Tickets
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import FactorCredential, User
+from idp.storage.single_use import SingleUse
 from idp.text import Text
 
 
@@ -27,6 +28,7 @@ class FactorParts:
 
     database: Database
     store: EphemeralStore
+    single_use: SingleUse
     master_key: MasterKey
     tickets: Tickets
     mail_throttle: MailThrottle

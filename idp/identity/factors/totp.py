@@ -9,7 +9,7 @@ from typing import Any, Self
 import pyotp
 
 from idp.clock import Clock
-from idp.crypto import MasterKey, digest
+from idp.crypto import MasterKey
 from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorAdded
@@ -18,8 +18,8 @@ from idp.identity.factors.factor import ChallengeAnswer, EnrollableFactor, Facto
 from idp.identity.generation import ProvenAccount, still
 from idp.identity.names import claim_name
 from idp.storage.database import Database
-from idp.storage.ephemeral import EphemeralStore
 from idp.storage.models import TotpCredential, User, new_id
+from idp.storage.single_use import SingleUse
 from idp.text import Text
 
 STEP_SECONDS = 30
@@ -70,13 +70,13 @@ class Totp(EnrollableFactor):
     def __init__(
         self,
         database: Database,
-        store: EphemeralStore,
+        single_use: SingleUse,
         master_key: MasterKey,
         clock: Clock,
         issuer_name: str,
     ) -> None:
         self._database = database
-        self._store = store
+        self._single_use = single_use
         self._master_key = master_key
         self._clock = clock
         self._issuer_name = issuer_name
@@ -84,7 +84,7 @@ class Totp(EnrollableFactor):
     @classmethod
     def of(cls, parts: FactorParts) -> Self:
         """Make the factor."""
-        return cls(parts.database, parts.store, parts.master_key, parts.clock, parts.settings.brand.name)
+        return cls(parts.database, parts.single_use, parts.master_key, parts.clock, parts.settings.brand.name)
 
     async def is_available(self, user: User) -> bool:
         """Tell whether the person has an authenticator."""
@@ -125,7 +125,7 @@ class Totp(EnrollableFactor):
                 "This code is not right. Check the clock of your phone and try the next code.", field="code"
             )
         # One draft makes one authenticator, however often its form is sent.
-        if await self._store.increment(f"totp-draft:{digest(sealed)}", DRAFT_TTL) > 1:
+        if not await self._single_use.use("totp-draft", sealed, DRAFT_TTL):
             raise _dead_draft("used before")
         credential_id, now = new_id(), self._clock.now()
         async with self._database.unit_of_work() as uow:

@@ -11,7 +11,6 @@ from joserfc.errors import ExpiredTokenError, JoseError, MissingClaimError
 
 from idp import foreign
 from idp.clock import Clock
-from idp.crypto import digest
 from idp.foreign import Malformed
 from idp.keys.published import NotVerified, read_key_set, verify, with_fresh_keys
 from idp.oauth.bridge import wait
@@ -21,7 +20,7 @@ from idp.oauth.client_metadata import ISSUER_ALONE
 from idp.oauth.clients import Client
 from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError
 from idp.oauth.http import CoreRequest
-from idp.storage.ephemeral import EphemeralStore
+from idp.storage.single_use import SingleUse
 
 ASSERTION_TYPE: str = JWTBearerClientAssertion.CLIENT_ASSERTION_TYPE
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -63,7 +62,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     def __init__(
         self,
         audience: AssertionAudience,
-        store: EphemeralStore,
+        single_use: SingleUse,
         clock: Clock,
         key_sets: RemoteKeySets,
         clock_skew: int,
@@ -72,7 +71,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         super().__init__(leeway=clock_skew)
         self._clock_skew = clock_skew
         self._audience = audience
-        self._store = store
+        self._single_use = single_use
         self._clock = clock
         self._key_sets = key_sets
         self._claims = jwt.JWTClaimsRegistry(
@@ -182,8 +181,8 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
 
     def validate_jti(self, claims: Mapping[str, Any], jti: str) -> bool:
         """Tell whether this is the first use; remember it for as long as the assertion would verify."""
-        key = f"jti:{digest(claims['sub'] + ' ' + jti)}"
-        return wait(self._store.increment(key, claims["exp"] - self._clock.now() + self._clock_skew)) == 1
+        ttl = claims["exp"] - self._clock.now() + self._clock_skew
+        return wait(self._single_use.use("client-assertion", f"{claims['sub']} {jti}", ttl))
 
     # ---------------------------------------------------------------------------------------------
 

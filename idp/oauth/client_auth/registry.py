@@ -16,7 +16,7 @@ from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.errors import AuthlibInvalidClientError, InvalidClientError, InvalidRequestError
 from idp.oauth.http import CoreRequest
 from idp.outgoing import Outgoing
-from idp.storage.ephemeral import EphemeralStore
+from idp.storage.single_use import SingleUse
 
 PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 """What a request may authenticate its client with, beside the Authorization header."""
@@ -24,7 +24,7 @@ PARAMETERS = frozenset({"client_id", "client_secret", "client_assertion", "clien
 
 def client_auth_methods(
     audience: AssertionAudience,
-    store: EphemeralStore,
+    single_use: SingleUse,
     clock: Clock,
     outgoing: Outgoing,
     clock_skew: int = 30,
@@ -33,7 +33,7 @@ def client_auth_methods(
     return (
         ClientSecretBasic(),
         ClientSecretPost(),
-        PrivateKeyJwt(audience, store, clock, RemoteKeySets(outgoing, clock), clock_skew),
+        PrivateKeyJwt(audience, single_use, clock, RemoteKeySets(outgoing, clock), clock_skew),
         PublicClient(),
     )
 

@@ -1,8 +1,8 @@
-"""State that is allowed to be lost: transactions, authorization codes, counters, replay caches.
+"""State that is allowed to be lost: transactions, authorization codes, counters.
 
 One small protocol, two implementations (a table of the database, Redis) and a third that falls back
-from Redis to the table. Losing an entry may make somebody start a sign-in again; it must never make
-something usable twice, so every single-use gate that hands out tokens is in the database.
+from Redis to the table. Losing an entry may make a user start a sign-in again; it must never make
+something usable twice, so what may be used once is marked in the database (`idp.storage.single_use`).
 """
 
 from typing import Protocol

@@ -17,6 +17,10 @@ class RunningStore(EphemeralStore, Protocol):
         """Whether Redis is configured and away, so that the table stands in."""
         ...
 
+    async def check(self) -> None:
+        """Raise `ConfigurationError` when the store is set so that it would forget what has not expired."""
+        ...
+
     async def close(self) -> None:
         """Close the store's own connections; the database stays open."""
         ...

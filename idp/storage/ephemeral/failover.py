@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from idp.clock import Clock
-from idp.errors import Unavailable
+from idp.errors import ConfigurationError, Unavailable
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.redis import RedisStore
 from idp.storage.ephemeral.table import TableStore, refuse_in_transaction
@@ -97,6 +97,13 @@ class FailoverStore:
         """Add one to a counter and return it. An outage starts it again, and so does its end."""
         return await self._use(key, lambda store: store.increment(key, ttl))
 
+    async def check(self) -> None:
+        """Raise `ConfigurationError` when Redis must not be used as it is set; an outage is none."""
+        try:
+            await self._primary.refuse_eviction()
+        except OUTAGES as error:
+            self._degrade(error)
+
     async def close(self) -> None:
         """Stop probing and close the connections to Redis."""
         if self._probing is not None:
@@ -131,8 +138,12 @@ class FailoverStore:
             await asyncio.sleep(self._probe_interval)
             try:
                 await self._primary.put(self._probe_key, b"", self._probe_interval)
+                await self._primary.refuse_eviction()
                 await self._forget_touched()
             except (*OUTAGES, Unavailable):
+                continue
+            except ConfigurationError as error:  # it came back with other settings
+                log.warning("ephemeral_store_refused", reason=error.sentence, using="table")
                 continue
             self.degraded = False
         log.info("ephemeral_store_recovered", using="redis", after=self._clock.now() - self._degraded_at)

@@ -8,6 +8,7 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from idp.errors import ConfigurationError
 from idp.trust import Trust
@@ -24,6 +25,10 @@ COMMAND_TIMEOUT = 2.0
 
 MAX_CONNECTIONS = 50
 """Connections per process; who finds all of them busy waits up to COMMAND_TIMEOUT for one."""
+
+KEEPS_ALL = "noeviction"
+"""The only `maxmemory-policy` that keeps what has not expired. A full server then takes no writes, and the table
+stands in."""
 
 SCAN_COUNT = 500
 """Keys looked at, or deleted, at a time."""
@@ -100,6 +105,10 @@ class RedisStore:
             results = await pipeline.execute()
         return int(results[1])
 
+    async def refuse_eviction(self) -> None:
+        """Raise `ConfigurationError` when the server would throw away what has not expired."""
+        await refuse_eviction(self._redis)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._redis.aclose(close_connection_pool=True)
@@ -107,3 +116,18 @@ class RedisStore:
 
 def _milliseconds(ttl: float) -> int:
     return max(1, round(ttl * 1000))
+
+
+async def refuse_eviction(redis: "Redis") -> None:
+    """Raise `ConfigurationError` when the server throws entries away that have not expired: a flood of others' would
+    take the throttles' counters along. A server that does not tell is taken to be right."""
+    try:
+        told = await redis.info("memory")
+    except ResponseError:  # it is not allowed to tell
+        return
+    policy = told.get("maxmemory_policy", KEEPS_ALL)
+    if told.get("maxmemory") and policy != KEEPS_ALL:
+        raise ConfigurationError(
+            f"Redis is set to evict entries when its memory is full ({policy}); "
+            f"start it with: --maxmemory-policy {KEEPS_ALL}"
+        )

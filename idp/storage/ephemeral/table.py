@@ -120,6 +120,9 @@ class TableStore:
         row = await self._write(_INCREMENT, {"the_key": key, "now": now, "ends_at": now + ttl})
         return int(row[0]) if row is not None else 1
 
+    async def check(self) -> None:
+        """Do nothing: a table forgets nothing."""
+
     async def close(self) -> None:
         """Do nothing: the database is closed by who opened it."""
 

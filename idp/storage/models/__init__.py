@@ -12,7 +12,7 @@ from idp.storage.models.factors import (
     WebAuthnCredential,
 )
 from idp.storage.models.grants import Consent, Grant, RefreshToken, RevokedToken
-from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail
+from idp.storage.models.operations import AuditEvent, EphemeralEntry, OutboxMail, UsedMark
 from idp.storage.models.tickets import Invitation, MailTicket
 from idp.storage.models.usernames import Username
 from idp.storage.models.users import BrowserSession, DisabledBy, User
@@ -38,6 +38,7 @@ __all__ = [
     "TotpCredential",
     "TrustedDevice",
     "UpstreamProvider",
+    "UsedMark",
     "User",
     "Username",
     "WebAuthnCredential",

@@ -19,6 +19,17 @@ class EphemeralEntry(Base):
     expires_at: Mapped[Instant] = mapped_column(index=True)
 
 
+class UsedMark(Base):
+    """Something that may be used once, and was: a client assertion, a finished sign-in, an enrolment's draft."""
+
+    __tablename__ = "used_marks"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A SHA-256 in hex."""
+    expires_at: Mapped[Instant] = mapped_column(index=True)
+    """When it could not be used any more anyway."""
+
+
 class AuditEvent(Base):
     """Something that happened to an account, a client or a key. Never holds a secret."""
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from redis import Redis
 from structlog.testing import capture_logs
 
 from idp.clock import SystemClock
+from idp.errors import ConfigurationError
 from idp.storage.database import Database
 from idp.storage.ephemeral import failover
 from idp.storage.ephemeral.build import build_ephemeral_store
@@ -146,3 +148,46 @@ async def test_closing_during_an_outage_leaves_no_task_behind(
     tasks = asyncio.all_tasks()
     await store.close()
     assert len(asyncio.all_tasks()) == len(tasks) - 1
+
+
+def limit_memory(server: RedisServer, policy: str) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("maxmemory", "64mb")
+        redis.config_set("maxmemory-policy", policy)
+
+
+@pytest.mark.parametrize("policy", ["volatile-ttl", "allkeys-lru", "volatile-random"])
+async def test_a_redis_that_evicts_is_refused(
+    store: FailoverStore, private_redis: RedisServer, policy: str
+) -> None:
+    await store.check()  # without a limit on its memory it evicts nothing
+    limit_memory(private_redis, policy)
+    with pytest.raises(ConfigurationError, match="noeviction"):
+        await store.check()
+    limit_memory(private_redis, "noeviction")
+    await store.check()
+
+
+async def test_a_redis_that_comes_back_and_evicts_is_not_used(
+    store: FailoverStore, private_redis: RedisServer
+) -> None:
+    private_redis.stop()
+    await store.put("key", b"1", TTL)
+    with capture_logs() as logs:
+        private_redis.start()
+        limit_memory(private_redis, "volatile-ttl")
+        assert store._probing is not None
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(store._probing), 20 * PROBE_INTERVAL)
+    assert store.degraded
+    assert "ephemeral_store_refused" in [entry["event"] for entry in logs]
+    limit_memory(private_redis, "noeviction")
+    await recovered(store)
+
+
+async def test_a_redis_that_is_away_at_the_start_is_an_outage(
+    store: FailoverStore, private_redis: RedisServer
+) -> None:
+    private_redis.stop()
+    await store.check()
+    assert store.degraded
