@@ -2,13 +2,18 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from idp import outgoing as module
+from idp import trust
 from idp.outgoing import FAILURES, Limits, Outgoing, is_public
+from idp.trust import Trust
+from tests.support.certificates import make_certificates
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
@@ -200,3 +205,60 @@ async def test_a_proxy_of_the_environment_is_not_used(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     resolved["id.evil.example"] = ["10.0.0.1"]
     assert "is not public" in await refused(outgoing, "https://id.evil.example/x")
+
+
+# Certificates --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def secure_port(tmp_path: Path) -> AsyncIterator[tuple[int, str]]:
+    """An https server on loopback by a private authority: its port and the authority's certificate."""
+    certificates = make_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.chain, certificates.key)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    yield server.sockets[0].getsockname()[1], certificates.authority.read_text()
+    server.close()
+
+
+async def test_a_server_of_a_private_authority_is_trusted_when_the_operator_says_so(
+    secure_port: tuple[int, str],
+) -> None:
+    port, authority = secure_port
+    trusting = Outgoing(allow_private=True, setting="-", trust=Trust(authority))
+    assert (await trusting.send("GET", f"https://localhost:{port}/")).json() == {}
+    await trusting.aclose()
+    usual = Outgoing(allow_private=True, setting="-")
+    reason = await refused(usual, f"https://localhost:{port}/")
+    assert "is not trusted" in reason
+    assert "IDP_OUTGOING__CA" in reason
+    await usual.aclose()
+
+
+async def test_the_systems_certificates_are_those_that_ssl_cert_file_names(
+    secure_port: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, authority = secure_port
+    (tmp_path / "system.pem").write_text(authority)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    outgoing = Outgoing(allow_private=True, setting="-")
+    assert (await outgoing.send("GET", f"https://localhost:{port}/")).status == 200
+    await outgoing.aclose()
+
+
+def test_where_the_system_has_no_certificates_mozillas_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "_system_has_certificates", lambda: False)
+    assert len(Trust().context.get_ca_certs()) > 50
+
+
+async def test_a_certificate_for_another_name_is_refused(secure_port: tuple[int, str]) -> None:
+    port, authority = secure_port
+    outgoing = Outgoing(allow_private=True, setting="-", trust=Trust(authority))
+    assert "is not trusted" in await refused(outgoing, f"https://127.1:{port}/")
+    await outgoing.aclose()
