@@ -30,6 +30,7 @@ from idp.errors import InvalidValue, NotFound, Throttled
 from idp.flow.sign_out import SignOut
 from idp.identity.accounts import ADMIN
 from idp.identity.claims import PROFILE_CLAIMS
+from idp.identity.email_change import EmailChanges
 from idp.identity.self_service import SelfService
 from idp.oauth.scopes import ACCOUNT
 from idp.ops.rate_limit import RateLimiter
@@ -55,6 +56,7 @@ class UserRoutes:
         database: Database,
         access: AccountAccess,
         self_service: SelfService,
+        email_changes: EmailChanges,
         sign_out: SignOut,
         sessions: SessionSettings,
         clock: Clock,
@@ -64,6 +66,7 @@ class UserRoutes:
         self._database = database
         self._access = access
         self._self_service = self_service
+        self._email_changes = email_changes
         self._sign_out = sign_out
         self._idle_ttl = sessions.idle_ttl
         self._clock = clock
@@ -189,16 +192,14 @@ class UserRoutes:
         somebody else has it."""
         caller = caller_of(request)
         await self._require_password(caller, body.current_password)
-        await self._self_service.ask_email_change(caller.account, body.email)
+        await self._email_changes.ask(caller.account, body.email)
         return Status(status="accepted")
 
     async def confirm_email(self, request: Request, body: ConfirmEmail) -> Account:
         """The old address is told."""
         caller = caller_of(request)
         self._access.require_first_party(caller)
-        user = await self._self_service.confirm_email_change(
-            account=caller.account, code=body.code, address=caller.address
-        )
+        user = await self._email_changes.confirm(caller.account, code=body.code, address=caller.address)
         return await self._account(user)
 
     async def sessions(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> SessionPage:

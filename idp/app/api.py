@@ -36,6 +36,7 @@ def api_of(provider: Provider) -> FastAPI:
         database=provider.database,
         access=access,
         self_service=provider.self_service,
+        email_changes=provider.email_changes,
         sign_out=provider.sign_out,
         sessions=settings.sessions,
         clock=provider.clock,

@@ -22,6 +22,7 @@ from idp.flow.visits import Visits
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
 from idp.identity.connections import Connections
+from idp.identity.email_change import EmailChanges
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import FactorParts
@@ -99,6 +100,7 @@ class Provider:
     registration: Registration
     recovery: Recovery
     self_service: SelfService
+    email_changes: EmailChanges
     factors: FactorRegistry
     second_factors: SecondFactors
     enrolled_factors: EnrolledFactors
@@ -173,7 +175,6 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         hasher,
         policy,
         tickets,
-        mail_throttle,
         sign_in_throttle,
         mailer,
         settings.accounts,
@@ -274,6 +275,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         registration=registration,
         recovery=recovery,
         self_service=self_service,
+        email_changes=EmailChanges(database, tickets, mail_throttle, mailer, settings.accounts, clock),
         factors=factors,
         second_factors=second_factors,
         enrolled_factors=EnrolledFactors(factors, factor_resets, ways_in),

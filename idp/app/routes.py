@@ -116,6 +116,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             clock=clock,
             policy=provider.policy,
             registration=provider.registration,
+            email_changes=provider.email_changes,
             second_factors=provider.second_factors,
             sessions=provider.sessions,
             sign_out=provider.sign_out,

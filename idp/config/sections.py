@@ -127,6 +127,12 @@ class AccountSettings(Section):
     deletion_grace: int = Field(
         7 * DAY, ge=0, description="A deleted account can be brought back for so long, in seconds."
     )
+    email_undo: int = Field(
+        7 * DAY,
+        ge=0,
+        description="For so long, in seconds, a link in the mail to the former address takes a change of address "
+        "back; 0 sends none.",
+    )
     mail_ticket_ttl: int = Field(
         30 * MINUTE, ge=60, le=DAY, description="How long a link or code in a mail is good for, in seconds."
     )

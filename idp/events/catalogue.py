@@ -245,6 +245,13 @@ class EmailChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmailChangeUndone(Event):
+    """An account got its former address back, by the link in the mail there."""
+
+    name = "user.email_change_undone"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProfileChanged(Event):
     """A person changed claims about themselves; `what` names them, never their values."""
 

@@ -135,6 +135,10 @@ class Visits:
             return visit.session
         return self._transactions.begin(None, _name(browser), destination=destination, demand=demand)
 
+    async def session(self, browser: Browser) -> CurrentSession | None:
+        """Return the session of the user who is signed in in this browser, whatever is still to be asked."""
+        return await self._sessions.current(browser.session_token)
+
     async def keep(self, visit: Visit, **changes: Any) -> Transaction:
         """Store the transaction with these members changed."""
         return await self._transactions.save(replace(visit.transaction, **changes))

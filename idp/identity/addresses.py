@@ -46,3 +46,9 @@ def same_mailbox(one: str, other: str) -> bool:
     """
     (local, at, _), (other_local, _, _) = one.strip().rpartition("@"), other.strip().rpartition("@")
     return bool(at) and local == other_local and email_key(one) == email_key(other)
+
+
+def masked(email: str) -> str:
+    """Return an address so that its owner knows it and a stranger does not learn it."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}…@{domain}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from idp.identity.factors.registry import delete_factors
+from idp.identity.tickets import UNDO_EMAIL_CHANGE
 from idp.storage.database import UnitOfWork
 from idp.storage.models import User
 
@@ -22,7 +23,9 @@ class What(Enum):
     GRANTS = "grants"
     """With their codes and tokens."""
     TICKETS = "tickets"
-    """Links and codes in mails."""
+    """Links and codes in mails, but for the next."""
+    UNDO_LINKS = "undo_links"
+    """Links that take a change of address back. A thief who has the account now must not be able to end them."""
     INVITATIONS = "invitations"
     """Invitations to the address of the account."""
     DEVICES = "devices"
@@ -48,6 +51,8 @@ class Event(Enum):
     PASSWORD_SET = "password_set"
     """By an operator, who may also take it away."""
     EMAIL_CHANGED = "email_changed"
+    EMAIL_CHANGE_UNDONE = "email_change_undone"
+    """By the reader of the former address, since a thief may have the account."""
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
     """By the user. Apps keep what they have for times without a session."""
     FACTOR_REMOVED = "factor_removed"
@@ -73,6 +78,7 @@ ENDINGS: Mapping[Event, frozenset[What]] = {
     Event.PASSWORD_RESET: _ACCESS,
     Event.PASSWORD_SET: _ACCESS,
     Event.EMAIL_CHANGED: frozenset({What.TICKETS}),  # they went to the old address
+    Event.EMAIL_CHANGE_UNDONE: _ACCESS | {What.PASSWORD, What.CONSENTS},
     Event.SIGNED_OUT_EVERYWHERE: frozenset({What.PROOFS, What.SESSIONS}),
     Event.FACTOR_REMOVED: frozenset({What.DEVICES}),
     Event.LAST_FACTOR_REMOVED: frozenset({What.DEVICES, What.FACTORS}),
@@ -123,8 +129,9 @@ _ROWS: Mapping[What, Callable[[UnitOfWork, User, float, Kept], Awaitable[object]
     What.SESSIONS: lambda uow, user, now, kept: uow.sessions.end_all_for_user(user.id, now, kept.session_id),
     What.GRANTS: lambda uow, user, now, kept: uow.grants.revoke_for_user(user.id, now, kept.grant_id),
     What.TICKETS: lambda uow, user, now, kept: uow.tickets.end_all_for_user(
-        user.id, now, kept.ticket_purpose
+        user.id, now, but={UNDO_EMAIL_CHANGE, kept.ticket_purpose}
     ),
+    What.UNDO_LINKS: lambda uow, user, now, _: uow.tickets.end_since(user.id, UNDO_EMAIL_CHANGE, 0.0, now),
     What.INVITATIONS: lambda uow, user, now, _: uow.invitations.end_all_for_address(user.email_key, now),
     What.DEVICES: lambda uow, user, _now, _: uow.factors.delete_trusted_devices(user.id),
     What.FACTORS: lambda uow, user, _now, _: delete_factors(uow, user.id),

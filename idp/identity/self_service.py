@@ -12,23 +12,19 @@ from idp.events.catalogue import (
     AccountDeleted,
     AccountRestored,
     ConsentWithdrawn,
-    EmailChanged,
     PasswordChanged,
     ProfileChanged,
 )
 from idp.identity import page_paths
-from idp.identity.addresses import email_key
 from idp.identity.claims import standard_claims
 from idp.identity.endings import Event, Kept, end
-from idp.identity.even import evenly
 from idp.identity.generation import ProvenAccount, look, still
 from idp.identity.mail import Mailer
-from idp.identity.mail_throttle import MailThrottle
 from idp.identity.own_claims import clean_claim
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher, same_password
 from idp.identity.throttle import SignInThrottle
-from idp.identity.tickets import CHANGE_EMAIL, RESTORE_ACCOUNT, Tickets
+from idp.identity.tickets import RESTORE_ACCOUNT, Tickets
 from idp.identity.usernames import CLAIM as USERNAME
 from idp.identity.usernames import assign_username, is_reserved, username_of
 from idp.storage.database import Database, UnitOfWork
@@ -46,7 +42,7 @@ class App:
 
 
 class SelfService:
-    """Profile, address, password, apps, data, deletion."""
+    """Profile, password, apps, data, deletion."""
 
     def __init__(
         self,
@@ -54,7 +50,6 @@ class SelfService:
         hasher: PasswordHasher,
         policy: PasswordPolicy,
         tickets: Tickets,
-        mail_throttle: MailThrottle,
         sign_in_throttle: SignInThrottle,
         mailer: Mailer,
         settings: AccountSettings,
@@ -64,7 +59,6 @@ class SelfService:
         self._hasher = hasher
         self._policy = policy
         self._tickets = tickets
-        self._mail_throttle = mail_throttle
         self._sign_in_throttle = sign_in_throttle
         self._mailer = mailer
         self._settings = settings
@@ -118,78 +112,6 @@ class SelfService:
             await assign_username(uow, user, None if wanted is None else str(wanted), self._clock.now())
         except Conflict as error:
             raise InvalidValue(error.sentence, field=USERNAME) from error
-
-    async def ask_email_change(self, account: ProvenAccount, email: str) -> None:
-        """Send a link and a code to the new address. The same answer when the address is taken: its owner
-        is told instead."""
-        key = email_key(email)
-        await self._mail_throttle.check(CHANGE_EMAIL, account.id)
-        await self._mail_throttle.check(CHANGE_EMAIL, key)
-        async with evenly(), self._database.unit_of_work() as uow:
-            user = await still(uow, account)
-            if key == user.email_key:
-                raise InvalidValue("This is your address already.", field="email")
-            taken = await uow.users.by_email_key(key)
-            if taken is not None:
-                await self._mailer.queue(
-                    uow, "already_registered", taken.email, user=taken, path=page_paths.RECOVER
-                )
-                return
-            issued = await self._tickets.issue(uow, user.id, CHANGE_EMAIL, email.strip())
-            path = f"{page_paths.CONFIRM_EMAIL_CHANGE}?token={issued.token}"
-            await self._mailer.queue(
-                uow, "change_email", email.strip(), user=user, path=path, code=issued.code
-            )
-
-    async def confirm_email_change(
-        self,
-        *,
-        token: str | None = None,
-        account: ProvenAccount | None = None,
-        code: str | None = None,
-        address: str = "",
-    ) -> User:
-        """Change the address by link (`token`), or by code while signed in (`account` and `code`). Raises
-        `InvalidValue`, and `Throttled` for guesses at the code."""
-        user, guesses = None, self._mail_throttle.codes
-        if account is not None:
-            await guesses.check(CHANGE_EMAIL, account.id, address)
-        async with self._database.unit_of_work() as uow:
-            # The account is locked before the ticket is used: what ends tickets locks it too.
-            if account is not None:
-                owner: User | None = await still(uow, account, to_change=True)
-            else:
-                found = await self._tickets.look_up(uow, token or "", CHANGE_EMAIL)
-                owner = await uow.users.locked(found.user_id) if found is not None else None
-            if owner is not None and account is not None:
-                ticket = await self._tickets.redeem_code(uow, owner.id, CHANGE_EMAIL, code or "")
-            else:
-                ticket = await self._tickets.redeem_token(uow, token or "", CHANGE_EMAIL)
-            if ticket is not None and owner is not None:
-                user = _in_use(owner)
-                await self._change_email(uow, user, ticket.email)
-        # Raised only here: a wrong code has been counted and must stay so.
-        if user is None:
-            raise InvalidValue("This link or code is wrong, has been used or has expired.", field="code")
-        if account is not None:
-            await guesses.succeeded(CHANGE_EMAIL, account.id, address)
-        return user
-
-    async def _change_email(self, uow: UnitOfWork, user: User, email: str) -> None:
-        old, now = user.email, self._clock.now()
-        user.email, user.email_key = email, email_key(email)
-        user.email_verified = True
-        user.verification_due = False
-        user.updated_at = now
-        await end(uow, user, Event.EMAIL_CHANGED, now)
-        try:
-            await uow.users.save(user)
-        except Conflict as error:
-            raise InvalidValue("This address cannot be used.", field="email") from error
-        await record(uow, EmailChanged(user_id=user.id), now)
-        await self._mailer.queue(
-            uow, "email_changed", old, user=user, path=page_paths.ACCOUNT, new_email=email
-        )
 
     async def change_password(
         self,

@@ -17,6 +17,7 @@ from idp.storage.models import MailTicket, new_id
 
 VERIFY_EMAIL = "verify_email"
 CHANGE_EMAIL = "change_email"
+UNDO_EMAIL_CHANGE = "undo_email_change"
 RESET_PASSWORD = "reset_password"
 RESTORE_ACCOUNT = "restore_account"
 
@@ -42,9 +43,16 @@ class Tickets:
         self._clock = clock
 
     async def issue(
-        self, uow: UnitOfWork, user_id: str, purpose: str, email: str, *, ttl: float | None = None
+        self,
+        uow: UnitOfWork,
+        user_id: str,
+        purpose: str,
+        email: str,
+        *,
+        ttl: float | None = None,
+        alone: bool = True,
     ) -> IssuedTicket:
-        """Make a ticket; earlier ones of this person and purpose end."""
+        """Make a ticket; with `alone`, earlier ones of this user and purpose end."""
         now = self._clock.now()
         ticket_id, token = new_id(), random_token()
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
@@ -60,7 +68,7 @@ class Tickets:
             expires_at=now + (self._settings.mail_ticket_ttl if ttl is None else ttl),
             used_at=None,
         )
-        await uow.tickets.add(ticket)
+        await uow.tickets.add(ticket, alone=alone)
         return IssuedTicket(token, code)
 
     async def look_up(self, uow: UnitOfWork, token: str, purpose: str) -> MailTicket | None:

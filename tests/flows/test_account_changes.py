@@ -2,9 +2,19 @@
 
 import pytest
 
+from idp.identity.generation import ProvenAccount
 from idp.oauth.scopes import SCOPE_CLAIMS
 from idp.storage.models import User
-from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RelyingParty, RunningProvider
+from tests.support.factors import give_app, give_passkey
+from tests.support.provider import (
+    EMAIL,
+    PASSWORD,
+    Browser,
+    MakeProvider,
+    RelyingParty,
+    RunningProvider,
+    the_form,
+)
 from tests.support.registering import NEW, NEW_PASSWORD, wrong_code
 
 LONG_AGO = 11 * 60
@@ -132,17 +142,113 @@ async def test_a_new_address_counts_when_its_mail_is_answered_and_the_old_one_is
     assert (user.email, user.email_verified) == (NEW, True)
 
 
-async def test_the_link_of_the_new_address_works_on_another_device(
+async def test_the_link_of_the_new_address_works_where_its_user_is_signed_in(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    await browser.log_in()
+    await browser.submit(await browser.get("/account/email"), email=NEW)
+    page = await browser.get((await provider.mails.latest(NEW)).link)
+    assert EMAIL in page.text
+    assert NEW in page.text.replace("<wbr>", "")
+    assert (await user_of(provider, person)).email == EMAIL
+    assert "is changed" in (await browser.submit(page)).text
+    assert (await user_of(provider, person)).email == NEW
+    assert (await browser.submit(page)).status_code == 400
+
+
+async def test_the_reader_of_the_new_address_gives_it_to_nobody_by_the_link(
     provider: RunningProvider, person: User, browser: Browser, other_browser: Browser
+) -> None:
+    """A trojan identifier: the account is a thief's, who then waits for the owner to take it over by a reset."""
+    await browser.log_in()
+    await browser.submit(await browser.get("/account/email"), email=NEW)
+    mail = await provider.mails.latest(NEW)
+    assert "a…@example.com" in mail.text
+    nobody = await other_browser.get(mail.link)
+    await provider.create_user("vera@example.com")
+    await other_browser.log_in("vera@example.com", PASSWORD)
+    for page in (nobody, await other_browser.get(mail.link)):
+        assert "a…@example.com" in page.text
+        assert EMAIL not in page.text
+        assert 'name="token"' not in page.text
+    own = await browser.get(mail.link)  # the form of the right browser, posted from the wrong one
+    fields = {**the_form(own).fields, "csrf_token": "x"}
+    assert (await other_browser.post(str(own.url), fields)).status_code == 400
+    assert (await user_of(provider, person)).email == EMAIL
+    assert (await browser.submit(own)).status_code == 200
+    assert (await user_of(provider, person)).email == NEW
+
+
+async def test_the_link_of_the_new_address_waits_for_the_second_factor(
+    provider: RunningProvider, person: User, browser: Browser
 ) -> None:
     await browser.log_in()
     await browser.submit(await browser.get("/account/email"), email=NEW)
     link = (await provider.mails.latest(NEW)).link
-    page = await other_browser.get(link)
-    assert (await user_of(provider, person)).email == EMAIL
-    assert "is changed" in (await other_browser.submit(page)).text
+    pocket = await give_app(provider, person)
+    page = await browser.get(link)
+    assert page.url.path == "/mfa"
+    page = await browser.submit(page, code=pocket.code())
+    assert "is changed" in (await browser.submit(page)).text
+
+
+async def change_address(provider: RunningProvider, person: User, email: str) -> None:
+    """Change the address of an account."""
+    account = ProvenAccount.of(await user_of(provider, person))
+    await provider.parts.email_changes.ask(account, email)
+    code = (await provider.mails.latest(email)).code
+    await provider.parts.email_changes.confirm(account, code=code)
+
+
+async def test_the_owner_takes_back_a_change_of_address_with_all_that_a_thief_set_up(
+    provider: RunningProvider, person: User, browser: Browser, other_browser: Browser
+) -> None:
+    await browser.log_in()
+    await change_address(provider, person, NEW)
+    undo = (await provider.mails.latest(EMAIL)).link
+    provider.clock.advance(61)
+    await give_passkey(provider, await user_of(provider, person))
+    await change_address(provider, person, "further@example.com")
+    later = (await provider.mails.latest(NEW)).link
+    # The thief resets the password by the new address, which must not end the owner's link.
+    await provider.parts.recovery.ask("further@example.com")
+    token = (await provider.mails.latest("further@example.com")).link.partition("token=")[2]
+    await provider.parts.recovery.reset(token, "the password of a thief")
+    page = await other_browser.get(undo)
+    assert EMAIL in page.text.replace("<wbr>", "")
+    assert (await user_of(provider, person)).email == "further@example.com"
+    assert "its address back" in (await other_browser.submit(page)).text
+    user = await user_of(provider, person)
+    assert (user.email, user.email_verified, user.password_hash) == (EMAIL, True, None)
+    assert await provider.parts.enrolled_factors.of_user(user.id) == []
+    assert (await browser.get("/account")).url.path == "/login"
     assert (await other_browser.submit(page)).status_code == 400
-    assert (await other_browser.log_in(NEW, PASSWORD)).url.path == "/account"
+    assert (await other_browser.get(later)).status_code == 400  # it would lead to the thief again
+
+
+async def test_what_was_set_up_before_the_change_outlives_its_being_taken_back(
+    provider: RunningProvider, person: User, browser: Browser, other_browser: Browser
+) -> None:
+    await give_passkey(provider, person)
+    provider.clock.advance(1)
+    await change_address(provider, person, NEW)
+    await other_browser.submit(await other_browser.get((await provider.mails.latest(EMAIL)).link))
+    assert (await user_of(provider, person)).email == EMAIL
+    assert len(await provider.parts.enrolled_factors.of_user(person.id)) == 1
+
+
+async def test_a_change_is_taken_back_for_some_days_only_or_never(
+    make_provider: MakeProvider,
+) -> None:
+    for undo in (3600, 0):
+        provider = await make_provider(accounts={"email_undo": undo})
+        user = await provider.create_user()
+        await change_address(provider, user, NEW)
+        link = (await provider.mails.latest(EMAIL)).link
+        assert ("/account/email/undo" in link) is bool(undo)
+        if undo:
+            provider.clock.advance(undo)
+            assert (await (await provider.browser()).get(link)).status_code == 400
 
 
 async def test_an_address_that_is_taken_gets_the_same_answer_and_its_owner_a_mail(
@@ -165,7 +271,10 @@ async def test_the_code_for_a_new_address_can_be_tried_five_times(
     right, wrong = (await provider.mails.latest(NEW)).code, await wrong_code(provider, NEW)
     for _ in range(5):
         assert (await browser.submit(page, code=wrong)).status_code == 400
+    assert (await browser.submit(page, code=right)).status_code == 429
+    provider.clock.advance(600)  # the throttle has forgotten; the code has not
     assert (await browser.submit(page, code=right)).status_code == 400
+    assert (await user_of(provider, person)).email == EMAIL
 
 
 async def test_an_address_that_an_administrator_entered_can_be_verified_by_its_owner(

@@ -9,7 +9,7 @@ from idp.identity.connections import Elsewhere
 from idp.identity.endings import ENDINGS, Event, Kept, What, end
 from idp.identity.generation import ProvenAccount
 from idp.identity.registration import NewAccount
-from idp.identity.tickets import VERIFY_EMAIL
+from idp.identity.tickets import UNDO_EMAIL_CHANGE, VERIFY_EMAIL
 from idp.storage.database import Database
 from idp.storage.models import (
     BrowserSession,
@@ -27,6 +27,8 @@ from tests.support.provider import EMAIL, PASSWORD, MakeProvider, RunningProvide
 OTHER_PASSWORD = "quiet otters at noon"
 ID = "the-one"
 """The id of each row of the account."""
+UNDO = "undo"
+"""The id of the link that takes a change of address back."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,6 +92,20 @@ async def full_account(provider: RunningProvider) -> User:
                 used_at=None,
             )
         )
+        await uow.tickets.add(
+            MailTicket(
+                id=UNDO,
+                purpose=UNDO_EMAIL_CHANGE,
+                user_id=user.id,
+                email="former@example.com",
+                token_digest=digest("undo"),
+                code_digest=digest("code"),
+                wrong_codes=0,
+                created_at=now,
+                expires_at=later,
+                used_at=None,
+            )
+        )
         await uow.invitations.add(
             Invitation(token_digest=ID, email=user.email_key, created_at=now, expires_at=later, used_at=None)
         )
@@ -133,17 +149,19 @@ async def left_of(database: Database, user: User) -> set[What]:
             invitation = await uow.invitations.get(ID)
             return {What.INVITATIONS} if invitation and invitation.used_at is None else set()
         session, grant = await uow.sessions.get(ID), await uow.grants.get(ID)
-        ticket = await uow.session.get(MailTicket, ID)
+        ticket, undo = await uow.session.get(MailTicket, ID), await uow.session.get(MailTicket, UNDO)
         invitation = await uow.invitations.get(ID)
         assert session
         assert grant
         assert ticket
+        assert undo
         assert invitation
         found = {
             What.PROOFS: stored.generation == user.generation,
             What.SESSIONS: session.ended_at is None,
             What.GRANTS: grant.revoked_at is None,
             What.TICKETS: ticket.used_at is None,
+            What.UNDO_LINKS: undo.used_at is None,
             What.INVITATIONS: invitation.used_at is None,
             What.DEVICES: await uow.session.get(TrustedDevice, ID) is not None,
             What.FACTORS: await uow.session.get(TotpCredential, ID) is not None,
@@ -216,9 +234,9 @@ async def set_password(provider: RunningProvider, user: User) -> None:
 
 
 async def change_email(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.ask_email_change(ProvenAccount.of(user), "new@example.com")
+    await provider.parts.email_changes.ask(ProvenAccount.of(user), "new@example.com")
     code = (await provider.mails.latest("new@example.com")).code
-    await provider.parts.self_service.confirm_email_change(account=ProvenAccount.of(user), code=code)
+    await provider.parts.email_changes.confirm(ProvenAccount.of(user), code=code)
 
 
 async def remove_factor(provider: RunningProvider, user: User) -> None:

@@ -24,6 +24,8 @@ CONTEXT = {
     "code": "012345",
     "new_email": NEW,
     "delete_at": NOW + 86_400,
+    "undo_until": NOW + 86_400,
+    "account": "a…@example.com",
     "at": NOW,
     "provider": "Google",
     "other": NEW,

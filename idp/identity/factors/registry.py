@@ -50,9 +50,10 @@ async def has_factor(uow: UnitOfWork, user_id: str) -> bool:
     return await uow.factors.has_any(user_id, credentials().values())
 
 
-async def delete_factors(uow: UnitOfWork, user_id: str) -> None:
-    """Delete everything that a person has set up, the recovery codes and every trusted browser."""
-    await uow.factors.delete_all(user_id, credentials().values())
+async def delete_factors(uow: UnitOfWork, user_id: str, *, since: float = 0.0) -> None:
+    """Delete everything that a user has set up at `since` or later, the recovery codes and every trusted
+    browser."""
+    await uow.factors.delete_all(user_id, credentials().values(), since=since)
 
 
 async def signs_in_alone(uow: UnitOfWork, user_id: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
+from idp.identity.email_change import EmailChanges
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration
 from idp.identity.second_factor import SecondFactors
@@ -18,7 +19,7 @@ from idp.pages.account.connections import ConnectionsPage
 from idp.pages.account.data import DataPage
 from idp.pages.account.delete import DeletePage, RestorePage
 from idp.pages.account.email import EmailPage, VerifyOwnEmailPage
-from idp.pages.account.email_change import ConfirmEmailPage
+from idp.pages.account.email_change import ConfirmEmailPage, UndoEmailChangePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.account.home import HomePage
 from idp.pages.account.password import PasswordPage
@@ -40,6 +41,7 @@ class AccountPages:
         clock: Clock,
         policy: PasswordPolicy,
         registration: Registration,
+        email_changes: EmailChanges,
         second_factors: SecondFactors,
         sessions: Sessions,
         sign_out: SignOut,
@@ -50,8 +52,9 @@ class AccountPages:
         self._pages = (
             HomePage(*common, second_factors, factors_possible=factors_possible),
             ProfilePage(*common),
-            EmailPage(*common),
-            ConfirmEmailPage(*common),
+            EmailPage(*common, email_changes),
+            ConfirmEmailPage(*common, email_changes),
+            UndoEmailChangePage(parts, email_changes),
             VerifyOwnEmailPage(*common, registration),
             PasswordPage(*common, policy),
             SessionsPage(*common, sessions, sign_out),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from starlette.responses import Response
 
 from idp.errors import InvalidValue
+from idp.identity.email_change import EmailChanges
 from idp.identity.registration import Registration
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
@@ -22,13 +23,19 @@ class EmailPage(ConsolePage):
     fields = ("email",)
     recent = True
 
+    def __init__(
+        self, parts: PageParts, gate: AccountGate, self_service: SelfService, changes: EmailChanges
+    ) -> None:
+        super().__init__(parts, gate, self_service)
+        self._changes = changes
+
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the address and whether it is verified."""
         return {"values": {"email": visit.form.get("email", "")}}
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Send a mail to the new address, or none when it is taken; the answer is the same."""
-        await self.self_service.ask_email_change(visit.account, visit.form.get("email", "").strip())
+        await self._changes.ask(visit.account, visit.form.get("email", "").strip())
         return self.edge.links.redirect("/account/email/confirm")
 
 

@@ -1,13 +1,15 @@
-"""/account/email/confirm: proving the new address, by the code of the mail or by its link on any device."""
+"""/account/email/confirm and /account/email/undo: the links of the mails about a change of address."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity import page_paths
+from idp.identity.email_change import DEAD, EmailChanges
 from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
@@ -17,22 +19,49 @@ from idp.text import Text
 
 
 class ChangeEmailLink(MailLinkPage):
-    """What the link of the mail leads to: it works on every device, signed in or not."""
+    """What the link of the mail to the new address leads to.
+
+    It changes the address only for a user who is signed in to the account, in this browser: the reader of the
+    mail may be a stranger, whose address somebody wants for an account of their own."""
 
     path = page_paths.CONFIRM_EMAIL_CHANGE
     purpose = "change_email_link"
 
-    def __init__(self, parts: PageParts, self_service: SelfService) -> None:
+    def __init__(self, parts: PageParts, gate: AccountGate, changes: EmailChanges) -> None:
         super().__init__(parts)
-        self._self_service = self_service
+        self._gate = gate
+        self._changes = changes
 
     async def show(self, request: Request, token: str) -> Response:
-        """Ask for the press of a button."""
+        """Ask for the press of a button, or for a sign-in to the account."""
+        asked = await self._changes.asked(token)
+        if asked is None:
+            return self._dead(400, DEAD)
+        session = await self.parts.visits.session(self.edge.browser(request))
+        if session is None or session.user_id != asked.user_id:
+            return self.tell(
+                title=Text("Sign in to go on"),
+                sentence=Text(
+                    "A user of the account %(account)s wants to use this address for it. If that is you, open the "
+                    "link in the browser in which you are signed in, or sign in here and enter the code of the "
+                    "mail. If it is not, close this page: nothing changes.",
+                    account=asked.account,
+                ),
+                next_url=self.parts.path(self.path),
+                next_label=Text("Sign in and enter the code"),
+            )
+        entered = await self._gate.enter(request, f"{self.path}?token={token}")
+        if isinstance(entered, Response):  # a second factor is due, say
+            return entered
         return self.ask(
             request,
             token,
             title=Text("Use this address from now on?"),
-            sentence=Text("It becomes the address of the account in which the change was asked for."),
+            sentence=Text(
+                "Your account has the address %(account)s now. From then on it has this one:",
+                account=session.email,
+            ),
+            email=asked.email,
             button=Text("Change the address"),
             action=self.parts.path(self.path, token=""),
         )
@@ -40,17 +69,14 @@ class ChangeEmailLink(MailLinkPage):
     async def take(self, request: Request) -> Response:
         """Change the address."""
         form = await self.edge.form(request, self.purpose)
+        entered = await self._gate.enter(request, self.path)
+        if isinstance(entered, Response):
+            return entered
         try:
             self.parts.admission.check(request)
-            await self._self_service.confirm_email_change(token=form.get("token", ""))
+            await self._changes.confirm(entered.account, token=form.get("token", ""))
         except (InvalidValue, Conflict, Unavailable) as error:
-            return self.tell(
-                status=error.status,
-                title=Text("The address was not changed"),
-                sentence=error.sentence,
-                next_url=self.parts.path("/account/email"),
-                next_label=Text("Ask for a new link"),
-            )
+            return self._dead(error.status, error.sentence)
         return self.tell(
             title=Text("The address is changed"),
             sentence=Text("Sign in with it from now on."),
@@ -58,9 +84,77 @@ class ChangeEmailLink(MailLinkPage):
             next_label=Text("To your account"),
         )
 
+    def _dead(self, status: int, sentence: str) -> Response:
+        return self.tell(
+            status=status,
+            title=Text("The address was not changed"),
+            sentence=sentence,
+            next_url=self.parts.path("/account/email"),
+            next_label=Text("Ask for a new link"),
+        )
+
+
+class UndoEmailChangePage(MailLinkPage):
+    """What the link of the mail to the former address leads to: it works without a sign-in, since a thief may
+    have the account now."""
+
+    path = page_paths.UNDO_EMAIL_CHANGE
+    purpose = "undo_email_change"
+
+    def __init__(self, parts: PageParts, changes: EmailChanges) -> None:
+        super().__init__(parts)
+        self._changes = changes
+
+    @property
+    def routes(self) -> list[Route]:
+        """The page and its form."""
+        return [Route(self.path, self.show, methods=["GET"]), Route(self.path, self.submit, methods=["POST"])]
+
+    async def show(self, request: Request) -> Response:
+        """Ask for the press of a button."""
+        token = request.query_params.get("token", "")
+        former = await self._changes.former(token)
+        if former is None:
+            return self._dead(DEAD)
+        return self.ask(
+            request,
+            token,
+            title=Text("Take the change of address back?"),
+            sentence=Text(
+                "The account gets this address back. Its password ends, everybody who is signed in to it is signed "
+                "out, and providers and second factors that were added since the change are removed."
+            ),
+            email=former,
+            button=Text("Take it back"),
+        )
+
+    async def submit(self, request: Request) -> Response:
+        """Take the change back."""
+        form = await self.edge.form(request, self.purpose)
+        try:
+            self.parts.admission.check(request)
+            await self._changes.undo(form.get("token", ""), address=request.state.address)
+        except (InvalidValue, Conflict, Unavailable) as error:
+            return self._dead(error.sentence, error.status)
+        return self.tell(
+            title=Text("Your account has its address back"),
+            sentence=Text("Choose a new password now: you get a mail with a link for it."),
+            next_url=self.parts.path("/recover"),
+            next_label=Text("Choose a password"),
+        )
+
+    def _dead(self, sentence: str, status: int = 400) -> Response:
+        return self.tell(
+            status=status,
+            title=Text("This link is no longer good"),
+            sentence=sentence,
+            next_url=self.parts.path("/account"),
+            next_label=Text("Sign in"),
+        )
+
 
 class ConfirmEmailPage(ConsolePage):
-    """Takes the code of the mail here, or the press of the button that its link leads to anywhere."""
+    """Takes the code of the mail, or the press of the button that its link leads to."""
 
     path = ChangeEmailLink.path
     template = "account/code.html"
@@ -75,9 +169,12 @@ class ConfirmEmailPage(ConsolePage):
         "again": None,
     }
 
-    def __init__(self, parts: PageParts, gate: AccountGate, self_service: SelfService) -> None:
+    def __init__(
+        self, parts: PageParts, gate: AccountGate, self_service: SelfService, changes: EmailChanges
+    ) -> None:
         super().__init__(parts, gate, self_service)
-        self._link = ChangeEmailLink(parts, self_service)
+        self._changes = changes
+        self._link = ChangeEmailLink(parts, gate, changes)
 
     async def show(self, request: Request) -> Response:
         """Show the link's button, or ask for the code."""
@@ -92,7 +189,5 @@ class ConfirmEmailPage(ConsolePage):
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Change the address."""
-        await self.self_service.confirm_email_change(
-            account=visit.account, code=visit.form.get("code", ""), address=visit.address
-        )
+        await self._changes.confirm(visit.account, code=visit.form.get("code", ""), address=visit.address)
         return self.done("email")

@@ -73,15 +73,18 @@ class Factors:
         """Forget every trusted browser of a person."""
         await self._session.execute(delete(TrustedDevice).where(TrustedDevice.user_id == user_id))
 
-    async def delete_all(self, user_id: str, kinds: Iterable[type[FactorCredential]]) -> None:
-        """Delete a person's credentials of these kinds, the recovery codes and every trusted browser."""
+    async def delete_all(
+        self, user_id: str, kinds: Iterable[type[FactorCredential]], *, since: float = 0.0
+    ) -> None:
+        """Delete a user's credentials of these kinds, the recovery codes and every trusted browser, as far as
+        they were made at `since` or later."""
         everything: list[type[FactorCredential | RecoveryCode | TrustedDevice]] = [
             *kinds,
             RecoveryCode,
             TrustedDevice,
         ]
         for kind in everything:
-            await self._session.execute(delete(kind).where(kind.user_id == user_id))
+            await self._session.execute(delete(kind).where(kind.user_id == user_id, kind.created_at >= since))
 
     # An administrator's reset -----------------------------------------------------------------
 

@@ -81,11 +81,12 @@ class FederatedIdentities:
         )
         return await changed(self._session, statement) > 0
 
-    async def delete_all(self, user_id: str) -> int:
-        """Delete every link of a person; return how many."""
-        return await changed(
-            self._session, delete(FederatedIdentity).where(FederatedIdentity.user_id == user_id)
+    async def delete_all(self, user_id: str, *, since: float = 0.0) -> int:
+        """Delete every link of a user that was made at `since` or later; return how many."""
+        statement = delete(FederatedIdentity).where(
+            FederatedIdentity.user_id == user_id, FederatedIdentity.linked_at >= since
         )
+        return await changed(self._session, statement)
 
 
 class UpstreamProviders:

@@ -1,5 +1,7 @@
 """Mail tickets and invitations: proofs that are sent to an address and used once."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,17 +15,11 @@ class MailTickets:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, ticket: MailTicket) -> None:
-        """Add a ticket; the unused ones of the same person and purpose end, so only the last mail counts."""
-        await self._session.execute(
-            update(MailTicket)
-            .where(
-                MailTicket.user_id == ticket.user_id,
-                MailTicket.purpose == ticket.purpose,
-                MailTicket.used_at.is_(None),
-            )
-            .values(used_at=ticket.created_at)
-        )
+    async def add(self, ticket: MailTicket, *, alone: bool = True) -> None:
+        """Add a ticket; with `alone`, the unused ones of the same user and purpose end, so only the last mail
+        counts."""
+        if alone:
+            await self.end_since(ticket.user_id, ticket.purpose, 0.0, ticket.created_at)
         self._session.add(ticket)
         await self._session.flush()
 
@@ -49,12 +45,31 @@ class MailTickets:
         )
         return await changed(self._session, statement) > 0
 
-    async def end_all_for_user(self, user_id: str, now: float, kept_purpose: str | None = None) -> None:
-        """End every unused ticket of a person, but for those of one purpose."""
-        statement = update(MailTicket).where(MailTicket.user_id == user_id, MailTicket.used_at.is_(None))
-        if kept_purpose is not None:
-            statement = statement.where(MailTicket.purpose != kept_purpose)
-        await self._session.execute(statement.values(used_at=now))
+    async def end_all_for_user(self, user_id: str, now: float, *, but: Iterable[str | None] = ()) -> None:
+        """End every unused ticket of a user, but for those of some purposes."""
+        kept = [purpose for purpose in but if purpose is not None]
+        await self._session.execute(
+            update(MailTicket)
+            .where(
+                MailTicket.user_id == user_id,
+                MailTicket.used_at.is_(None),
+                MailTicket.purpose.not_in(kept),
+            )
+            .values(used_at=now)
+        )
+
+    async def end_since(self, user_id: str, purpose: str, since: float, now: float) -> None:
+        """End the unused tickets of a user and purpose that were issued at `since` or later."""
+        await self._session.execute(
+            update(MailTicket)
+            .where(
+                MailTicket.user_id == user_id,
+                MailTicket.purpose == purpose,
+                MailTicket.created_at >= since,
+                MailTicket.used_at.is_(None),
+            )
+            .values(used_at=now)
+        )
 
     async def count_wrong_code(self, ticket_id: str, most: int) -> bool:
         """Count a try at the code; False when there were `most` already. Counted before it is compared."""
