@@ -5,11 +5,12 @@ refused: a parameter that is silently ignored may be the one that was to protect
 """
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from idp.errors import ConfigurationError
 from idp.trust import Trust
@@ -29,6 +30,11 @@ HARMLESS: Final[Mapping[str, tuple[str, ...]]] = {
 """Parameters that change nothing here, with the values for which that is so; without values, all."""
 
 
+_AUTHORITY: Final = re.compile(r"[^/?#]*")
+_PORT_AND_PATH: Final = re.compile(r"[0-9]{0,5}(?:[,/?#]|$)")
+"""What comes after the colon of `HOST:PORT/NAME?options=-c a=b@c`, which is no password."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a database is, and how it is connected to."""
@@ -46,12 +52,13 @@ class Target:
 def read_url(url: str, trust: Trust) -> Target:
     """Read a URL such as `postgresql://USER:PASSWORD@HOST/NAME?sslmode=verify-full`; raise `ConfigurationError`."""
     try:
-        parts = urlsplit(url)
-        query = _query_of(parts.query)
-        credentials, _, hosts = parts.netloc.rpartition("@")
+        credentials, rest = _split_credentials(url.partition("://")[2])
         user, _, password = credentials.partition(":")
+        before, _, text = rest.partition("?")
+        hosts, _, path = before.partition("/")
+        query = _query_of(text)
         places = _places(query.pop("host", unquote(hosts)), query.pop("port", ""))
-        database = query.pop("dbname", None) or query.pop("database", None) or unquote(parts.path.lstrip("/"))
+        database = query.pop("dbname", None) or query.pop("database", None) or unquote(path)
         arguments: dict[str, Any] = {
             "user": query.pop("user", None) or unquote(user) or None,
             "password": query.pop("password", None) or unquote(password) or None,
@@ -76,6 +83,19 @@ def read_url(url: str, trust: Trust) -> Target:
         raise ConfigurationError(f"IDP_DATABASE_URL: {error}.") from error
     named = ", ".join(host if host.startswith("/") else _authority(host, port) for host, port in places)
     return Target(named or "this machine", arguments["user"], arguments["database"], arguments, timeout)
+
+
+def _split_credentials(rest: str) -> tuple[str, str]:
+    """Split `USER:PASSWORD@` off. A password may have a slash, a question mark or a hash that is not encoded, as those
+    that programs make often have; with an @ it has to be encoded."""
+    authority = _AUTHORITY.match(rest)
+    credentials, at, _ = (authority[0] if authority else "").rpartition("@")
+    if not at:
+        credentials, at, _ = rest.partition("@")
+        _, colon, password = credentials.partition(":")
+        if not at or not colon or _PORT_AND_PATH.match(password):
+            return "", rest
+    return credentials, rest[len(credentials) + 1 :]
 
 
 def _query_of(text: str) -> dict[str, str]:
@@ -115,7 +135,8 @@ def _port(text: str) -> int:
     if not text:
         return PORT
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 65_535):
-        raise ValueError(f"{text[:20]!r} is not a port")
+        # It may be a part of a password, so it is not repeated.
+        raise ValueError("a port is no number, or the password has an @ that is not written %40")
     return int(text)
 
 

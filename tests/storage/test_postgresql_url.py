@@ -27,6 +27,13 @@ def arguments(url: str) -> dict[str, Any]:
     ("url", "expected"),
     [
         ("postgresql://u:p%40ss@db.example/idp", {"user": "u", "password": "p@ss", "database": "idp"}),
+        (
+            "postgresql://u:pa/s?s#w@db.example:1/idp",
+            {"password": "pa/s?s#w", "host": ["db.example"], "port": [1]},
+        ),
+        ("postgresql://h:1/idp?application_name=a@b", {"user": None, "host": ["h"], "port": [1]}),
+        ("postgresql://h1:1,h2:2/idp?application_name=a@b", {"user": None, "host": ["h1", "h2"]}),
+        ("postgresql://h/idp?application_name=a@b", {"user": None, "host": ["h"], "database": "idp"}),
         ("postgresql://db.example:6543/idp", {"host": ["db.example"], "port": [6543], "user": None}),
         ("postgresql://u@h1:1,h2:2,h3/idp", {"host": ["h1", "h2", "h3"], "port": [1, 2, 5432]}),
         ("postgresql://u@[::1]:1/idp", {"host": ["::1"], "port": [1]}),
@@ -95,7 +102,7 @@ def test_connect_timeout_is_the_timeout() -> None:
         ("ssl_min_protocol_version=TLSv1", "ssl_min_protocol_version"),
         ("statement_cache_size=none", "statement_cache_size"),
         ("sslmode=require&sslmode=disable", "twice"),
-        ("port=x", "not a port"),
+        ("port=x", "a port is no number"),
         ("host=a,b&port=1,2,3", "ports"),
     ],
 )
@@ -103,6 +110,15 @@ def test_what_cannot_be_honoured_is_a_sentence(query: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match="IDP_DATABASE_URL") as refusal:
         arguments(f"postgresql://h/idp?{query}")
     assert said in refusal.value.sentence
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:s3cret@x@h:y/idp", "postgresql://u:s3cret/x", "postgresql://h:s3cret/"]
+)
+def test_a_refusal_does_not_repeat_what_may_be_a_password(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        arguments(url)
+    assert "s3cret" not in refusal.value.sentence
 
 
 def test_a_file_that_is_no_certificate_is_a_sentence(tmp_path: Path) -> None:
