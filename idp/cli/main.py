@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from idp import __version__
-from idp.cli import clients, configuration, doctor, keys, providers, server, users
+from idp.cli import clients, configuration, doctor, keys, providers, server, users, worker
 from idp.cli.context import say, sentence_of
 from idp.errors import IdpError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("serve")(server.serve)
 app.command("dev")(server.dev)
+app.command("worker")(worker.worker)
 app.command("migrate")(server.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("config")(configuration.config)

@@ -332,7 +332,12 @@ class OutgoingSettings(Section):
 
 
 class ServerSettings(Section):
-    """What `idp serve` bounds before a request is one. A bound of 0 is none."""
+    """What `idp serve` does beside answering, and what it bounds before a request is one. A bound of 0 is none."""
+
+    background: bool = Field(
+        default=True,
+        description="Whether the processes that answer requests also send mail and sweep; otherwise run idp worker.",
+    )
 
     connections: int = Field(
         4000,
