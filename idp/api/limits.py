@@ -61,6 +61,7 @@ class AddressLimits:
         endpoint = (scope["method"], scope["path"].rpartition(PATH)[2])
         network = network_of(scope["state"]["address"])
         policies, states, longest = [], [], 0.0
+        nearest: tuple[int, int, int] | None = None  # left, limit, reset
         for limit in self._limits:
             if limit.endpoints is not None and endpoint not in limit.endpoints:
                 continue
@@ -71,11 +72,9 @@ class AddressLimits:
             policies.append(f'"{limit.name}";q={limit.per_minute};w={WINDOW:.0f}')
             states.append(f'"{limit.name}";r={left};t={reset:.0f}')
             longest = max(longest, wait or 0.0)
-        fields = (
-            [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(states).encode())]
-            if policies
-            else []
-        )
+            told = (left, limit.per_minute, int(reset))
+            nearest = told if nearest is None else min(nearest, told)
+        fields = _fields(policies, states, nearest) if nearest is not None else []
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -87,3 +86,17 @@ class AddressLimits:
             return
         error = Throttled("Too many requests from this address. Wait a moment.", retry_after=longest)
         await self._problems.for_error(scope, error)(scope, receive, send_marked)
+
+
+def _fields(
+    policies: Sequence[str], states: Sequence[str], nearest: tuple[int, int, int]
+) -> list[tuple[bytes, bytes]]:
+    """Return the fields of the draft, and the three older ones that many clients still read, for the nearest limit."""
+    left, most, reset = nearest
+    return [
+        (b"ratelimit-policy", ", ".join(policies).encode()),
+        (b"ratelimit", ", ".join(states).encode()),
+        (b"ratelimit-limit", b"%d" % most),
+        (b"ratelimit-remaining", b"%d" % left),
+        (b"ratelimit-reset", b"%d" % reset),
+    ]

@@ -107,6 +107,16 @@ class SignedIn(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedInWithoutBrowser(Event):
+    """A user signed in by the password grant or the JSON API: a grant began without a browser session."""
+
+    name = "grant.signed_in"
+    grant_id: str
+    amr: tuple[str, ...]
+    acr: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignInFailed(Event):
     """A proof was refused. `reason` is for operators; the person is told the same thing whatever it is."""
 

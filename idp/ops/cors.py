@@ -22,7 +22,8 @@ _NOT_ALLOWED = (_VARY,)
 _ANY_ORIGIN = ((b"access-control-allow-origin", b"*"),)
 _EXPOSE = (
     b"access-control-expose-headers",
-    b"WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+    b"WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, RateLimit-Limit, "
+    b"RateLimit-Remaining, RateLimit-Reset, X-Request-Id",
 )
 
 _LONGEST_ORIGIN = 300

@@ -4,6 +4,8 @@ from authlib.oauth2.rfc6749.grants import (
     ResourceOwnerPasswordCredentialsGrant as AuthlibPasswordGrant,
 )
 
+from idp.events.audit import record
+from idp.events.catalogue import SignedInWithoutBrowser
 from idp.oauth.bridge import wait
 from idp.oauth.clients import Client
 from idp.oauth.errors import InvalidGrantError
@@ -76,4 +78,13 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
         )
         if not await context.uow.grants.add(grant):
             raise InvalidGrantError("What was proven has ended in the meantime")
+        signed_in = SignedInWithoutBrowser(
+            user_id=proven.subject.id,
+            client_id=context.client.client_id,
+            address=self.request.address,
+            grant_id=grant.id,
+            amr=proven.authentication.amr,
+            acr=proven.authentication.acr,
+        )
+        await record(context.uow, signed_in, context.now)
         return Issuance(scopes, grant, proven.subject, refresh_token=await self.first_refresh_token(grant))
