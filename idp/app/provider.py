@@ -41,6 +41,7 @@ from idp.identity.self_service import SelfService
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import CodeThrottle, SignInThrottle, factor_throttle
 from idp.identity.tickets import Tickets
+from idp.identity.way_back import WayBack
 from idp.identity.ways_in import WaysIn
 from idp.keys.keyring import Keyring
 from idp.keys.master import load_master_key
@@ -155,10 +156,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     hasher = PasswordHasher(settings.passwords)
     sessions = Sessions(database, policies, clock)
     sign_in_throttle = SignInThrottle(store, settings.throttle, clock)
-    login = PasswordLogin(database, hasher, sign_in_throttle, clock)
-    range_api = Outgoing(
-        allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS, trust=trust
-    )
+    range_api = Outgoing(allow_private=True, setting="IDP_PASSWORDS__BREACH_API", limits=RANGE_API_LIMITS)
     policy = PasswordPolicy(policies, range_api)
     tickets = Tickets(master_key.derive("mail-codes"), settings.accounts, clock)
     mail_throttle = MailThrottle(
@@ -168,8 +166,12 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     )
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
     mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
-    registration = Registration(database, hasher, policy, tickets, mail_throttle, mailer, policies, clock)
-    recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, clock)
+    way_back = WayBack(database, tickets, mailer, mail_throttle, clock)
+    login = PasswordLogin(database, hasher, sign_in_throttle, way_back, clock)
+    registration = Registration(
+        database, hasher, policy, tickets, mail_throttle, mailer, way_back, policies, clock
+    )
+    recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, way_back, clock)
     self_service = SelfService(
         database,
         hasher,
@@ -287,6 +289,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             Arrivals(connections, database, store, mailer, mail_throttle, master_key),
             database,
             policies,
+            way_back,
             clock,
         ),
         mail_delivery=MailDelivery(database, settings, clock),

@@ -14,6 +14,7 @@ from idp.identity.acr import ACR_SINGLE, AMR_PASSWORD
 from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle
+from idp.identity.way_back import DELETED, WayBack
 from idp.storage.database import Database
 from idp.storage.models import User
 
@@ -38,15 +39,25 @@ def by_password(now: float, generation: int) -> Authentication:
     return Authentication(now, ACR_SINGLE, (AMR_PASSWORD,), generation)
 
 
+class AccountDeleted(InvalidValue):
+    """The password is right, and the owner has deleted the account."""
+
+
 class PasswordLogin:
     """Tells whether a password is that of an account, with the same work whatever the answer."""
 
     def __init__(
-        self, database: Database, hasher: PasswordHasher, throttle: SignInThrottle, clock: Clock
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        throttle: SignInThrottle,
+        way_back: WayBack,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._hasher = hasher
         self._throttle = throttle
+        self._way_back = way_back
         self._clock = clock
         self._imitates_until = float("-inf")
 
@@ -55,7 +66,8 @@ class PasswordLogin:
     ) -> AuthenticatedUser | None:
         """Return the user, or None: the address, the password or the account may be at fault.
 
-        Raise `Throttled` when tries come too fast and `Unavailable` when too many people sign in at once.
+        Raise `Throttled` when tries come too fast, `Unavailable` when too many people sign in at once, and
+        `AccountDeleted` for the right password of an account that its owner can still bring back: a mail says how.
         Every place that takes a password comes here, the password grant too.
         """
         key = _key_of(email)
@@ -63,12 +75,18 @@ class PasswordLogin:
         await self._imitate_stored_hashes()
         async with self._database.reading() as uow:
             user = await uow.users.by_email_key(key)
-        hashed = user.password_hash if user is not None and user.disabled_at is None else None
+        deleted = user is not None and self._way_back.is_open(user)
+        in_use = user is not None and (user.disabled_at is None or deleted)
+        hashed = user.password_hash if user is not None and in_use else None
         correct = await self._hasher.verify(hashed, password)
         if user is None or hashed is None or not correct:
             await self._note_failure(user, address, client_id)
             return None
         await self._throttle.succeeded(key, address)
+        if deleted:  # only its owner knows the password, and is told
+            await self._note_failure(user, address, client_id)
+            await self._way_back.offer(user, address=address)
+            raise AccountDeleted(DELETED)
         if self._hasher.needs_rehash(hashed):
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)

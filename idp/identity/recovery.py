@@ -13,6 +13,7 @@ from idp.identity.mail_throttle import MailThrottle
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import RESET_PASSWORD, Tickets
+from idp.identity.way_back import WayBack
 from idp.storage.database import Database
 from idp.storage.models import User
 from idp.text import Text
@@ -31,6 +32,7 @@ class Recovery:
         tickets: Tickets,
         throttle: MailThrottle,
         mailer: Mailer,
+        way_back: WayBack,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -39,6 +41,7 @@ class Recovery:
         self._tickets = tickets
         self._throttle = throttle
         self._mailer = mailer
+        self._way_back = way_back
         self._clock = clock
 
     async def ask(self, email: str, *, link_query: str = "", address: str = "") -> None:
@@ -51,6 +54,9 @@ class Recovery:
         may_mail = await self._throttle.admit(RESET_PASSWORD, key, address)
         async with evenly(), self._database.unit_of_work() as uow:
             user = await uow.users.by_email_key(key)
+            if user is not None and self._way_back.is_open(user):
+                await self._way_back.send(uow, user, may_mail=may_mail)
+                return
             if user is None or user.disabled_at is not None:
                 return
             if not may_mail and await self._tickets.is_open_for(uow, user.id, RESET_PASSWORD):

@@ -31,6 +31,7 @@ from idp.identity.own_claims import clean_claim
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, Tickets
+from idp.identity.way_back import WayBack
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import Invitation, MailTicket, User, new_id
 
@@ -88,6 +89,7 @@ class Registration:
         tickets: Tickets,
         throttle: MailThrottle,
         mailer: Mailer,
+        way_back: WayBack,
         policies: Policies,
         clock: Clock,
     ) -> None:
@@ -97,6 +99,7 @@ class Registration:
         self._tickets = tickets
         self._throttle = throttle
         self._mailer = mailer
+        self._way_back = way_back
         self._policies = policies
         self._clock = clock
 
@@ -259,7 +262,9 @@ class Registration:
         if known.verification_due and known.disabled_at is None:
             await self._contest(uow, known, address, may_mail=may_mail)
             return known
-        if may_mail:
+        if self._way_back.is_open(known):
+            await self._way_back.send(uow, known, may_mail=may_mail)
+        elif may_mail:
             await self._mailer.queue(
                 uow, "already_registered", known.email, user=known, path=page_paths.RECOVER
             )

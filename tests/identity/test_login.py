@@ -14,7 +14,7 @@ from idp.identity.login import PasswordLogin
 from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle
 from idp.storage.database import Database
-from tests.support.identity import CHEAP_PASSWORDS, PASSWORD, CountingHasher, audit_events
+from tests.support.identity import CHEAP_PASSWORDS, PASSWORD, CountingHasher, NoWayBack, audit_events
 
 HOME = "192.0.2.10"
 
@@ -134,7 +134,7 @@ async def test_an_unknown_account_costs_what_most_stored_hashes_cost(
 ) -> None:
     """After the operator has raised the cost, the hashes that are stored keep theirs for a while."""
     dearer = PasswordHasher(settings.passwords.model_copy(update={"time_cost": 3}))
-    login = PasswordLogin(database, dearer, throttle, clock)
+    login = PasswordLogin(database, dearer, throttle, NoWayBack(), clock)
     costs: list[int] = []
     verify = argon2.PasswordHasher.verify
 

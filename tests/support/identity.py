@@ -13,15 +13,26 @@ from idp.identity.login import PasswordLogin
 from idp.identity.passwords import PasswordHasher
 from idp.identity.sessions import Sessions
 from idp.identity.throttle import SignInThrottle
+from idp.identity.way_back import WayBack
 from idp.keys import Keyring
 from idp.storage.database import Database
 from idp.storage.ephemeral.table import TableStore
-from idp.storage.models import AuditEvent
+from idp.storage.models import AuditEvent, User
 
 CHEAP_PASSWORDS = {"time_cost": 1, "memory_kib": 8, "threads": 4}
 """Argon2 parameters under which a hash costs next to nothing."""
 
 PASSWORD = "correct horse battery staple"
+
+
+class NoWayBack(WayBack):
+    """No account was deleted."""
+
+    def __init__(self) -> None:
+        pass
+
+    def is_open(self, user: User) -> bool:
+        return False
 
 
 class CountingHasher(PasswordHasher):
@@ -123,7 +134,7 @@ def login(
     database: Database, hasher: CountingHasher, throttle: SignInThrottle, clock: ManualClock
 ) -> PasswordLogin:
     """Signing in with a password."""
-    return PasswordLogin(database, hasher, throttle, clock)
+    return PasswordLogin(database, hasher, throttle, NoWayBack(), clock)
 
 
 @pytest.fixture

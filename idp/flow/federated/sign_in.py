@@ -23,6 +23,7 @@ from idp.federation.linking import (
     Refuse,
     SignIn,
     TakeOverUnverified,
+    Why,
     decide,
 )
 from idp.federation.registry import Providers
@@ -35,6 +36,7 @@ from idp.identity.addresses import email_key, same_mailbox
 from idp.identity.connections import Connections, Elsewhere
 from idp.identity.generation import ProvenAccount
 from idp.identity.invitations import is_invited
+from idp.identity.way_back import DELETED, WayBack
 from idp.storage.database import Database
 from idp.storage.models import User
 from idp.text import Text
@@ -90,6 +92,7 @@ class FederatedSignIn:
         arrivals: Arrivals,
         database: Database,
         policies: Policies,
+        way_back: WayBack,
         clock: Clock,
     ) -> None:
         self.providers = providers
@@ -98,6 +101,7 @@ class FederatedSignIn:
         self.arrivals = arrivals
         self._database = database
         self._policies = policies
+        self._way_back = way_back
         self._clock = clock
 
     async def settle(
@@ -164,11 +168,21 @@ class FederatedSignIn:
             case AskForEmail():
                 return Waiting(await self.arrivals.wait(identity, transaction, "address"))
             case Refuse(reason):
-                return TurnedAway(REFUSALS[reason], reason)
+                return await self._turn_away(reason, identity, address)
 
     def _entered(self, upstream: Upstream, identity: UpstreamIdentity, user: User, outcome: str) -> Entered:
         authentication = _authentication(upstream, identity, self._clock.now(), user.generation)
         return Entered(user.id, authentication, outcome)
+
+    async def _turn_away(self, reason: Why, identity: UpstreamIdentity, address: str) -> TurnedAway:
+        """Say why; an owner who has deleted the account is sent the link that brings it back."""
+        user = await self.connections.find(*identity.key)
+        if user is None and identity.email is not None:
+            user = await self.connections.account_of(identity.email)
+        if reason != "disabled" or user is None or not self._way_back.is_open(user):
+            return TurnedAway(REFUSALS[reason], reason)
+        await self._way_back.offer(user, address=address)
+        return TurnedAway(DELETED, "deleted")
 
     async def _decide(
         self,

@@ -4,7 +4,6 @@ from authlib.oauth2.rfc6749.grants import (
     ResourceOwnerPasswordCredentialsGrant as AuthlibPasswordGrant,
 )
 
-from idp.events.audit import record
 from idp.events.catalogue import SignedInWithoutBrowser
 from idp.oauth.bridge import wait
 from idp.oauth.clients import Client
@@ -86,5 +85,5 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
             amr=proven.authentication.amr,
             acr=proven.authentication.acr,
         )
-        await record(context.uow, signed_in, context.now)
+        await context.record(signed_in)
         return Issuance(scopes, grant, proven.subject, refresh_token=await self.first_refresh_token(grant))
