@@ -6,6 +6,7 @@ from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
 from fastapi.security import OAuth2
 from starlette.requests import Request
 
+from idp.api.first_party import CLIENT_ID
 from idp.api.problems import Refusal
 from idp.clock import Clock
 from idp.flow.demand import Demand
@@ -82,10 +83,13 @@ class AccountAccess(OAuth2):
         clock: Clock,
         *,
         token_url: str,
+        origin: str,
     ) -> None:
+        """`origin`: the provider's own, whose pages may use the token of any client."""
         flow = OAuthFlowPassword(tokenUrl=token_url, scopes={ACCOUNT: "Manage the person's account"})
         super().__init__(flows=OAuthFlows(password=flow), scheme_name="account", auto_error=False)
         self._guard = guard
+        self._origin = origin
         self._clock = clock
         self._situations = situations
         self._steps = steps
@@ -97,7 +101,17 @@ class AccountAccess(OAuth2):
         except OAuth2Error as error:
             code, sentence = _CODES.get(type(error), ("invalid_token", f"{error.description}."))
             raise Refusal(code, sentence, headers=refusal_headers(API, error)) from error
+        self._check_origin(access, request.headers.get("origin"))
         request.state.caller = Caller(access, request.state.address)
+
+    def _check_origin(self, access: Access, origin: str | None) -> None:
+        """Raise `Refusal` for a token that another app's pages send: CORS has let the origin ask, whosever it is.
+        The tokens of `idp-api`, which has no pages, are for those of every app that may have the scope."""
+        client = access.client
+        if origin is None or origin == self._origin or client.client_id == CLIENT_ID:
+            return
+        if origin not in client.origins:
+            raise Refusal("client_not_allowed", "This token is of an app of another origin.")
 
     @staticmethod
     def require_first_party(caller: Caller) -> None:

@@ -4,7 +4,7 @@ from idp.clock import Clock
 from idp.errors import Conflict
 from idp.oauth.client_metadata import PUBLIC, ClientMetadata
 from idp.oauth.registration import build_client
-from idp.oauth.scopes import ACCOUNT, OFFLINE_ACCESS, OPENID
+from idp.oauth.scopes import ACCOUNT
 from idp.storage.database import Database
 
 CLIENT_ID = "idp-api"
@@ -20,7 +20,7 @@ async def ensure_first_party_client(database: Database, clock: Clock) -> None:
             client_name="First-party API",
             token_endpoint_auth_method=PUBLIC,
             grant_types=("password", "refresh_token"),
-            scopes=(OPENID, "profile", "email", OFFLINE_ACCESS, ACCOUNT),
+            scopes=(ACCOUNT,),
             first_party=True,
         ),
         clock.now(),

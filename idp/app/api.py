@@ -20,6 +20,7 @@ def api_of(provider: Provider) -> FastAPI:
         provider.visits.steps,
         provider.clock,
         token_url=f"{settings.url(PATH)}/auth/access-token",
+        origin=settings.origin,
     )
     auth = AuthRoutes(
         database=provider.database,

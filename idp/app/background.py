@@ -31,7 +31,8 @@ async def running_parts(provider: Provider) -> AsyncIterator[None]:
         await provider.store.check()
         try:
             await provider.keyring.ensure()
-            await ensure_first_party_client(provider.database, provider.clock)
+            if provider.settings.api.enabled:
+                await ensure_first_party_client(provider.database, provider.clock)
         except Unavailable as error:  # begin all the same: it loads them when the database is back
             log.warning("the keys could not be loaded", reason=error.sentence, detail=error.detail)
         keys = asyncio.create_task(provider.keyring.run(stop))

@@ -57,8 +57,9 @@ def middleware_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[Mid
             Cors,
             open_paths={document.path for document in discovery.documents},
             registered_paths={base + path for path in (paths.TOKEN, paths.USERINFO, paths.REVOCATION)},
-            registered_prefixes=(f"{base}{API_PATH}/",),
+            api_prefix=f"{base}{API_PATH}/",
             is_registered_origin=provider.clients.is_registered_origin,
+            is_api_origin=provider.clients.is_api_origin,
         ),
         Middleware(
             BodyLimit, max_body_bytes=settings.max_body_bytes, error_renderer=ErrorRenderer(provider).render

@@ -171,7 +171,6 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     registration = Registration(
         database, hasher, policy, tickets, mail_throttle, mailer, way_back, policies, clock
     )
-    recovery = Recovery(database, hasher, policy, tickets, mail_throttle, mailer, way_back, clock)
     self_service = SelfService(
         database,
         hasher,
@@ -275,7 +274,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         login=login,
         policy=policy,
         registration=registration,
-        recovery=recovery,
+        recovery=Recovery(database, hasher, policy, tickets, mail_throttle, mailer, way_back, clock),
         self_service=self_service,
         email_changes=EmailChanges(database, tickets, mail_throttle, mailer, settings.accounts, clock),
         factors=factors,

@@ -126,7 +126,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
     ]
     if settings.dev:
         served.append(DevMailPage(renderer, database))
-    return [*(route for part in served for route in part.routes), _api(provider), *_api_documents(settings)]
+    return [*(route for part in served for route in part.routes), *_api(provider), *_api_documents(settings)]
 
 
 def _factor_pages(provider: Provider) -> list[_Served]:
@@ -155,18 +155,21 @@ def _factor_pages(provider: Provider) -> list[_Served]:
     ]
 
 
-def _api(provider: Provider) -> Mount:
+def _api(provider: Provider) -> list[Mount]:
+    if not provider.settings.api.enabled:
+        return []
+
     def build() -> ASGIApp:
         from idp.app.api import api_of
 
         return api_of(provider)
 
-    return Mount(API_PATH, app=LazyApp(build))
+    return [Mount(API_PATH, app=LazyApp(build))]
 
 
 def _api_documents(settings: Settings) -> list[BaseRoute]:
     """Return redirects from where other account services have their API's documentation."""
-    if not settings.api.short_paths:
+    if not (settings.api.enabled and settings.api.short_paths):
         return []
     api = settings.base_path + API_PATH
 

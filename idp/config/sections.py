@@ -292,6 +292,11 @@ class ThrottleSettings(Section):
 class ApiSettings(Section):
     """The JSON API."""
 
+    enabled: bool = Field(
+        default=True,
+        description="Whether `/api/v1` is served, and the client `idp-api` made for the tokens of those who name no "
+        "client.",
+    )
     short_paths: bool = Field(
         default=False,
         description="Serve the API at /auth/... and /users/... too, beside /api/v1, and send /docs, /redoc and "

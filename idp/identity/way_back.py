@@ -5,6 +5,7 @@ again, recover, sign in with their password or with a linked account elsewhere. 
 """
 
 from idp.clock import Clock
+from idp.identity import page_paths
 from idp.identity.mail import Mailer
 from idp.identity.mail_throttle import MailThrottle
 from idp.identity.tickets import RESTORE_ACCOUNT, Tickets
@@ -55,7 +56,7 @@ class WayBack:
             return
         ttl = user.delete_at - self._clock.now()
         issued = await self._tickets.issue(uow, user.id, RESTORE_ACCOUNT, user.email, ttl=ttl)
-        path = f"/account/restore?token={issued.token}"
+        path = f"{page_paths.RESTORE_ACCOUNT}?token={issued.token}"
         await self._mailer.queue(
             uow, "account_deleted", user.email, user=user, path=path, delete_at=user.delete_at
         )

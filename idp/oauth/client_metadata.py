@@ -228,8 +228,8 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--provider",
-        help="A provider that its sign-in page offers, in this order. Without any it offers all of them; with "
-        "`none` alone it offers none.",
+        help="A provider that its users may come from, in the order of its sign-in page. Without any they may come "
+        "from all; with `none` alone, from none.",
         defined_in=OURS,
         set_by="operator",
     )

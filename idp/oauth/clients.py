@@ -10,7 +10,7 @@ from idp.crypto import digest, equal
 from idp.oauth.client_metadata import PUBLIC, SECRET_METHODS, ClientMetadata
 from idp.oauth.client_records import read_metadata
 from idp.oauth.redirect_uris import is_registered, origin_of
-from idp.oauth.scopes import OFFLINE_ACCESS
+from idp.oauth.scopes import ACCOUNT, OFFLINE_ACCESS
 from idp.oauth.uris import is_visible_ascii
 from idp.storage.database import Database
 from idp.storage.models import ClientRecord
@@ -49,6 +49,11 @@ class Client(ClientMixin):
     def redirect_uris(self) -> tuple[str, ...]:
         """Its registered redirect URIs."""
         return self.metadata.redirect_uris
+
+    @property
+    def origins(self) -> set[str]:
+        """The web origins of its pages: those of its redirect URIs, and `allowed_origins`."""
+        return _origins_of(self.redirect_uris, self.metadata.allowed_origins)
 
     @property
     def post_logout_redirect_uris(self) -> tuple[str, ...]:
@@ -157,6 +162,7 @@ class ClientRegistry:
         self._ttl = ttl
         self._clients: dict[str, tuple[float, Client]] = {}
         self._origins: set[str] = set()
+        self._api_origins: set[str] = set()
         self._origins_read_at = 0.0
 
     def at_hand(self, client_id: str) -> Client | None:
@@ -178,21 +184,36 @@ class ClientRegistry:
             return None
         client = Client.from_record(record)
         self._clients[client_id] = (self._clock.now() + self._ttl, client)
-        self._origins |= _origins_of(client.redirect_uris, client.metadata.allowed_origins)
+        self._origins |= client.origins
+        if ACCOUNT in client.scopes:
+            self._api_origins |= client.origins
         return client
 
     async def is_registered_origin(self, origin: str) -> bool:
         """Tell whether a web origin belongs to some client: its redirect URIs' or `allowed_origins`."""
-        age = self._clock.now() - self._origins_read_at
-        if age >= self._ttl or (origin not in self._origins and age >= LOOK_AGAIN):
-            async with self._database.reading() as uow:
-                rows = await uow.clients.all_redirect_and_origin_metadata()
-            # race: all read the same rows
-            self._origins = set().union(
-                *(_origins_of(uris, metadata.get("allowed_origins", ())) for uris, metadata in rows)
-            )
-            self._origins_read_at = self._clock.now()
+        await self._read_origins(origin)
         return origin in self._origins
+
+    async def is_api_origin(self, origin: str) -> bool:
+        """Tell whether a web origin belongs to a client that may have the scope `account`. The API takes from it
+        the tokens of that client only."""
+        await self._read_origins(origin)
+        return origin in self._api_origins
+
+    async def _read_origins(self, origin: str) -> None:
+        age = self._clock.now() - self._origins_read_at
+        if age < self._ttl and (origin in self._origins or age < LOOK_AGAIN):
+            return
+        async with self._database.reading() as uow:
+            rows = await uow.clients.all_redirect_and_origin_metadata()
+        found = [
+            (_origins_of(uris, metadata.get("allowed_origins", ())), ACCOUNT in scopes)
+            for uris, scopes, metadata in rows
+        ]
+        # race: all read the same rows
+        self._origins = set().union(*(origins for origins, _ in found))
+        self._api_origins = set().union(*(origins for origins, has_account in found if has_account))
+        self._origins_read_at = self._clock.now()
 
 
 def _origins_of(redirect_uris: Iterable[str], allowed_origins: Iterable[str]) -> set[str]:

@@ -32,9 +32,9 @@ _LONGEST_ORIGIN = 300
 class Cors:
     """Answers preflights and marks responses.
 
-    `open_paths` are readable from anywhere; `registered_paths`, and what begins with one of
-    `registered_prefixes`, from an origin for which `is_registered_origin` is true; every other path from
-    none. Paths are whole, with the issuer's.
+    `open_paths` are readable from anywhere; `registered_paths` from an origin for which `is_registered_origin` is
+    true; what begins with `api_prefix` from one for which `is_api_origin` is; every other path from none. Paths
+    are whole, with the issuer's.
     """
 
     def __init__(
@@ -43,14 +43,16 @@ class Cors:
         *,
         open_paths: Iterable[str],
         registered_paths: Iterable[str],
-        registered_prefixes: tuple[str, ...] = (),
+        api_prefix: str,
         is_registered_origin: Callable[[str], Awaitable[bool]],
+        is_api_origin: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._app = app
         self._open = frozenset(open_paths)
         self._registered = frozenset(registered_paths)
-        self._registered_prefixes = registered_prefixes
+        self._api_prefix = api_prefix
         self._is_registered_origin = is_registered_origin
+        self._is_api_origin = is_api_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -60,9 +62,10 @@ class Cors:
         path = scope["path"]
         if path in self._open:
             allowed: tuple[tuple[bytes, bytes], ...] = _ANY_ORIGIN
-        elif path in self._registered or path.startswith(self._registered_prefixes):
+        elif path in self._registered or path.startswith(self._api_prefix):
             origin = headers_of(scope).get(b"origin")
-            allowed = _NOT_ALLOWED if origin is None else await self._for_origin(origin)
+            may_ask = self._is_registered_origin if path in self._registered else self._is_api_origin
+            allowed = _NOT_ALLOWED if origin is None else await _for_origin(origin, may_ask)
         else:
             await self._app(scope, receive, send)
             return
@@ -80,9 +83,12 @@ class Cors:
 
         await self._app(scope, receive, send_marked)
 
-    async def _for_origin(self, origin: bytes) -> tuple[tuple[bytes, bytes], ...]:
-        if origin == b"null" or len(origin) > _LONGEST_ORIGIN:
-            return _NOT_ALLOWED
-        if not await self._is_registered_origin(origin.decode("latin-1")):
-            return _NOT_ALLOWED
-        return ((b"access-control-allow-origin", origin), _EXPOSE, _VARY)
+
+async def _for_origin(
+    origin: bytes, may_ask: Callable[[str], Awaitable[bool]]
+) -> tuple[tuple[bytes, bytes], ...]:
+    if origin == b"null" or len(origin) > _LONGEST_ORIGIN:
+        return _NOT_ALLOWED
+    if not await may_ask(origin.decode("latin-1")):
+        return _NOT_ALLOWED
+    return ((b"access-control-allow-origin", origin), _EXPOSE, _VARY)

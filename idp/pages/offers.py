@@ -64,7 +64,11 @@ class Offers:
         return Offer(
             tuple(Button(each.name, each.label, self._start(each.name, visit)) for each in shown),
             _straight_to(visit, there, wanted),
-            {domain.casefold(): name for domain, name in domains.items() if name in there},
+            {
+                domain.casefold(): name
+                for domain, name in domains.items()
+                if name in there and wants(visit, name)
+            },
             targets(upstreams),
         )
 
@@ -89,6 +93,12 @@ def _straight_to(visit: Visit, there: set[str], wanted: Sequence[str] | None) ->
     if hint is None or visit.transaction.hint_used or (wanted is not None and hint not in wanted):
         return None
     return hint if hint in there else None
+
+
+def wants(visit: Visit, name: str) -> bool:
+    """Tell whether the client of a visit takes users from a provider (its metadata `providers`)."""
+    wanted = _wanted(visit)
+    return wanted is None or name in wanted
 
 
 def _wanted(visit: Visit) -> Sequence[str] | None:

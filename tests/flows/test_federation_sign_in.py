@@ -230,3 +230,15 @@ async def test_a_name_is_confirmed_first_where_the_operator_wants_it(
 
 def _offered(page: str) -> list[str]:
     return [part.split("/", 1)[0] for part in page.split("/federation/")[1:] if "/start?tx=" in part]
+
+
+@pytest.mark.parametrize("wanted", [("none",), ("github",)])
+async def test_a_provider_that_the_client_does_not_want_cannot_be_used_by_a_link(
+    federated: RunningProvider, wanted: tuple[str, ...]
+) -> None:
+    app = await federated.relying_party(providers=wanted)
+    browser = await federated.browser()
+    page = await browser.get(app.authorization_url())
+    refused = await browser.get(f"/federation/google/start?tx={page.url.params['tx']}")
+    assert refused.status_code == 404
+    assert "takes no users from this provider" in refused.text

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from idp.errors import FlowError, IdpError
+from idp.errors import FlowError, IdpError, NotFound
 from idp.federation.upstream import Ask
 from idp.flow.dispatch import GoTo
 from idp.flow.federated.paths import callback_path, signed_out_path
@@ -14,6 +14,7 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
+from idp.pages.federation.offers import wants
 from idp.pages.federation.onward import Onward, is_asked
 from idp.pages.federation.paths import leave
 from idp.pages.parts import PageParts
@@ -66,6 +67,7 @@ class SignInElsewhere:
             visit = await self._visits.load(self._edge.browser(request), transaction_id)
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)
+        _check_wanted(visit, upstream.name)
         response: Response
         try:
             self._parts.admission.check(request)
@@ -99,6 +101,7 @@ class SignInElsewhere:
             return await self._linking.finish(visit, started, answer)
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)  # signed in by another way meanwhile
+        _check_wanted(visit, name)
         try:
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
@@ -127,6 +130,14 @@ class SignInElsewhere:
         if onward is not None:
             return RedirectResponse(onward, status_code=303)
         return self._parts.renderer.page(SignedOutView())
+
+
+def _check_wanted(visit: Visit, name: str) -> None:
+    """Raise `NotFound` for a provider whose users the client does not take, whoever has made the link."""
+    if not wants(visit, name):
+        raise NotFound(
+            "This app takes no users from this provider.", detail=f"providers of the client: no {name}"
+        )
 
 
 def _ask(visit: Visit, login_hint: str | None) -> Ask:

@@ -41,14 +41,14 @@ class Clients:
             statement = statement.where(ClientRecord.client_id > after)
         return (await self._session.scalars(statement)).all()
 
-    async def all_redirect_and_origin_metadata(self) -> Sequence[tuple[list[str], dict[str, Any]]]:
-        """Return (redirect_uris, metadata) of every enabled client: what CORS origins derive from."""
+    async def all_redirect_and_origin_metadata(self) -> Sequence[tuple[list[str], list[str], dict[str, Any]]]:
+        """Return (redirect_uris, scopes, metadata) of every enabled client: what CORS origins derive from."""
         rows = await self._session.execute(
-            select(ClientRecord.redirect_uris, ClientRecord.metadata_).where(
+            select(ClientRecord.redirect_uris, ClientRecord.scopes, ClientRecord.metadata_).where(
                 ClientRecord.disabled_at.is_(None)
             )
         )
-        return [(redirect_uris, metadata) for redirect_uris, metadata in rows]
+        return [(redirect_uris, scopes, metadata) for redirect_uris, scopes, metadata in rows]
 
     async def save(self, client: ClientRecord) -> None:
         """Write what was changed on `client`. A JSON value must be replaced, not altered in place."""
