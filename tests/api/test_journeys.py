@@ -143,12 +143,25 @@ async def test_the_form_for_swagger_ui_signs_in_as_well(api: Api, person: object
     assert (await api.get("/users/me")).status_code == 200
 
 
+async def own_app(provider: RunningProvider) -> str:
+    """Register an app of the operator's with more scopes than the default client has; return its client_id."""
+    client = await provider.create_client(
+        public=True,
+        first_party=True,
+        grant_types=("password", "refresh_token"),
+        scopes=("openid", "profile", "email", "account"),
+        redirect_uris=(),
+    )
+    return client.client_id
+
+
 @pytest.mark.parametrize("when", ["before_claims", "never"])
 async def test_without_verification_before_sign_in_registering_signs_in(
     make_provider: MakeProvider, when: str
 ) -> None:
     api = Api(await make_provider(registration={"verify_email": when}))
-    answer = await api.post("/auth/signup", {"email": NEW, "password": PASSWORD})
+    app = await own_app(api.provider)
+    answer = await api.post("/auth/signup", {"email": NEW, "password": PASSWORD, "client_id": app})
     assert answer.status_code == 201
     assert answer.json()["status"] == "registered"
     # What nobody has shown yet is not told to an app as the person's address.
@@ -161,13 +174,13 @@ async def test_without_verification_before_sign_in_registering_signs_in(
 
 
 async def test_tokens_of_the_api_are_grants_like_any_other(alice: Api, provider: RunningProvider) -> None:
-    alice.tokens = {}
-    await alice.log_in(scope="openid profile account")
+    alice.tokens, app = {}, await own_app(provider)
+    await alice.log_in(scope="openid profile account", client_id=app)
     assert alice.tokens["scope"] == "openid profile account"
     assert "id_token" in alice.tokens
     authorization = {"Authorization": f"Bearer {alice.tokens['access_token']}"}
     claims = (await provider.http("GET", "/userinfo", headers=authorization)).json()
     assert claims["name"] == "Alice Example"
     form = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
-    refreshed = await provider.http("POST", "/token", data={**form, "client_id": "idp-api"})
+    refreshed = await provider.http("POST", "/token", data={**form, "client_id": app})
     assert refreshed.status_code == 200

@@ -192,7 +192,7 @@ async def test_each_kind_of_problem_has_an_address_that_tells_about_it(api: Api)
 
 
 async def test_browser_apps_of_registered_origins_may_call_it(provider: RunningProvider) -> None:
-    await provider.create_client(allowed_origins=("https://spa.example",))
+    await provider.create_client(scopes=("openid", "account"), allowed_origins=("https://spa.example",))
     asked = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
     path = f"{BASE}/users/me"
     allowed = await provider.http("OPTIONS", path, headers={"Origin": "https://spa.example", **asked})
