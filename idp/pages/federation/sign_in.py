@@ -14,9 +14,9 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
-from idp.pages.federation.offers import wants
 from idp.pages.federation.onward import Onward, is_asked
 from idp.pages.federation.paths import leave
+from idp.pages.offers import wants
 from idp.pages.parts import PageParts
 from idp.pages.views import SignedOutView
 from idp.web.forms import read_form
