@@ -157,14 +157,14 @@ class UserRoutes:
         if isinstance(changes.get("address"), dict):
             changes["address"] = {name: text for name, text in changes["address"].items() if text is not None}
         return await self._account(
-            await self._self_service.update_profile(caller_of(request).account, changes)
+            await self._self_service.profiles.update(caller_of(request).account, changes)
         )
 
     async def delete(self, request: Request, body: DeleteAccount | None = None) -> Deleted:
         """Signs the person out everywhere at once. Until `delete_at`, the mail has a link back."""
         caller = caller_of(request)
         await self._require_password(caller, body.current_password if body else None)
-        delete_at = await self._self_service.delete(caller.account, address=caller.address)
+        delete_at = await self._self_service.deletion.delete(caller.account, address=caller.address)
         return Deleted(delete_at=int(delete_at))
 
     async def change_password(self, request: Request, body: ChangePassword) -> Status:
@@ -173,7 +173,7 @@ class UserRoutes:
         self._access.require_first_party(caller)
         await self._access.require_proof(caller, recent=caller.user.password_hash is None)
         try:
-            await self._self_service.change_password(
+            await self._self_service.password.change(
                 caller.account,
                 body.current_password or "",
                 body.new_password,
@@ -230,7 +230,7 @@ class UserRoutes:
 
     async def apps(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> AppPage:
         """In the order of their names."""
-        found = await self._self_service.apps(caller_of(request).id)
+        found = await self._self_service.apps.of_user(caller_of(request).id)
         page, following = page_of(found, lambda app: (app.name.casefold(), app.client_id), cursor, limit)
         items = [
             AppView(client_id=app.client_id, name=app.name, scopes=list(app.scopes), since=int(app.since))
@@ -240,14 +240,14 @@ class UserRoutes:
 
     async def revoke_app(self, request: Request, client_id: Id) -> Response:
         """Ends every token that it has of this person."""
-        await self._self_service.revoke_app(caller_of(request).id, client_id)
+        await self._self_service.apps.revoke(caller_of(request).id, client_id)
         return Response(status_code=204)
 
     async def data(self, request: Request) -> PersonalData:
         """Needs a recent sign-in: it is all in one place."""
         caller = caller_of(request)
         await self._access.require_proof(caller, recent=True)
-        return PersonalData(**await self._self_service.export(caller.id))
+        return PersonalData(**await self._self_service.data.collect(caller.account))
 
     async def _require_password(self, caller: Caller, password: str | None) -> None:
         """A token alone may be stolen: who can take the account away for good has to know its password, and
@@ -258,7 +258,7 @@ class UserRoutes:
             return
         if not password:
             raise InvalidValue("Enter your current password.", field="current_password")
-        await self._self_service.check_password(caller.account, password, address=caller.address)
+        await self._self_service.password.prove(caller.account, password, address=caller.address)
 
     async def _account(self, user: User) -> Account:
         async with self._database.reading() as uow:

@@ -21,7 +21,10 @@ from idp.flow.transaction import Transactions
 from idp.flow.visits import Visits
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
+from idp.identity.connected_apps import ConnectedApps
 from idp.identity.connections import Connections
+from idp.identity.data_export import DataExport
+from idp.identity.deletion import Deletion
 from idp.identity.email_change import EmailChanges
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
@@ -31,9 +34,11 @@ from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
 from idp.identity.mail_delivery import MailDelivery
 from idp.identity.mail_throttle import MailThrottle
+from idp.identity.password_change import PasswordChange
 from idp.identity.password_policy import LIMITS as RANGE_API_LIMITS
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
+from idp.identity.profiles import Profiles
 from idp.identity.recovery import Recovery
 from idp.identity.registration import Registration
 from idp.identity.second_factor import SecondFactors
@@ -172,14 +177,11 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         database, hasher, policy, tickets, mail_throttle, mailer, way_back, policies, clock
     )
     self_service = SelfService(
-        database,
-        hasher,
-        policy,
-        tickets,
-        sign_in_throttle,
-        mailer,
-        settings.accounts,
-        clock,
+        Profiles(database, settings.accounts, clock),
+        PasswordChange(database, hasher, policy, sign_in_throttle, mailer, clock),
+        ConnectedApps(database, clock),
+        DataExport(database, ConnectedApps(database, clock), clock),
+        Deletion(database, tickets, mailer, settings.accounts, clock),
     )
 
     codes = AuthorizationCodes(store, clock)

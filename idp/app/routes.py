@@ -111,6 +111,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
         AccountPages(
             parts,
             provider.gate,
+            provider.accounts,
             provider.self_service,
             settings=settings,
             clock=clock,
@@ -131,7 +132,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
 
 def _factor_pages(provider: Provider) -> list[_Served]:
     """Return the pages of the second factors."""
-    parts, gate, accounts = provider.page_parts, provider.gate, provider.self_service
+    parts, gate, accounts = provider.page_parts, provider.gate, provider.accounts
     factors, second_factors, sign_in = provider.factors, provider.second_factors, provider.sign_in
     enrolled, codes = provider.enrolled_factors, factors[RecoveryCodes]
     addable = [] if provider.settings.second_factor.policy == "off" else enrolled.possible

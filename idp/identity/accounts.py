@@ -16,6 +16,7 @@ from idp.events.catalogue import (
 )
 from idp.identity.addresses import email_key
 from idp.identity.endings import Event, Kept, end
+from idp.identity.generation import ProvenAccount, look
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.identity.usernames import assign_username
 from idp.storage.database import Database, UnitOfWork
@@ -72,6 +73,12 @@ class Accounts:
         """Return the account with this `sub`."""
         async with self._database.reading() as uow:
             return await uow.users.get(user_id)
+
+    async def proven(self, account: ProvenAccount) -> User:
+        """Return the account for which somebody has proven that they may act; raise `FlowError` when the proof has
+        ended."""
+        async with self._database.reading() as uow:
+            return await look(uow, account)
 
     async def find(self, email: str) -> User | None:
         """Return the account with this address; raise `InvalidValue` when it is none."""

@@ -286,7 +286,7 @@ class Account:
         return lambda: self.parts.federation.connections.find("github", "github", another.subject)
 
     async def ask_to_change_the_address(self) -> Usable | None:
-        await self.parts.self_service.ask_email_change(self.proven, f"thief-{self.number}@example.com")
+        await self.parts.email_changes.ask(self.proven, f"thief-{self.number}@example.com")
 
         async def is_open() -> bool:
             async with self.world.provider.database.reading() as uow:
@@ -454,7 +454,7 @@ async def test_nothing_that_was_proven_before_is_of_use_after(world: World, even
 
 async def change_password(world: World, account: Account) -> None:
     """The old password, which somebody has stolen, is to stay: F3 of the attacks."""
-    await account.parts.self_service.change_password(
+    await account.parts.self_service.password.change(
         account.proven,
         PASSWORD,
         "a thief's own password",

@@ -79,7 +79,7 @@ async def test_each_announced_claim_is_issued_and_no_other(
     person = await provider.create_user()
     web_addresses = dict.fromkeys(("profile", "picture", "website"), "https://alice.example/")
     names = dict.fromkeys(("given_name", "middle_name", "family_name", "nickname", "gender"), "Alice")
-    await provider.parts.self_service.update_profile(
+    await provider.parts.self_service.profiles.update(
         ProvenAccount.of(person),
         {
             **web_addresses,

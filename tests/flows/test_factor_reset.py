@@ -9,7 +9,6 @@ from idp.clock import ManualClock
 from idp.errors import InvalidValue, Unavailable
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.passkeys import Passkeys
-from idp.identity.generation import ProvenAccount
 from idp.storage.models import User
 from tests.support.databases import BOTH
 from tests.support.factors import Pocket, give_app, give_passkey
@@ -42,7 +41,9 @@ async def pocket(provider: RunningProvider, person: User) -> Pocket:
 
 
 async def stored(provider: RunningProvider, person: User) -> User:
-    return await provider.parts.self_service.get(ProvenAccount.of(person))
+    user = await provider.parts.accounts.get(person.id)
+    assert user is not None
+    return user
 
 
 async def prove(browser: Browser, page: object, **fields: str) -> object:

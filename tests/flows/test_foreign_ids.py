@@ -31,7 +31,7 @@ class Belongings:
             }
             found["link"] = [each.id for each in await uow.identities.of_user(self.user.id)]
         sessions = await self._sessions()
-        apps = await self.provider.parts.self_service.apps(self.user.id)
+        apps = await self.provider.parts.self_service.apps.of_user(self.user.id)
         found |= {"session": sessions, "app": [app.client_id for app in apps]}
         return {name: ids[0] for name, ids in found.items() if ids}
 

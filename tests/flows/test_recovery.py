@@ -144,7 +144,7 @@ async def test_the_owner_undoes_their_own_deletion_and_nothing_else(
     provider: RunningProvider, person: User, browser: Browser
 ) -> None:
     parts = provider.parts
-    await parts.self_service.delete(ProvenAccount.of(person))
+    await parts.self_service.deletion.delete(ProvenAccount.of(person))
     await parts.accounts.disable(person.id)
     link = (await provider.mails.latest(EMAIL)).link
     await browser.submit(await browser.get(link))

@@ -298,7 +298,7 @@ async def test_what_waits_for_a_code_ends_when_the_password_is(
     asked = {"grant_type": "password", "username": EMAIL, "password": PASSWORD}
     token = (await app.post("/token", asked)).json()["mfa_token"]
     if how == "changed":
-        await provider.parts.self_service.change_password(
+        await provider.parts.self_service.password.change(
             ProvenAccount.of(person),
             PASSWORD,
             OTHER_PASSWORD,

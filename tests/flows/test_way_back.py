@@ -12,7 +12,7 @@ from tests.support.upstreams import SignInElsewhere
 
 async def delete(provider: RunningProvider, user: User) -> None:
     """The owner deletes the account, and throws the mail away."""
-    await provider.parts.self_service.delete(ProvenAccount.of(user))
+    await provider.parts.self_service.deletion.delete(ProvenAccount.of(user))
     provider.clock.advance(3600)
 
 

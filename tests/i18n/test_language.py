@@ -58,7 +58,7 @@ async def test_the_language_of_the_account_goes_before_the_browser(
     provider: RunningProvider, browser: Browser
 ) -> None:
     user = await provider.create_user()
-    await provider.parts.self_service.update_profile(ProvenAccount.of(user), {"locale": "de-AT"})
+    await provider.parts.self_service.profiles.update(ProvenAccount.of(user), {"locale": "de-AT"})
     assert '<html lang="de">' in (await browser.log_in()).text
 
 

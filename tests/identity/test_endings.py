@@ -213,13 +213,13 @@ async def test_an_account_that_was_not_locked_is_a_mistake_of_ours(provider: Run
 
 
 async def change_password(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.change_password(
+    await provider.parts.self_service.password.change(
         ProvenAccount.of(user), PASSWORD, OTHER_PASSWORD, keep_session=None
     )
 
 
 async def change_password_alone(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.change_password(
+    await provider.parts.self_service.password.change(
         ProvenAccount.of(user), PASSWORD, OTHER_PASSWORD, keep_session=None, end_others=False
     )
 
@@ -289,7 +289,7 @@ async def disable(provider: RunningProvider, user: User) -> None:
 
 
 async def delete(provider: RunningProvider, user: User) -> None:
-    await provider.parts.self_service.delete(ProvenAccount.of(user))
+    await provider.parts.self_service.deletion.delete(ProvenAccount.of(user))
 
 
 async def remove(provider: RunningProvider, user: User) -> None:

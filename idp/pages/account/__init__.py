@@ -8,6 +8,7 @@ from idp.clock import Clock
 from idp.config import Settings
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
+from idp.identity.accounts import Accounts
 from idp.identity.email_change import EmailChanges
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration
@@ -35,7 +36,8 @@ class AccountPages:
         self,
         parts: PageParts,
         gate: AccountGate,
-        self_service: SelfService,
+        accounts: Accounts,
+        own: SelfService,
         *,
         settings: Settings,
         clock: Clock,
@@ -47,22 +49,22 @@ class AccountPages:
         sign_out: SignOut,
         federation: FederatedSignIn,
     ) -> None:
-        common = (parts, gate, self_service)
+        common = (parts, gate, accounts)
         factors_possible = settings.second_factor.policy != "off"
         self._pages = (
             HomePage(*common, second_factors, factors_possible=factors_possible),
-            ProfilePage(*common),
+            ProfilePage(*common, own.profiles),
             EmailPage(*common, email_changes),
             ConfirmEmailPage(*common, email_changes),
             UndoEmailChangePage(parts, email_changes),
             VerifyOwnEmailPage(*common, registration),
-            PasswordPage(*common, policy),
+            PasswordPage(*common, own.password, policy),
             SessionsPage(*common, sessions, sign_out),
             ConnectionsPage(*common, federation),
-            AppsPage(*common, federation.providers),
-            DataPage(*common),
-            DeletePage(*common, settings.accounts.deletion_grace, clock),
-            RestorePage(parts, self_service),
+            AppsPage(*common, own.apps, federation.providers),
+            DataPage(*common, own.data),
+            DeletePage(*common, own.deletion, settings.accounts.deletion_grace, clock),
+            RestorePage(parts, own.deletion),
         )
 
     @property

@@ -6,7 +6,8 @@ from typing import Any
 from starlette.responses import Response
 
 from idp.federation.registry import Providers
-from idp.identity.self_service import SelfService
+from idp.identity.accounts import Accounts
+from idp.identity.connected_apps import ConnectedApps
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
@@ -20,9 +21,15 @@ class AppsPage(ConsolePage):
     template = "account/apps.html"
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, providers: Providers
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        accounts: Accounts,
+        apps: ConnectedApps,
+        providers: Providers,
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
+        self._apps = apps
         self._providers = providers
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
@@ -35,11 +42,11 @@ class AppsPage(ConsolePage):
                 "since": app.since,
                 "scopes": [scope_view(scope, labels).title for scope in app.scopes],
             }
-            for app in await self.self_service.apps(visit.user_id)
+            for app in await self._apps.of_user(visit.user_id)
         ]
         return {"apps": apps}
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Take an app's access away."""
-        await self.self_service.revoke_app(visit.user_id, visit.form.get("client_id", ""))
+        await self._apps.revoke(visit.user_id, visit.form.get("client_id", ""))
         return self.done("revoked")

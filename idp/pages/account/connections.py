@@ -10,7 +10,7 @@ from idp.errors import FlowError, InvalidValue
 from idp.federation.upstream import Ask
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.identity import page_paths
-from idp.identity.self_service import SelfService
+from idp.identity.accounts import Accounts
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.federation.paths import leave
@@ -32,10 +32,10 @@ class ConnectionsPage(ConsolePage):
         self,
         parts: PageParts,
         gate: AccountGate,
-        self_service: SelfService,
+        accounts: Accounts,
         federation: FederatedSignIn,
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._federation = federation
 
     async def targets(self) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, Unavailable
+from idp.identity.accounts import Accounts
 from idp.identity.generation import ProvenAccount
-from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
@@ -85,11 +85,11 @@ class ConsolePage:
     texts: ClassVar[Mapping[str, Any] | None] = None
     """What the template of a page shows that shows every user the same."""
 
-    def __init__(self, parts: PageParts, gate: AccountGate, self_service: SelfService) -> None:
+    def __init__(self, parts: PageParts, gate: AccountGate, accounts: Accounts) -> None:
         self.parts = parts
         self.edge = parts.edge
         self.gate = gate
-        self.self_service = self_service
+        self.accounts = accounts
 
     @property
     def routes(self) -> list[Route]:

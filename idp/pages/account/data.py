@@ -6,8 +6,12 @@ from typing import Any, ClassVar
 
 from starlette.responses import Response
 
+from idp.identity.accounts import Accounts
+from idp.identity.data_export import DataExport
 from idp.oauth.http import NO_STORE
 from idp.pages.account.console import AccountVisit, ConsolePage
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 
 
 class DataPage(ConsolePage):
@@ -18,8 +22,12 @@ class DataPage(ConsolePage):
     recent = True
     texts: ClassVar[Mapping[str, Any]] = {}
 
+    def __init__(self, parts: PageParts, gate: AccountGate, accounts: Accounts, data: DataExport) -> None:
+        super().__init__(parts, gate, accounts)
+        self._data = data
+
     async def take(self, visit: AccountVisit) -> Response | None:
         """Send the file."""
-        document = json.dumps(await self.self_service.export(visit.user_id), indent=2, ensure_ascii=False)
+        document = json.dumps(await self._data.collect(visit.account), indent=2, ensure_ascii=False)
         headers = {"Content-Disposition": 'attachment; filename="account.json"', **NO_STORE}
         return Response(document, media_type="application/json", headers=headers)

@@ -10,7 +10,8 @@ from starlette.routing import Route
 from idp.clock import Clock
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity import page_paths
-from idp.identity.self_service import SelfService
+from idp.identity.accounts import Accounts
+from idp.identity.deletion import Deletion
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.mail_link import MailLinkPage
@@ -28,10 +29,17 @@ class DeletePage(ConsolePage):
     under = "/account/data"
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, grace: float, clock: Clock
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        accounts: Accounts,
+        deletion: Deletion,
+        grace: float,
+        clock: Clock,
     ) -> None:
         """Take, among others, for how many seconds a deletion can be undone."""
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
+        self._deletion = deletion
         self._grace = grace
         self._clock = clock
 
@@ -46,7 +54,7 @@ class DeletePage(ConsolePage):
         """Delete it and sign out."""
         if visit.form.get("confirmation", "").strip().casefold() != visit.session.email.casefold():
             raise InvalidValue("Type the address of the account as it is shown here.", field="confirmation")
-        gone_at = await self.self_service.delete(visit.account, address=visit.address)
+        gone_at = await self._deletion.delete(visit.account, address=visit.address)
         shown = gone_at if self._grace else None
         response = self.parts.renderer.page("account/deleted.html", gone_at=shown)
         self.edge.cookies.clear_session(response)
@@ -59,9 +67,9 @@ class RestorePage(MailLinkPage):
     path = page_paths.RESTORE_ACCOUNT
     purpose = "restore_account"
 
-    def __init__(self, parts: PageParts, self_service: SelfService) -> None:
+    def __init__(self, parts: PageParts, deletion: Deletion) -> None:
         super().__init__(parts)
-        self._self_service = self_service
+        self._deletion = deletion
 
     @property
     def routes(self) -> list[Route]:
@@ -83,7 +91,7 @@ class RestorePage(MailLinkPage):
         form = await self.edge.form(request, self.purpose)
         try:
             self.parts.admission.check(request)
-            await self._self_service.restore(form.get("token", ""))
+            await self._deletion.restore(form.get("token", ""))
         except (InvalidValue, Conflict, Unavailable) as error:
             return self.tell(
                 status=error.status, title=Text("Your account was not brought back"), sentence=error.sentence

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from starlette.responses import Response
 
 from idp.errors import InvalidValue
+from idp.identity.accounts import Accounts
 from idp.identity.email_change import EmailChanges
 from idp.identity.registration import Registration
-from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
@@ -24,9 +24,9 @@ class EmailPage(ConsolePage):
     recent = True
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, changes: EmailChanges
+        self, parts: PageParts, gate: AccountGate, accounts: Accounts, changes: EmailChanges
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._changes = changes
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
@@ -54,9 +54,9 @@ class VerifyOwnEmailPage(ConsolePage):
     }
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, registration: Registration
+        self, parts: PageParts, gate: AccountGate, accounts: Accounts, registration: Registration
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._registration = registration
 
     async def take(self, visit: AccountVisit) -> Response | None:

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity import page_paths
+from idp.identity.accounts import Accounts
 from idp.identity.email_change import DEAD, EmailChanges
-from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.mail_link import MailLinkPage
@@ -170,9 +170,9 @@ class ConfirmEmailPage(ConsolePage):
     }
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, changes: EmailChanges
+        self, parts: PageParts, gate: AccountGate, accounts: Accounts, changes: EmailChanges
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._changes = changes
         self._link = ChangeEmailLink(parts, gate, changes)
 

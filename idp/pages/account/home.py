@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.identity import page_paths
+from idp.identity.accounts import Accounts
 from idp.identity.second_factor import SecondFactors
-from idp.identity.self_service import SelfService
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
@@ -26,12 +26,12 @@ class HomePage(ConsolePage):
         self,
         parts: PageParts,
         gate: AccountGate,
-        self_service: SelfService,
+        accounts: Accounts,
         second_factors: SecondFactors,
         *,
         factors_possible: bool,
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._second_factors = second_factors
         self._factors_possible = factors_possible
 

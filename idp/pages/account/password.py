@@ -6,8 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from idp.identity.accounts import Accounts
+from idp.identity.password_change import PasswordChange
 from idp.identity.password_policy import PasswordPolicy
-from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
@@ -25,9 +26,15 @@ class PasswordPage(ConsolePage):
     connects = True
 
     def __init__(
-        self, parts: PageParts, gate: AccountGate, self_service: SelfService, policy: PasswordPolicy
+        self,
+        parts: PageParts,
+        gate: AccountGate,
+        accounts: Accounts,
+        change: PasswordChange,
+        policy: PasswordPolicy,
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
+        self._change = change
         self._policy = policy
 
     async def enter(self, request: Request) -> CurrentSession | Response:
@@ -55,7 +62,7 @@ class PasswordPage(ConsolePage):
         if visit.form.get("decision") == "check":
             await self._policy.check(password, _about(visit.session))
             return None
-        await self.self_service.change_password(
+        await self._change.change(
             visit.account,
             visit.form.get("current_password", ""),
             password,
@@ -66,7 +73,7 @@ class PasswordPage(ConsolePage):
         return self.done("password")
 
     async def _has_password(self, session: CurrentSession) -> bool:
-        return (await self.self_service.get(session.account)).password_hash is not None
+        return (await self.accounts.proven(session.account)).password_hash is not None
 
 
 def _about(session: CurrentSession) -> tuple[str, str]:

@@ -8,8 +8,12 @@ from typing import Any
 from starlette.responses import Response
 
 from idp import claim_values
+from idp.identity.accounts import Accounts
 from idp.identity.own_claims import ADDRESS_MEMBERS
+from idp.identity.profiles import Profiles
 from idp.pages.account.console import AccountVisit, ConsolePage
+from idp.pages.account.gate import AccountGate
+from idp.pages.parts import PageParts
 from idp.text import Text
 
 
@@ -59,9 +63,13 @@ class ProfilePage(ConsolePage):
     template = "account/profile.html"
     fields = (*NAMES, "address")
 
+    def __init__(self, parts: PageParts, gate: AccountGate, accounts: Accounts, profiles: Profiles) -> None:
+        super().__init__(parts, gate, accounts)
+        self._profiles = profiles
+
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show what is known, or what was just sent."""
-        profile = (await self.self_service.get(visit.account)).profile
+        profile = (await self.accounts.proven(visit.account)).profile
         address = profile.get("address") or {}
         kept = {
             **{name: profile.get(name, "") for name in NAMES},
@@ -71,7 +79,7 @@ class ProfilePage(ConsolePage):
             "claims": [
                 claim
                 for claim in CLAIMS
-                if claim.name != "preferred_username" or self.self_service.username_is_personal
+                if claim.name != "preferred_username" or self._profiles.username_is_personal
             ],
             "address": ADDRESS,
             "zones": time_zones(),
@@ -85,7 +93,7 @@ class ProfilePage(ConsolePage):
             changes["address"] = {
                 member: visit.form.get(f"address.{member}", "") for member in ADDRESS_MEMBERS
             }
-        await self.self_service.update_profile(visit.account, changes)
+        await self._profiles.update(visit.account, changes)
         return self.done("saved")
 
 

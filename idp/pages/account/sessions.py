@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from idp.errors import NotFound
 from idp.flow.sign_out import SignOut
-from idp.identity.self_service import SelfService
+from idp.identity.accounts import Accounts
 from idp.identity.sessions import Sessions
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.devices import device_of
@@ -39,18 +39,18 @@ class SessionsPage(ConsolePage):
         self,
         parts: PageParts,
         gate: AccountGate,
-        self_service: SelfService,
+        accounts: Accounts,
         sessions: Sessions,
         sign_out: SignOut,
     ) -> None:
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._sessions = sessions
         self._sign_out = sign_out
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the sessions that live."""
         views = [_view(each, visit.session.id) for each in await self._sessions.live(visit.user_id)]
-        zone = (await self.self_service.get(visit.account)).profile.get("zoneinfo")
+        zone = (await self.accounts.proven(visit.account)).profile.get("zoneinfo")
         return {"sessions": sorted(views, key=lambda view: not view.current), "zone": zone}
 
     async def take(self, visit: AccountVisit) -> Response | None:

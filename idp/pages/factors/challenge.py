@@ -8,11 +8,11 @@ from idp.errors import InvalidValue
 from idp.flow.sign_in import Progress, SignIn
 from idp.flow.steps import SecondFactor
 from idp.flow.visits import Visit
+from idp.identity.accounts import Accounts
 from idp.identity.factors.factor import ChallengeAnswer, Factor
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
 from idp.identity.factors.registry import FactorRegistry
 from idp.identity.second_factor import SecondFactors
-from idp.identity.self_service import SelfService
 from idp.ops.metrics import Metrics
 from idp.pages.clients import client_view
 from idp.pages.flow_page import FlowPage, Turn
@@ -33,7 +33,7 @@ class ChallengePage(FlowPage):
     def __init__(
         self,
         parts: PageParts,
-        accounts: SelfService,
+        accounts: Accounts,
         factors: FactorRegistry,
         second_factors: SecondFactors,
         sign_in: SignIn,
@@ -49,7 +49,7 @@ class ChallengePage(FlowPage):
     async def show(self, turn: Turn, refusal: Refusal | None = None, *, sent: bool = False) -> Response:
         """Ask for the strongest factor, or for the one that the user wants to use instead."""
         visit, tx = turn.visit, turn.visit.transaction.handle
-        user = await self._accounts.get(visit.signed_in.account)
+        user = await self._accounts.proven(visit.signed_in.account)
         options = await self._options(visit, user)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
         factor = _choose(options, wanted)
@@ -73,7 +73,7 @@ class ChallengePage(FlowPage):
     async def take(self, turn: Turn) -> Response:
         """Take an answer, or send a code by mail."""
         visit, form = turn.visit, turn.form
-        user = await self._accounts.get(visit.signed_in.account)
+        user = await self._accounts.proven(visit.signed_in.account)
         kind = form.get("kind", "")
         if form.get("decision") == "send":
             options = await self._options(visit, user)

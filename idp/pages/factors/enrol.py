@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from idp.flow.sign_in import SignIn
 from idp.flow.steps import EnrolFactor, OfferFactor
+from idp.identity.accounts import Accounts
 from idp.identity.enrolled_factors import EnrolledFactors
-from idp.identity.self_service import SelfService
 from idp.pages.clients import client_view
 from idp.pages.factors.recovery_codes import show_codes
 from idp.pages.flow_page import FlowPage, Turn
@@ -22,7 +22,7 @@ class EnrolPage(FlowPage):
     fields = ("code", "name")
 
     def __init__(
-        self, parts: PageParts, accounts: SelfService, enrolled: EnrolledFactors, sign_in: SignIn
+        self, parts: PageParts, accounts: Accounts, enrolled: EnrolledFactors, sign_in: SignIn
     ) -> None:
         super().__init__(parts)
         self._accounts = accounts
@@ -35,7 +35,7 @@ class EnrolPage(FlowPage):
         required = isinstance(visit.step, EnrolFactor)
         wanted = turn.form.get("kind") or turn.request.query_params.get("use")
         factor = self._enrolled.choose(wanted, required=required)
-        user = await self._accounts.get(visit.signed_in.account)
+        user = await self._accounts.proven(visit.signed_in.account)
         return self.page(
             factor.enrolment_template,
             turn,
@@ -60,7 +60,7 @@ class EnrolPage(FlowPage):
         if form.get("decision") == "later" and _may_put_off(turn):
             await self._enrolled.put_off(visit.signed_in.user_id)
             return self.edge.resume(await self.visits.prove(visit, "later"))
-        user = await self._accounts.get(visit.signed_in.account)
+        user = await self._accounts.proven(visit.signed_in.account)
         enrolled = await self._enrolled.finish(user, form, self.parts.renderer.say)
         progress = await self._sign_in.step_up(visit, enrolled.proven)
         if enrolled.recovery_codes is None:

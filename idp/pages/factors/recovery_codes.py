@@ -11,10 +11,10 @@ from idp.config import Settings
 from idp.errors import InvalidValue
 from idp.flow.visits import Browser
 from idp.identity import page_paths
+from idp.identity.accounts import Accounts
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
 from idp.identity.second_factor import SecondFactors
-from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.oauth.http import NO_STORE
 from idp.pages.account.gate import AccountGate
@@ -54,7 +54,7 @@ class RecoveryCodesPage:
         parts: PageParts,
         gate: AccountGate,
         settings: Settings,
-        accounts: SelfService,
+        accounts: Accounts,
         codes: RecoveryCodes,
         second_factors: SecondFactors,
         enrolled: EnrolledFactors,
@@ -102,7 +102,7 @@ class RecoveryCodesPage:
         await self._edge.form(request, _purpose(session))
         if not await self._second_factors.is_enrolled(session.user_id):
             raise InvalidValue("Set up an authenticator app or a passkey first.")
-        user = await self._accounts.get(session.account)
+        user = await self._accounts.proven(session.account)
         codes = await self._codes.make(user)
         await self._enrolled.tell_owner(user)
         browser = self._edge.browser(request)

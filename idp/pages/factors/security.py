@@ -6,11 +6,11 @@ from typing import Any
 from starlette.responses import Response
 
 from idp.identity import page_paths
+from idp.identity.accounts import Accounts
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import EnrollableFactor
 from idp.identity.factors.recovery_codes import FEW, RecoveryCodes
-from idp.identity.self_service import SelfService
 from idp.identity.trusted_browsers import TrustedBrowsers
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.devices import device_of
@@ -28,7 +28,7 @@ class SecurityPage(ConsolePage):
         self,
         parts: PageParts,
         gate: AccountGate,
-        self_service: SelfService,
+        accounts: Accounts,
         codes: RecoveryCodes,
         resets: FactorResets,
         enrolled: EnrolledFactors,
@@ -36,7 +36,7 @@ class SecurityPage(ConsolePage):
         addable: Sequence[EnrollableFactor],
     ) -> None:
         """Take, among others, the factors that a user may add."""
-        super().__init__(parts, gate, self_service)
+        super().__init__(parts, gate, accounts)
         self._codes = codes
         self._resets = resets
         self._enrolled = enrolled
@@ -45,7 +45,7 @@ class SecurityPage(ConsolePage):
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show what is set up, and what can be added."""
-        user = await self.self_service.get(visit.account)
+        user = await self.accounts.proven(visit.account)
         left = await self._codes.left(visit.user_id)
         return {
             "reset_at": user.factor_reset_at,
@@ -62,7 +62,7 @@ class SecurityPage(ConsolePage):
     async def take(self, visit: AccountVisit) -> Response | None:
         """Rename or remove a factor or a trusted browser, which asks for a recent proof of a factor. Objecting
         to an administrator's reset loses nothing, so being signed in is enough."""
-        form, user = visit.form, await self.self_service.get(visit.account)
+        form, user = visit.form, await self.accounts.proven(visit.account)
         if form.get("decision") == "keep":
             await self._resets.cancel(user, "owner")
             return self.edge.links.redirect(self.path)

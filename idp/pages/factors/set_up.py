@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from idp.errors import Conflict, InvalidValue, NotFound, Unavailable
 from idp.flow.sign_in import SignIn
+from idp.identity.accounts import Accounts
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.factor import EnrollableFactor
-from idp.identity.self_service import SelfService
 from idp.identity.sessions import CurrentSession
 from idp.pages.account.gate import AccountGate
 from idp.pages.factors.recovery_codes import show_codes
@@ -32,7 +32,7 @@ class SetUpPage:
         self,
         parts: PageParts,
         gate: AccountGate,
-        accounts: SelfService,
+        accounts: Accounts,
         enrolled: EnrolledFactors,
         addable: Sequence[EnrollableFactor],
         sign_in: SignIn,
@@ -69,7 +69,7 @@ class SetUpPage:
         form = await self._edge.form(request, _purpose(session))
         if form.get("kind") != factor.kind:
             raise NotFound(NO_PAGE)
-        user = await self._accounts.get(session.account)
+        user = await self._accounts.proven(session.account)
         try:
             self._parts.admission.check(request)
             enrolled = await self._enrolled.finish(user, form, self._parts.renderer.say)
@@ -102,7 +102,7 @@ class SetUpPage:
         form: Mapping[str, str] = NOTHING_SENT,
     ) -> Response:
         browser = self._edge.named_browser(request)
-        user = await self._accounts.get(session.account)
+        user = await self._accounts.proven(session.account)
         response = self._parts.renderer.page(
             factor.enrolment_template,
             factor=factor,
