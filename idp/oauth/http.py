@@ -48,6 +48,10 @@ class CoreRequest(OAuth2Request):
         self.presented_method: str | None = None
         """The way in which the request authenticates its client, proven or not."""
         self.claimed_client_id: str | None = None
+        self.client_at_hand: Client | None = None
+        """The client that is claimed, when it was found without waiting; nothing is proven by it."""
+        self.basic_credentials: tuple[str, str] | None = None
+        self.basic_is_read = False
 
     @property
     def args(self) -> Mapping[str, str]:

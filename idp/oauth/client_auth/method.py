@@ -15,6 +15,8 @@ class ClientAuthMethod(Protocol):
 
     name: str
     """As in `token_endpoint_auth_method` (RFC 7591 §2)."""
+    waits: bool
+    """Whether it asks a store or the network, and so runs in the greenlet."""
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the client that the request claims to be from, or None when it does not use this method."""

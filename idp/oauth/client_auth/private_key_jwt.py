@@ -56,6 +56,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     """
 
     name = CLIENT_AUTH_METHOD = "private_key_jwt"
+    waits = True
     _request: CoreRequest
     """The request that is authenticated, in the copy that does it."""
 

@@ -10,6 +10,7 @@ class PublicClient:
     """`none`."""
 
     name = "none"
+    waits = False
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the `client_id` parameter, or the user name of Basic credentials without a password, which
@@ -22,4 +23,4 @@ class PublicClient:
     def __call__(self, query_client: QueryClient, request: CoreRequest) -> Client | None:
         """Return the client. Authlib checks that it is a public one: a confidential client cannot get by
         without its proof."""
-        return query_client(self.client_id(request) or "")
+        return request.client_at_hand or query_client(self.client_id(request) or "")

@@ -66,15 +66,44 @@ class ClientAuthentication(AuthlibClientAuthentication):
     async def client_of(self, request: CoreRequest, *, allow_public: bool = True) -> Client:
         """Return the client that sent the request, which then knows it, or raise `InvalidClientError`."""
         methods = self.names if allow_public else self.confidential_names
-        return await bridge.enter(self.authenticate, request, methods, "token")
+        method = self._method_of(request)
+        request.client_at_hand = self._clients.at_hand(request.claimed_client_id or "")
+        if not method.waits and request.client_at_hand is not None:
+            return self._proven(
+                request, method, methods, "token"
+            )  # the greenlet costs more than the comparison
+        return await bridge.enter(self._proven, request, method, methods, "token")
 
     def authenticate(self, request: CoreRequest, methods: Collection[str], endpoint: str) -> Client:
         """Do the same with `methods`, as Authlib's endpoints ask for it: in the greenlet."""
-        method = self._method_of(request)
-        if method not in methods:
+        return self._proven(request, self._method_of(request), methods, endpoint)
+
+    def _method_of(self, request: CoreRequest) -> ClientAuthMethod:
+        """Return the one method that the request uses, and note it there for the log."""
+        presented = [
+            (method, client_id)
+            for method in self._ordered
+            if (client_id := method.client_id(request)) is not None
+        ]
+        if not presented:
+            raise InvalidClientError("The request says nothing about its client")
+        proofs = [pair for pair in presented if pair[0].name != PUBLIC]
+        method, request.claimed_client_id = (proofs or presented)[0]
+        request.presented_method = " and ".join(pair[0].name for pair in proofs) or PUBLIC
+        if len(proofs) > 1:  # RFC 6749 §2.3
+            raise InvalidRequestError("More than one client authentication method is used")
+        named = {client_id for _, client_id in presented} | {request.form.get("client_id", "")}
+        if len(named - {""}) > 1:
+            raise InvalidRequestError("The parameter client_id is not the authenticated client")
+        return method
+
+    def _proven(
+        self, request: CoreRequest, method: ClientAuthMethod, methods: Collection[str], endpoint: str
+    ) -> Client:
+        if method.name not in methods:
             raise InvalidClientError("A public client cannot use this endpoint")
         try:
-            client: Client = super().authenticate(request, [method], endpoint)
+            client: Client = super().authenticate(request, [method.name], endpoint)
         except AuthlibInvalidClientError as error:
             request.client = None  # some of Authlib's methods set it before the proof
             if isinstance(error, InvalidClientError):
@@ -82,23 +111,6 @@ class ClientAuthentication(AuthlibClientAuthentication):
             raise InvalidClientError("Client authentication failed") from error
         request.client = client
         return client
-
-    def _method_of(self, request: CoreRequest) -> str:
-        presented = {
-            method.name: client_id
-            for method in self._ordered
-            if (client_id := method.client_id(request)) is not None
-        }
-        if not presented:
-            raise InvalidClientError("The request says nothing about its client")
-        proofs = [name for name in presented if name != PUBLIC]
-        request.presented_method = " and ".join(proofs) or PUBLIC
-        request.claimed_client_id = presented[proofs[0] if proofs else PUBLIC]
-        if len(proofs) > 1:  # RFC 6749 §2.3
-            raise InvalidRequestError("More than one client authentication method is used")
-        if len({*presented.values(), request.form.get("client_id", "")} - {""}) > 1:
-            raise InvalidRequestError("The parameter client_id is not the authenticated client")
-        return proofs[0] if proofs else PUBLIC
 
     def _query_client(self, client_id: str) -> Client | None:
         return self._clients.at_hand(client_id) or bridge.wait(self._clients.get(client_id))

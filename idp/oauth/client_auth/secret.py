@@ -14,6 +14,7 @@ class ClientSecretBasic:
     fails on bytes that are not UTF-8."""
 
     name = "client_secret_basic"
+    waits = False
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return the user name of Basic credentials that have a password."""
@@ -23,13 +24,14 @@ class ClientSecretBasic:
     def __call__(self, query_client: QueryClient, request: CoreRequest) -> Client | None:
         """Compare the password with the client's secret."""
         name, secret = basic_credentials(request) or ("", "")
-        return _with_secret(query_client(name), secret)
+        return _with_secret(request.client_at_hand or query_client(name), secret)
 
 
 class ClientSecretPost:
     """`client_secret_post`."""
 
     name = "client_secret_post"
+    waits = False
 
     def client_id(self, request: CoreRequest) -> str | None:
         """Return `client_id` when there is a `client_secret`; a secret without an identifier counts as this
@@ -38,7 +40,8 @@ class ClientSecretPost:
 
     def __call__(self, query_client: QueryClient, request: CoreRequest) -> Client | None:
         """Compare `client_secret` with the client's secret."""
-        return _with_secret(query_client(request.form.get("client_id", "")), request.form["client_secret"])
+        client = request.client_at_hand or query_client(request.form.get("client_id", ""))
+        return _with_secret(client, request.form["client_secret"])
 
 
 def _with_secret(client: Client | None, secret: str) -> Client | None:
@@ -46,7 +49,15 @@ def _with_secret(client: Client | None, secret: str) -> Client | None:
 
 
 def basic_credentials(request: CoreRequest) -> tuple[str, str] | None:
-    """Return the user name and password of the Authorization header (RFC 7617 §2), None without any."""
+    """Return the user name and password of the Authorization header (RFC 7617 §2), None without any. They are
+    decoded once for each request."""
+    if not request.basic_is_read:
+        request.basic_credentials = _read_basic(request)
+        request.basic_is_read = True
+    return request.basic_credentials
+
+
+def _read_basic(request: CoreRequest) -> tuple[str, str] | None:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
