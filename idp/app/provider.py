@@ -33,6 +33,7 @@ from idp.identity.factors.registry import FactorRegistry
 from idp.identity.login import PasswordLogin
 from idp.identity.mail import Mailer
 from idp.identity.mail_delivery import MailDelivery
+from idp.identity.mail_reach import MailReach
 from idp.identity.mail_throttle import MailThrottle
 from idp.identity.password_change import PasswordChange
 from idp.identity.password_policy import LIMITS as RANGE_API_LIMITS
@@ -168,6 +169,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         store,
         settings.accounts,
         CodeThrottle(sign_in_throttle, store, settings.accounts.code_guesses_per_day),
+        MailReach(store),
     )
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
     mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
@@ -293,7 +295,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             way_back,
             clock,
         ),
-        mail_delivery=MailDelivery(database, settings, clock),
+        mail_delivery=MailDelivery(database, settings, MailReach(store), clock),
         limiter=limiter,
         sweeper=Sweeper(
             database,

@@ -37,6 +37,18 @@ def email_key(address: str) -> str:
     return f"{local}@{domain}"
 
 
+def mailbox(address: str) -> str:
+    """Return an address as a mail server takes it: its domain as A-labels (RFC 5890 §2.3.2.1). Raise `InvalidValue`
+    for what is no address."""
+    local = address.strip().rpartition("@")[0]
+    return f"{local}@{email_key(address).rpartition('@')[2]}"
+
+
+def needs_smtputf8(address: str) -> bool:
+    """Tell whether only a mail server that speaks SMTPUTF8 can write to an address (RFC 6531)."""
+    return not address.rpartition("@")[0].isascii()
+
+
 def same_mailbox(one: str, other: str) -> bool:
     """Tell whether who reads the mail of one address is sure to read that of the other.
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +21,9 @@ import structlog
 
 from idp.clock import Clock
 from idp.config import Settings
-from idp.errors import ConfigurationError, IdpError
+from idp.errors import ConfigurationError, IdpError, InvalidValue
+from idp.identity.addresses import mailbox, needs_smtputf8
+from idp.identity.mail_reach import MailReach
 from idp.storage.database import Database
 from idp.storage.models import OutboxMail
 from idp.trust import Trust
@@ -46,9 +49,11 @@ DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 class MailDelivery:
     """Sends the outbox; every worker may, each mail goes to one."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+    def __init__(self, database: Database, settings: Settings, reach: MailReach, clock: Clock) -> None:
         """Raise `ConfigurationError` for a mail URL or a sender that cannot be used."""
         self._database = database
+        self._reach = reach
+        self._smtputf8: bool | None = None
         self._clock = clock
         self._host = urlsplit(settings.issuer).hostname or "localhost"
         self._sender = _parse_sender(settings.mail_from)
@@ -59,6 +64,7 @@ class MailDelivery:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what is due until `stop` is set. Without a mail server the mails stay in the queue."""
+        await self.look()
         while self._server is not None and not stop.is_set():
             try:
                 sent = await self.deliver_once(stop)
@@ -101,6 +107,7 @@ class MailDelivery:
         last_start = loop.time() + LAST_START
         sent = 0
         async with await server.connect() as smtp:
+            await self._note_reach(smtp)
             while waiting and not stop.is_set() and loop.time() < last_start:
                 mail = waiting[0]
                 refusal = await self._send(smtp, mail)
@@ -113,16 +120,36 @@ class MailDelivery:
                 await self._note_taken()
         return sent
 
+    async def look(self) -> None:
+        """Ask the mail server what it can do, before the first mail."""
+        if self._server is None:
+            return
+        try:
+            async with await self._server.connect() as smtp:
+                await self._note_reach(smtp)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            log.warning("the mail server is away", error=repr(error), waiting=0)
+
+    async def _note_reach(self, smtp: aiosmtplib.SMTP) -> None:
+        if smtp.is_ehlo_or_helo_needed:
+            with suppress(aiosmtplib.SMTPHeloError):  # an old server, which knows no extensions
+                await smtp.ehlo()
+        speaks = smtp.supports_extension("smtputf8")
+        if speaks != self._smtputf8:
+            with suppress(IdpError):  # the next connection will do
+                await self._reach.note(smtputf8=speaks)
+                self._smtputf8 = speaks
+
     async def _send(self, smtp: aiosmtplib.SMTP, mail: OutboxMail) -> Exception | None:
         """Return why the server refused the mail, None when it took it; raise when the server is gone."""
         try:
             async with asyncio.timeout(TIMEOUT):
                 await smtp.send_message(
-                    self._message(mail), sender=self._sender.addr_spec, recipients=[mail.recipient]
+                    self._message(mail), sender=self._sender.addr_spec, recipients=[mailbox(mail.recipient)]
                 )
         except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError):
             raise
-        except (aiosmtplib.SMTPException, ValueError) as error:
+        except (aiosmtplib.SMTPException, InvalidValue, ValueError) as error:
             if isinstance(error, aiosmtplib.SMTPResponseException) and error.code == 421:
                 raise  # RFC 5321 §3.8: the server is closing the connection
             return error
@@ -146,9 +173,11 @@ class MailDelivery:
             await uow.mails.mark_failed(mail.id, repr(error), None if hopeless else now + pause)
 
     def _message(self, mail: OutboxMail) -> EmailMessage:
-        message = EmailMessage()
+        to = mailbox(mail.recipient)
+        # RFC 6532: headers in UTF-8, which the library's `Address` refuses.
+        message = EmailMessage(policy=SMTPUTF8 if needs_smtputf8(to) else SMTP)
         message["From"] = self._sender
-        message["To"] = Address(addr_spec=mail.recipient)
+        message["To"] = to if needs_smtputf8(to) else Address(addr_spec=to)
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_at, UTC))
         message["Message-ID"] = f"<{mail.id}@{self._host}>"
@@ -163,9 +192,9 @@ def _is_final(error: Exception) -> bool:
     for good, or cannot be written as a mail. A refused sender is for the operator to put right."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(refused.code >= 500 for refused in error.recipients)
-    return isinstance(error, ValueError) or (
-        isinstance(error, aiosmtplib.SMTPDataError) and error.code >= 500
-    )
+    if isinstance(error, InvalidValue | ValueError | aiosmtplib.SMTPNotSupported):
+        return True
+    return isinstance(error, aiosmtplib.SMTPDataError) and error.code >= 500
 
 
 class SmtpServer:

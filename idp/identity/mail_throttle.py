@@ -7,6 +7,7 @@ mailbox has what they need, and the answer on the page is the same.
 from idp.config import HOUR, AccountSettings
 from idp.crypto import digest
 from idp.errors import Throttled, Unavailable
+from idp.identity.mail_reach import MailReach
 from idp.identity.throttle import CodeThrottle, network_of
 from idp.storage.ephemeral import EphemeralStore
 
@@ -14,8 +15,11 @@ from idp.storage.ephemeral import EphemeralStore
 class MailThrottle:
     """Bounds the mails that people ask for before they are signed in. Not to be called inside a unit of work."""
 
-    def __init__(self, store: EphemeralStore, settings: AccountSettings, codes: CodeThrottle) -> None:
+    def __init__(
+        self, store: EphemeralStore, settings: AccountSettings, codes: CodeThrottle, reach: MailReach
+    ) -> None:
         self._store = store
+        self._reach = reach
         self._settings = settings
         self.codes = codes
         """Bounds the guesses at the codes in these mails."""
@@ -24,14 +28,17 @@ class MailThrottle:
         """Count a mail that was asked for from a network address. Return False when its recipient has got as
         many as is good: the caller then sends none if the latest one still works, and answers as if it had.
 
-        Raise `Throttled` when the network has asked for too many, and `Unavailable` when everybody has.
+        Raise `Throttled` when the network has asked for too many, `Unavailable` when everybody has, and
+        `InvalidValue` for an address that the mail server cannot write to.
         """
+        await self._reach.check(email_key)
         await self._check_network(address)
         return await self._wait_for_recipient(purpose, email_key) is None
 
     async def check(self, purpose: str, email_key: str, address: str = "") -> None:
         """Count a mail as `admit` does, but raise `Throttled` for its recipient too: for a mail that no earlier
         one can stand in for."""
+        await self._reach.check(email_key)
         await self._check_network(address)
         wait = await self._wait_for_recipient(purpose, email_key)
         if wait is not None:

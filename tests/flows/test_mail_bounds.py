@@ -3,6 +3,7 @@
 import pytest
 
 from idp.clock import ManualClock
+from idp.identity.mail_reach import MailReach
 from idp.storage.sweeper import Sweeper
 from tests.support.api import Api, code_of
 from tests.support.provider import EMAIL, Browser, MakeProvider, RunningProvider
@@ -130,3 +131,13 @@ async def test_an_account_that_is_used_unverified_stays(make_provider: MakeProvi
     )
     await sweeper.sweep_once()
     assert await provider.parts.accounts.find(NEW) is not None
+
+
+async def test_an_address_that_the_mail_server_cannot_write_to_is_refused_where_it_is_typed(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    await MailReach(provider.parts.store).note(smtputf8=False)
+    page = await register(browser, "\u00fcber@example.org")
+    assert "cannot write to an address with such letters" in page.text
+    assert page.url.path == "/register"
+    assert (await register(browser, "x@b\u00fccher.example.org")).url.path == "/verify-email"

@@ -10,10 +10,12 @@ import pytest
 
 from idp.clock import ManualClock
 from idp.config import DAY, load_settings
-from idp.errors import ConfigurationError, Unavailable
+from idp.errors import ConfigurationError, InvalidValue, Unavailable
 from idp.identity import mail_delivery
 from idp.identity.mail_delivery import FIRST_PAUSE, GIVE_UP_AFTER, MailDelivery
+from idp.identity.mail_reach import MailReach
 from idp.storage.database import Database
+from idp.storage.ephemeral.table import TableStore
 from idp.storage.models import OutboxMail
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.databases import BOTH
@@ -80,7 +82,8 @@ def make_delivery(outbox: Database, clock: ManualClock, smtp_server: SmtpServer)
 
     def make(**settings: object) -> MailDelivery:
         values: dict[str, object] = {"smtp_url": smtp_server.url, "mail_from": "Harbour <id@example.com>"}
-        return MailDelivery(outbox, load_settings({}, Path("none.toml"), **{**values, **settings}), clock)
+        configured = load_settings({}, Path("none.toml"), **{**values, **settings})
+        return MailDelivery(outbox, configured, MailReach(TableStore(outbox, clock)), clock)
 
     return make
 
@@ -309,3 +312,47 @@ async def test_without_a_mail_server_mails_stay_in_the_queue(
     await idle.run(asyncio.Event())
     assert await idle.deliver_once() == 0
     assert [row.sent_at for row in await Mails(outbox).rows()] == [None]
+
+
+# Addresses beyond ASCII -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("über@example.org", "über@example.org"),
+        ("x@bücher.example.org", "x@xn--bcher-kva.example.org"),
+        ("用户@例え.example.org", "用户@xn--r8jz45g.example.org"),
+    ],
+)
+async def test_a_server_that_can_gets_mails_to_addresses_beyond_ascii(
+    delivery: MailDelivery, queue: Queue, smtp_server: SmtpServer, typed: str, written: str
+) -> None:
+    await queue(typed)
+    assert await delivery.deliver_once() == 1
+    assert smtp_server.recipients == [written]
+    assert smtp_server.messages[0]["to"] == written
+
+
+async def test_a_server_that_cannot_still_gets_domains_beyond_ascii_and_the_rest_is_given_up_at_once(
+    delivery: MailDelivery, queue: Queue, smtp_server: SmtpServer, outbox: Database, clock: ManualClock
+) -> None:
+    smtp_server.smtputf8 = False
+    await queue("über@example.org", "x@bücher.example.org")
+    assert await delivery.deliver_once() == 1
+    assert smtp_server.recipients == ["x@xn--bcher-kva.example.org"]
+    clock.advance(DAY)
+    assert await delivery.deliver_once() == 0
+    reach = MailReach(TableStore(outbox, clock))
+    await reach.check("x@bücher.example.org")
+    with pytest.raises(InvalidValue, match="cannot write to an address with such letters"):
+        await reach.check("über@example.org")
+
+
+async def test_what_the_server_can_is_known_before_the_first_mail(
+    delivery: MailDelivery, smtp_server: SmtpServer, outbox: Database, clock: ManualClock
+) -> None:
+    smtp_server.smtputf8 = False
+    await delivery.look()
+    with pytest.raises(InvalidValue):
+        await MailReach(TableStore(outbox, clock)).check("über@example.org")

@@ -93,6 +93,8 @@ class SmtpServer:
     implicit_tls: bool = False
     credentials: tuple[str, str] | None = None
     """The user name and password it asks for."""
+    smtputf8: bool = True
+    """Whether it takes addresses beyond ASCII (RFC 6531)."""
     host: str = "127.0.0.1"
     port: int = 0
     _server: asyncio.Server | None = None
@@ -142,7 +144,7 @@ class SmtpServer:
         session = _Session(
             self,
             hostname="mail.test",
-            enable_SMTPUTF8=True,
+            enable_SMTPUTF8=self.smtputf8,
             tls_context=self.tls if start_tls else None,
             require_starttls=start_tls,
             auth_required=self.credentials is not None,
