@@ -11,7 +11,7 @@ from idp.api.problems import Refusal
 from idp.clock import Clock
 from idp.flow.demand import Demand
 from idp.flow.dispatch import pending
-from idp.flow.situation import SignedIn, Situation, Situations
+from idp.flow.situation import SignedInUser, Situation, Situations
 from idp.flow.steps import Login, SecondFactor, Step
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI
@@ -33,7 +33,7 @@ _CODES = {
     InvalidTokenError: ("invalid_token", "The access token is not for this API, has ended, or was altered."),
     InsufficientScopeError: (
         "insufficient_scope",
-        "This needs a person's access token with the scope account.",
+        "This needs a user's access token with the scope account.",
     ),
 }
 """The guard's refusals as problems of the API."""
@@ -148,7 +148,7 @@ class AccountAccess(OAuth2):
 
     async def _situation(self, caller: Caller, demand: Demand) -> Situation:
         draft = Transaction.draft(self._clock.now(), demand=demand)
-        signed_in = SignedIn.by_account(caller.user, caller.access.grant.authentication)
+        signed_in = SignedInUser.by_account(caller.user, caller.access.grant.authentication)
         return await self._situations.of(draft, None, signed_in)
 
 

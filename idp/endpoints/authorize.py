@@ -17,7 +17,7 @@ from idp.endpoints.protocol_errors import ProtocolErrors
 from idp.errors import ClientRequestError
 from idp.flow.destination import ToClient, ToPage
 from idp.flow.dispatch import GoTo, Issue, Refuse
-from idp.flow.situation import SignedIn
+from idp.flow.situation import SignedInUser
 from idp.flow.visits import Visit, Visits
 from idp.oauth import paths
 from idp.oauth.authorization import AuthorizationRequests
@@ -129,7 +129,7 @@ class AuthorizeEndpoint:
         self._errors.tell(paths.AUTHORIZATION, error, client_id=authorization.client_id)
         return error_at_client(self._issuer, authorization.target, error)
 
-    async def _issue(self, authorization: AuthorizationRequest, session: SignedIn) -> CoreResponse:
+    async def _issue(self, authorization: AuthorizationRequest, session: SignedInUser) -> CoreResponse:
         """Make the grant, then a code that points at it."""
         now = self._clock.now()
         grant = new_grant(

@@ -1,4 +1,4 @@
-"""What a provider says about a person, read with care: most of it was written by that person."""
+"""What a provider says about a user, read with care: the user wrote most of it."""
 
 import re
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ def _plain(name: str, value: object) -> str | None:
 
 
 def auth_time(claims: Mapping[str, Any]) -> float | None:
-    """Return when the person last proved who they are there, in seconds since the epoch."""
+    """Return when the user was last authenticated there, in seconds since the epoch."""
     try:
         return foreign.instant(claims, "auth_time")
     except Malformed:

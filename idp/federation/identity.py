@@ -1,4 +1,4 @@
-"""Who somebody is elsewhere."""
+"""A user as a provider knows them."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class UpstreamTokens:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamIdentity:
-    """What a provider says about somebody. The key is `provider`, `issuer` and `subject`, never `email`."""
+    """What a provider says about a user. The key is `provider`, `issuer` and `subject`, never `email`."""
 
     provider: str
     issuer: str
@@ -39,7 +39,7 @@ class UpstreamIdentity:
     claims: Mapping[str, str] = field(default_factory=dict)
     """Other claims of ours, such as `preferred_username`; suggestions."""
     auth_time: float | None = None
-    """When they proved there who they are, if the provider says so."""
+    """When the user was authenticated there, if the provider says so."""
     multi_factor: bool = False
     """Whether the provider says that they proved two factors."""
     tokens: UpstreamTokens | None = None

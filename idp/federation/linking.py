@@ -1,7 +1,7 @@
-"""Whose account somebody from elsewhere gets. A pure decision: the part that others get wrong.
+"""Which account a user gets who comes from a provider. A pure decision: the part that others get wrong.
 
 An account is found by (provider, issuer, subject) and by nothing else. An e-mail address is no key: it only
-says with whose account this might have to do, and that account's owner has to agree (Keycloak
+says which account this might concern, and that account's owner has to agree (Keycloak
 CVE-2026-9087 and -15571, better-auth GHSA-g38m-r43w-p2q7, Zitadel CVE-2026-27946).
 """
 
@@ -29,7 +29,7 @@ class LocalAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class LinkingPolicy:
     """What the operator allows."""
 
     auto_link: bool = False
@@ -38,15 +38,15 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
-    """They have been here before."""
+class SignInKnown:
+    """The user has been here before."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """They get an account of their own, with an address that is known to be theirs."""
+    """The user gets an account of their own, with an address that is known to be theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LinkAutomatically:
 
 @dataclass(frozen=True, slots=True)
 class ProveExisting:
-    """The address belongs to an account: first they show that it is theirs, by signing in to it."""
+    """The address belongs to an account: first the user shows that it is theirs, by signing in to it."""
 
     user_id: str
 
@@ -73,33 +73,33 @@ class TakeOverUnverified:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmAddress:
-    """The account with the address has proved nothing, and spells it differently: perhaps it is somebody else's.
-    First they show that they read its mail."""
+    """The account with the address has proved nothing, and spells it differently: perhaps it is another user's.
+    First the user shows that they read its mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskForEmail:
-    """No address is known to be theirs: they give one and show that they read its mail."""
+    """No address is known to be the user's: they give one and show that they read its mail."""
 
     suggestion: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
-    """They do not get in."""
+class Reject:
+    """The user does not get in."""
 
     reason: Why
 
 
 Decision = (
-    SignIn
+    SignInKnown
     | Create
     | LinkAutomatically
     | ProveExisting
     | TakeOverUnverified
     | ConfirmAddress
     | AskForEmail
-    | Refuse
+    | Reject
 )
 
 
@@ -107,22 +107,22 @@ def decide(
     identity: UpstreamIdentity,
     known: LocalAccount | None,
     account: LocalAccount | None,
-    policy: Policy,
+    policy: LinkingPolicy,
     *,
     proven_here: bool = False,
 ) -> Decision:
     """Decide. `known` is the account that the identity is linked to, `account` the one with its address;
     `proven_here` says that the address was verified by a mail of ours, not by the provider."""
     if known is not None:
-        return Refuse("disabled") if known.disabled else SignIn(known.user_id)
+        return Reject("disabled") if known.disabled else SignInKnown(known.user_id)
     if identity.email is None or not (identity.email_verified or proven_here):
         return AskForEmail(identity.email)
     if account is None:
         if not policy.registration_open:
-            return Refuse("registration_closed")
-        return Create() if policy.domain_allowed else Refuse("domain_not_allowed")
+            return Reject("registration_closed")
+        return Create() if policy.domain_allowed else Reject("domain_not_allowed")
     if account.disabled:
-        return Refuse("disabled")
+        return Reject("disabled")
     if not (account.email_verified or account.vouched or account.has_factor):
         return TakeOverUnverified(account.user_id) if account.same_mailbox else ConfirmAddress()
     both_verified = account.email_verified and identity.email_verified and account.same_mailbox

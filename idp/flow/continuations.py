@@ -1,6 +1,6 @@
 """Where a sign-in without pages goes on after the password: a grant or the API, and a second factor.
 
-A continuation says that a person has proven a password to a client a moment ago. It is good for a few
+A continuation says that a user has given a password to a client a moment ago. It is good for a few
 minutes, for that client, and for one right answer; wrong ones are throttled like everywhere else. It ends
 with the generation of the account (`idp.identity.generation`).
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from idp.flow.situation import SignedIn, Situation
+from idp.flow.situation import SignedInUser, Situation
 from idp.flow.steps import Consent, Reason, Step
 from idp.identity.acr import satisfies
 from idp.oauth.errors import (
@@ -16,7 +16,7 @@ from idp.oauth.errors import (
 
 @dataclass(frozen=True, slots=True)
 class GoTo:
-    """The person is asked something, on a page."""
+    """The user is asked something, on a page."""
 
     step: Step
     reason: Reason
@@ -31,9 +31,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Everything is proven: the client gets its code, or the person their account."""
+    """Everything is proven: the client gets its code, or the user the page they came for."""
 
-    session: SignedIn
+    session: SignedInUser
 
 
 Decision = GoTo | Refuse | Issue
@@ -62,16 +62,16 @@ def dispatch(situation: Situation, steps: Iterable[Step]) -> Decision:
     return _refuse_mismatch(situation, session) or Issue(session)
 
 
-def _refuse_mismatch(situation: Situation, session: SignedIn) -> Refuse | None:
-    """What the person did may still not be what the client insisted on."""
+def _refuse_mismatch(situation: Situation, session: SignedInUser) -> Refuse | None:
+    """What the user did may still not be what the client insisted on."""
     request = situation.request
     if request is None:
         return None
     consent = situation.transaction.proof(Consent.name, session.session_id)
     if consent is not None and consent.decision == "deny":
-        return Refuse(AccessDeniedError("The person refused"))
+        return Refuse(AccessDeniedError("The user refused"))
     if not request.expects(session.user_id):  # OIDC Core §3.1.2.1
-        return Refuse(LoginRequiredError("Another person signed in than was asked for"))
+        return Refuse(LoginRequiredError("Another user signed in than was asked for"))
     wanted = request.claims.essential_acr
     if wanted and not any(satisfies(session.authentication.acr, acr) for acr in wanted):  # §5.5.1.1
         return Refuse(UnmetAuthenticationRequirementsError())

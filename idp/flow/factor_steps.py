@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from idp.flow.sign_in_steps import Login
-from idp.flow.situation import SignedIn, Situation
+from idp.flow.situation import SignedInUser, Situation
 from idp.flow.step import Reason, Step
 from idp.identity import page_paths
 from idp.identity.acr import ACR_MULTI, ACR_VALUES, AMR_EMAIL, satisfies
@@ -87,7 +87,7 @@ class OfferFactor(Step):
         return True
 
 
-def _with_one_factor(situation: Situation) -> SignedIn | None:
+def _with_one_factor(situation: Situation) -> SignedInUser | None:
     """Return the session if it has one factor and factors are switched on."""
     session = situation.session
     if situation.policy.second_factor.policy == "off" or session is None:

@@ -45,7 +45,7 @@ class SignIn:
         proven = replace(
             transaction.with_proof(proof),
             switching=False,
-            registered=None,  # who signs in goes on as that person
+            registered=None,  # the user goes on as the one who signed in
             notice=None,
         )
         return Progress(await self._transactions.save(proven), started.token)

@@ -1,4 +1,4 @@
-"""The steps that a sign-in answers: who is it, and was what the user began before finished?"""
+"""The steps that a sign-in answers: signing in itself, and finishing a sign-in that was begun another way."""
 
 from dataclasses import replace
 

@@ -37,7 +37,7 @@ class SignOut:
         self._clock = clock
 
     async def end(self, session_id: str, user_id: str) -> bool:
-        """End this session of this person and, for the clients that want it so, what was granted in it.
+        """End this session of this user and, for the clients that want it so, what was granted in it.
 
         Grants for offline access outlive it (OIDC Core §11). Tell whether it was this call that did it.
         """

@@ -22,7 +22,7 @@ from idp.storage.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedInUser:
     """The user who is signed in, as far as the flow cares."""
 
     session_id: str
@@ -41,7 +41,7 @@ class SignedIn:
     """When the user must have one, after putting it off."""
 
     @classmethod
-    def by_session(cls, session: CurrentSession) -> "SignedIn":
+    def by_session(cls, session: CurrentSession) -> "SignedInUser":
         """Return the user of a browser session."""
         return cls(
             session.id,
@@ -54,7 +54,7 @@ class SignedIn:
         )
 
     @classmethod
-    def by_account(cls, user: User, authentication: Authentication) -> "SignedIn":
+    def by_account(cls, user: User, authentication: Authentication) -> "SignedInUser":
         """Return the user of an account who came without a browser."""
         return cls(
             "",
@@ -74,7 +74,7 @@ class Situation:
     transaction: Transaction
     client: Client | None
     """None when the user came on their own, to the account."""
-    session: SignedIn | None
+    session: SignedInUser | None
     consented_scopes: frozenset[str] = field(default_factory=frozenset)
     consented_claims: frozenset[str] = field(default_factory=frozenset)
     now: float = 0.0
@@ -126,7 +126,7 @@ class Situations:
         self,
         transaction: Transaction,
         client: Client | None,
-        session: SignedIn | None,
+        session: SignedInUser | None,
         *,
         device: str | None = None,
     ) -> Situation:

@@ -10,7 +10,7 @@ from typing import Any
 from idp.authentication import Authentication
 from idp.flow.continuations import Continuation, Continuations
 from idp.flow.dispatch import pending
-from idp.flow.situation import SignedIn, Situation, Situations
+from idp.flow.situation import SignedInUser, Situation, Situations
 from idp.flow.steps import EnrolFactor, Login, SecondFactor, Step, VerifyEmail, withheld_scopes
 from idp.flow.transaction import Proof, Transaction
 from idp.identity.claims import standard_claims
@@ -110,7 +110,7 @@ class People:
 
     async def _situation(self, user: User, authentication: Authentication, client: Client) -> Situation:
         """Return the situation of a user who has just signed in, without a browser that could be trusted."""
-        signed_in = SignedIn.by_account(user, authentication)
+        signed_in = SignedInUser.by_account(user, authentication)
         login = Proof(Login.name, user.id, signed_in.session_id, "authenticated", authentication.auth_time)
         draft = Transaction.draft(authentication.auth_time).with_proof(login)
         return await self._situations.of(draft, client, signed_in)

@@ -25,7 +25,7 @@ from idp.storage.single_use import SingleUse
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a person has shown or decided at a step."""
+    """What a user has shown or decided at a step."""
 
     step: str
     subject: str
@@ -55,20 +55,20 @@ class Transaction:
     browser: str
     """Digest of the browser cookie that it is bound to."""
     request: AuthorizationRequest | None
-    """What the client asked for; None when a person came by themselves, to their account."""
+    """What the client asked for; None when the user came on their own, to the account."""
     created_at: float
     proofs: Mapping[str, Proof] = field(default_factory=dict)
     cancelled: bool = False
     switching: bool = False
-    """Whether the person asked to go on with another account than the one signed in."""
+    """Whether the user asked to go on with another account than the one signed in."""
     demand: Demand = NO_DEMAND
     """What the destination asks of the sign-in."""
     destination: str = "/account"
-    """The path of ours that a person who came by themselves goes to in the end."""
+    """The path of ours that a user who came on their own goes to in the end."""
     registered: Registered | None = None
     """What a user chose who registered in this transaction, while the address is to be verified."""
     invitation: str | None = None
-    """The invitation whose link began it, where people need one to register."""
+    """The invitation whose link began it, where an invitation is needed to register."""
     arrived: Arrived | None = None
     notice: Notice | None = None
     """What the next page says about what was just tried."""
@@ -187,7 +187,7 @@ class Transactions:
         return await self.save(transaction) if transaction.sealed is None else self._seal(transaction)
 
     async def finish(self, transaction: Transaction) -> None:
-        """Take the transaction away; raise `FlowError` for all but one of several who try."""
+        """Take the transaction away; raise `FlowError` for all but one of several requests that try."""
         taken = transaction.sealed or await self._kept.take(transaction.id)
         # Marked too: a page that loaded it before may save it after, which must not bring it back.
         if taken is None or not await self._single_use.use(FINISHED, transaction.id, self._ttl):

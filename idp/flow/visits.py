@@ -1,4 +1,4 @@
-"""A browser visits the flow: which transaction it is in, whose session it has, and what comes next.
+"""A browser visits the flow: the transaction it is in, the session it has, and what comes next.
 
 Everything comes in as plain values, so a test needs no HTTP: the room that speaks it reads cookies and makes
 a `Browser` of them.
@@ -12,7 +12,7 @@ from idp.errors import FlowError
 from idp.flow.demand import NO_DEMAND, Demand
 from idp.flow.destination import Destination, ToClient, ToPage
 from idp.flow.dispatch import Decision, GoTo, Issue, dispatch
-from idp.flow.situation import SignedIn, Situation, Situations
+from idp.flow.situation import SignedInUser, Situation, Situations
 from idp.flow.steps import Step
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.i18n import wishes
@@ -120,7 +120,7 @@ class Visits:
             client = await self._clients.get(transaction.request.client_id)
             if client is None:
                 raise FlowError("The app that asked you to sign in is no longer known here.")
-        signed_in = SignedIn.by_session(session) if session else None
+        signed_in = SignedInUser.by_session(session) if session else None
         situation = await self._situations.of(transaction, client, signed_in, device=browser.device)
         return Visit(browser, transaction, client, session, dispatch(situation, self.steps), situation)
 

@@ -1,4 +1,4 @@
-"""Browser sessions: a person signed in at one browser."""
+"""Browser sessions: a user who is signed in in one browser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Visitor:
 
 @dataclass(frozen=True)
 class CurrentSession:
-    """A live session and whose it is, as they were when the request came."""
+    """A live session and its user, as they were when the request came."""
 
     id: str
     """The `sid` claim."""

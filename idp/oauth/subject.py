@@ -1,4 +1,4 @@
-"""What the core asks about people. `idp.app` wires in the rooms that know them."""
+"""What the core asks about users. `idp.app` wires in the rooms that know them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from idp.storage.models import User
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person, as far as tokens are concerned."""
+    """A user, as far as tokens are concerned."""
 
     id: str
     """The `sub` claim."""
@@ -22,12 +22,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A person who has just proved who they are, and how (RFC 8176)."""
+    """A user who was just authenticated, and how (RFC 8176)."""
 
     subject: Subject
     authentication: Authentication
     withheld: frozenset[str] = frozenset()
-    """Scopes that this person has nothing true to say about yet."""
+    """Scopes that are left out, since nothing true can be said about them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class FactorAnswer:
 
 
 class Subjects(Protocol):
-    """Finds people, and lets them prove who they are."""
+    """Finds users and authenticates them."""
 
     async def find(self, uow: UnitOfWork, user_id: str) -> Subject | None:
-        """Return the person, or None when the account is gone or disabled."""
+        """Return the user, or None when the account is gone or disabled."""
         ...
 
     def describe(self, user: User) -> Subject:
-        """Return the person of a row that is at hand already."""
+        """Return the user of a row that is at hand already."""
         ...
 
     async def authenticate(

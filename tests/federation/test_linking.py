@@ -11,11 +11,11 @@ from idp.federation.linking import (
     Create,
     Decision,
     LinkAutomatically,
+    LinkingPolicy,
     LocalAccount,
-    Policy,
     ProveExisting,
-    Refuse,
-    SignIn,
+    Reject,
+    SignInKnown,
     TakeOverUnverified,
     decide,
 )
@@ -33,41 +33,41 @@ VOUCHED_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False, vouched=T
 WITH_FACTOR = LocalAccount("u1", email_verified=False, has_factor=True, same_mailbox=True)
 WITH_FACTOR_SPELLED_DIFFERENTLY = LocalAccount("u1", email_verified=False, has_factor=True)
 OFF = LocalAccount("u1", email_verified=True, disabled=True, same_mailbox=True)
-AUTO = Policy(auto_link=True)
+AUTO = LinkingPolicy(auto_link=True)
 
 
 @pytest.mark.parametrize(
     ("identity", "known", "account", "policy", "decision"),
     [
-        (VERIFIED, MINE, None, Policy(), SignIn("u1")),
-        (NO_EMAIL, MINE, None, Policy(registration_open=False), SignIn("u1")),
-        (VERIFIED, OFF, None, Policy(), Refuse("disabled")),
-        (VERIFIED, None, None, Policy(), Create()),
-        (VERIFIED, None, None, Policy(registration_open=False), Refuse("registration_closed")),
-        (VERIFIED, None, None, Policy(domain_allowed=False), Refuse("domain_not_allowed")),
-        (VERIFIED, None, MINE, Policy(), ProveExisting("u1")),
-        (VERIFIED, None, MINE, Policy(registration_open=False), ProveExisting("u1")),
+        (VERIFIED, MINE, None, LinkingPolicy(), SignInKnown("u1")),
+        (NO_EMAIL, MINE, None, LinkingPolicy(registration_open=False), SignInKnown("u1")),
+        (VERIFIED, OFF, None, LinkingPolicy(), Reject("disabled")),
+        (VERIFIED, None, None, LinkingPolicy(), Create()),
+        (VERIFIED, None, None, LinkingPolicy(registration_open=False), Reject("registration_closed")),
+        (VERIFIED, None, None, LinkingPolicy(domain_allowed=False), Reject("domain_not_allowed")),
+        (VERIFIED, None, MINE, LinkingPolicy(), ProveExisting("u1")),
+        (VERIFIED, None, MINE, LinkingPolicy(registration_open=False), ProveExisting("u1")),
         (VERIFIED, None, MINE, AUTO, LinkAutomatically("u1")),
         (VERIFIED, None, MINE_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
         (VERIFIED, None, PENDING_SPELLED_DIFFERENTLY, AUTO, ConfirmAddress()),
-        (VERIFIED, None, PENDING, Policy(), TakeOverUnverified("u1")),
+        (VERIFIED, None, PENDING, LinkingPolicy(), TakeOverUnverified("u1")),
         (VERIFIED, None, PENDING, AUTO, TakeOverUnverified("u1")),
         (VERIFIED, None, VOUCHED, AUTO, ProveExisting("u1")),
         (VERIFIED, None, VOUCHED_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
         (VERIFIED, None, WITH_FACTOR, AUTO, ProveExisting("u1")),
         (VERIFIED, None, WITH_FACTOR_SPELLED_DIFFERENTLY, AUTO, ProveExisting("u1")),
-        (VERIFIED, None, OFF, AUTO, Refuse("disabled")),
+        (VERIFIED, None, OFF, AUTO, Reject("disabled")),
         (UNVERIFIED, None, MINE, AUTO, AskForEmail("a@example.com")),
         (UNVERIFIED, None, PENDING, AUTO, AskForEmail("a@example.com")),
-        (UNVERIFIED, None, None, Policy(), AskForEmail("a@example.com")),
-        (NO_EMAIL, None, None, Policy(), AskForEmail(None)),
+        (UNVERIFIED, None, None, LinkingPolicy(), AskForEmail("a@example.com")),
+        (NO_EMAIL, None, None, LinkingPolicy(), AskForEmail(None)),
     ],
 )
 def test_each_case(
     identity: UpstreamIdentity,
     known: LocalAccount | None,
     account: LocalAccount | None,
-    policy: Policy,
+    policy: LinkingPolicy,
     decision: Decision,
 ) -> None:
     assert decide(identity, known, account, policy) == decision
@@ -92,14 +92,14 @@ def test_an_address_proven_by_our_own_mail_is_never_linked_automatically() -> No
             OFF,
         ]
     ),
-    policy=st.builds(Policy, st.booleans(), st.booleans(), st.booleans()),
+    policy=st.builds(LinkingPolicy, st.booleans(), st.booleans(), st.booleans()),
     proven_here=st.booleans(),
 )
 def test_nobody_gets_a_verified_account_without_proof_or_the_operators_word(
-    identity: UpstreamIdentity, account: LocalAccount | None, policy: Policy, proven_here: bool
+    identity: UpstreamIdentity, account: LocalAccount | None, policy: LinkingPolicy, proven_here: bool
 ) -> None:
     decision = decide(identity, None, account, policy, proven_here=proven_here)
-    assert not isinstance(decision, SignIn)
+    assert not isinstance(decision, SignInKnown)
     if isinstance(decision, LinkAutomatically):
         assert policy.auto_link
         assert identity.email_verified

@@ -11,7 +11,7 @@ from idp.authentication import Authentication
 from idp.config import AccountSettings, Policy
 from idp.flow.demand import Demand
 from idp.flow.dispatch import Decision, GoTo, Refuse, dispatch
-from idp.flow.situation import SignedIn, Situation
+from idp.flow.situation import SignedInUser, Situation
 from idp.flow.steps import STEPS
 from idp.flow.transaction import Arrived, Proof, Transaction
 from idp.identity.acr import ACR_SINGLE
@@ -25,7 +25,7 @@ NOW = 1_800_000_000.0
 RECENT = 600
 POLICY = Policy(accounts=AccountSettings(recent_sign_in=RECENT))
 REGISTERED = Registered("ada@example.com")
-ALICE = SignedIn("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",), 0))
+ALICE = SignedInUser("session-1", "alice", Authentication(NOW - 100, ACR_SINGLE, ("pwd",), 0))
 
 
 def client(**metadata: Any) -> Client:
@@ -44,7 +44,7 @@ def proof(step: str, decision: str = "done", session_id: str = "session-1") -> P
 def decide(
     request: AuthorizationRequest | None,
     *proofs: Proof,
-    session: SignedIn | None = ALICE,
+    session: SignedInUser | None = ALICE,
     consented: frozenset[str] = frozenset({"openid"}),
     consented_claims: frozenset[str] = frozenset(),
     app: Client | None = None,

@@ -1,4 +1,4 @@
-"""The policy of second factors as a table: who is asked for one, who sets one up, who is offered one."""
+"""The policy of second factors as a table: when a user is asked for one, sets one up, or is offered one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from idp.authentication import Authentication
 from idp.config import AccountSettings, Policy, SecondFactorSettings
 from idp.flow.demand import Demand
 from idp.flow.dispatch import dispatch
-from idp.flow.situation import SignedIn, Situation
+from idp.flow.situation import SignedInUser, Situation
 from idp.flow.steps import STEPS
 from idp.flow.transaction import Transaction
 from idp.oauth.authorization_request import AuthorizationRequest
@@ -21,7 +21,7 @@ from tests.flow.test_dispatch import NOW, RECENT, client, outcome, proof
 FactorPolicy = Literal["off", "optional", "required"]
 SINGLE, MULTI = "urn:idp:acr:1fa", "urn:idp:acr:mfa"
 ONCE = Authentication(NOW - 100, SINGLE, ("pwd",), 0)
-ALICE = SignedIn("session-1", "alice", ONCE)
+ALICE = SignedInUser("session-1", "alice", ONCE)
 OLD = replace(ALICE, authentication=replace(ONCE, auth_time=NOW - RECENT - 1))
 OWNER = replace(ALICE, has_factor=True)
 TRUSTED = replace(OWNER, trusted_device=True)
@@ -37,7 +37,7 @@ def essential(*values: str) -> ClaimsRequest:
 
 
 def decided(
-    session: SignedIn,
+    session: SignedInUser,
     policy: FactorPolicy = "optional",
     *proofs: str,
     app: dict[str, Any] | None = None,
@@ -67,9 +67,9 @@ STRICT = {"require_second_factor": True}
 NONE = ("none",)
 ASK, ENROL, OFFER = "go to second_factor", "go to enrol_factor", "go to offer_factor"
 CASES = {
-    "nobody has to": (partial(decided, ALICE), "issue"),
-    "who has one is asked": (partial(decided, OWNER), ASK),
-    "who has proven it is not": (
+    "no user has to": (partial(decided, ALICE), "issue"),
+    "a user who has one is asked": (partial(decided, OWNER), ASK),
+    "a user who has proven it is not": (
         partial(decided, PROVEN, "required", app=STRICT, acr_values=(MULTI,)),
         "issue",
     ),

@@ -7,7 +7,7 @@ import pytest
 from idp.authentication import Authentication
 from idp.config import NO_CONTEXT, Policy, PolicyContext, RegistrationSettings, SecondFactorSettings
 from idp.flow.dispatch import dispatch
-from idp.flow.situation import SignedIn, Situations
+from idp.flow.situation import SignedInUser, Situations
 from idp.flow.steps import STEPS
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_SINGLE
@@ -37,6 +37,6 @@ async def test_one_client_may_have_a_stricter_policy(
     situations = Situations(provider.database, parts.second_factors, StrictForTheBank(), provider.clock)
     app = replace(client(first_party=True), client_id=client_id)
     request = AuthorizationRequest(client_id, "https://app.example/cb", scopes=("openid",))
-    user = SignedIn.by_account(person, Authentication(now, ACR_SINGLE, ("pwd",), person.generation))
+    user = SignedInUser.by_account(person, Authentication(now, ACR_SINGLE, ("pwd",), person.generation))
     situation = await situations.of(Transaction.draft(now, request), app, user)
     assert outcome(dispatch(situation, STEPS)) == expected

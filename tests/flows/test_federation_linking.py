@@ -184,9 +184,12 @@ async def test_an_attacker_with_an_unverified_address_upstream_gets_a_code_to_ty
     page = await elsewhere(browser, "github", "noel")
     page = await browser.submit(page, email=VERA)
     known = text_of(page)
-    for _ in range(6):
+    for _ in range(5):
         page = await browser.submit(page, code="000000")
         assert "wrong or no longer good" in page.text
+    page = await browser.submit(page, code="000000")
+    assert page.status_code == 429
+    federated.clock.advance(600)  # the throttle has forgotten; the code has not
     page = await browser.submit(page, code=(await federated.mails.latest(VERA)).code)
     assert "wrong or no longer good" in page.text
     assert await identities(federated, VERA) == []

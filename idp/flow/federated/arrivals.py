@@ -1,4 +1,4 @@
-"""People who came back from a provider and have something to show or to say before they are signed in."""
+"""Arrivals: users who came back from a provider and have to show or say something before they are signed in."""
 
 import hashlib
 import hmac
@@ -30,7 +30,7 @@ CONFIRM_ADDRESS: Final = "confirm_address"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Somebody who came back from a provider and is not signed in yet."""
+    """A user who came back from a provider and is not signed in yet."""
 
     id: str
     transaction_id: str
@@ -49,7 +49,7 @@ ARRIVAL = Kind("fed-arrival", Arrival, ARRIVAL_TTL, sealed=True)
 
 
 class Arrivals:
-    """Who waits."""
+    """Keeps the arrivals."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Arrivals:
         self._code_key = master_key.derive("federation-codes")
 
     async def of(self, transaction: Transaction) -> Arrival | None:
-        """Return who waits in a transaction."""
+        """Return the arrival of a transaction."""
         if transaction.arrived is None:
             return None
         arrival = await self._kept.get(transaction.arrived.id)
@@ -78,7 +78,7 @@ class Arrivals:
     async def wait(
         self, identity: UpstreamIdentity, transaction: Transaction, stage: Stage, *, proven_here: bool = False
     ) -> Arrival:
-        """Let somebody wait at a stage."""
+        """Keep an arrival at a stage."""
         arrival = Arrival(
             random_token(),
             transaction.id,
@@ -92,10 +92,10 @@ class Arrivals:
         return arrival
 
     async def ask_address(self, arrival: Arrival, email: str, *, address: str = "") -> Arrival:
-        """Send a code to the address that somebody gave, as its account spells it if it has one; raise
+        """Send a code to the address that the user gave, as its account spells it if it has one; raise
         `InvalidValue` or `Throttled`.
 
-        Whether it has an account shows only after the code: nothing is made before, and nobody is told.
+        Whether it has an account shows only after the code: before it nothing is made and nothing is told.
         """
         key = email_key(email)
         await self._mail_throttle.check(CONFIRM_ADDRESS, key, address)
@@ -135,7 +135,7 @@ class Arrivals:
         return replace(arrival.identity, email=arrival.mailed_to, email_verified=False)
 
     async def forget(self, arrival: Arrival) -> None:
-        """Use an arrival up; raise `FlowError` for all but one of several who try."""
+        """Use an arrival up; raise `FlowError` for all but one of several requests that try."""
         if await self._kept.take(arrival.id) is None:
             raise FlowError(EXPIRED, detail="the arrival was used by another request")
 

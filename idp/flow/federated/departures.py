@@ -24,13 +24,13 @@ EXPIRED: Final = Text("This sign-in has expired or was finished already. Start a
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A sign-in elsewhere under way."""
+    """A sign-in at a provider under way."""
 
     transaction_id: str
     provider: str
     purpose: Purpose
     user_id: str | None
-    """Whose account is to be linked, with the purpose link."""
+    """The user whose account is to be linked, with the purpose link."""
     browser: str
     """Digest of the browser cookie."""
     memory: Memory
@@ -41,7 +41,7 @@ class SigningOutThere:
     """A sign-out at a provider under way."""
 
     onward: str | None
-    """Where the person goes after it."""
+    """Where the user goes after it."""
 
 
 STARTED = Kind("fed-state", Started, STATE_TTL, sealed=True)
@@ -50,7 +50,7 @@ SIGNING_OUT = Kind("fed-logout", SigningOutThere, POSTED_TTL, sealed=True)
 
 
 class Departures:
-    """Who is on the way."""
+    """Keeps the users who are on the way to a provider."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Departures:
         purpose: Purpose = "sign_in",
         user_id: str | None = None,
     ) -> str:
-        """Remember a sign-in and return where to send the person; raise `UpstreamError`."""
+        """Remember a sign-in and return where to send the user; raise `UpstreamError`."""
         state = random_token()
         redirect_uri = self._url_of(callback_path(upstream.name))
         redirect = await upstream.begin(replace(ask, state=state, redirect_uri=redirect_uri))

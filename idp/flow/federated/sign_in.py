@@ -1,4 +1,4 @@
-"""Whose account somebody gets who came back from a provider, and what hangs from the link."""
+"""Which account a user gets who came back from a provider, and what the link to the provider gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from idp.federation.linking import (
     Create,
     Decision,
     LinkAutomatically,
+    LinkingPolicy,
     LocalAccount,
-    Policy,
     ProveExisting,
-    Refuse,
-    SignIn,
+    Reject,
+    SignInKnown,
     TakeOverUnverified,
     Why,
     decide,
@@ -67,12 +67,12 @@ class Waiting:
 
     arrival: Arrival
     link_user: str | None = None
-    """The account that they have to sign in to."""
+    """The account that the user has to sign in to."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """They do not get in."""
+    """The user does not get in."""
 
     sentence: str
     reason: str
@@ -114,7 +114,7 @@ class FederatedSignIn:
         proven_here: bool = False,
         confirmed: bool = False,
     ) -> Outcome:
-        """Decide whose account somebody gets, and do it."""
+        """Decide which account the user gets, and carry it out."""
         for last in (False, True):
             try:
                 return await self._settle(upstream, identity, transaction, address, proven_here, confirmed)
@@ -138,7 +138,7 @@ class FederatedSignIn:
         invitation = transaction.invitation if rules.mode == "invitation" else None
         decision = await self._decide(upstream.settings, rules, identity, invitation, proven_here=proven_here)
         match decision:
-            case SignIn(user_id):
+            case SignInKnown(user_id):
                 user = await connections.sign_in(user_id, elsewhere)
                 return self._entered(upstream, identity, user, "succeeded")
             case Create():
@@ -167,7 +167,7 @@ class FederatedSignIn:
                 )
             case AskForEmail():
                 return Waiting(await self.arrivals.wait(identity, transaction, "address"))
-            case Refuse(reason):
+            case Reject(reason):
                 return await self._turn_away(reason, identity, address)
 
     def _entered(self, upstream: Upstream, identity: UpstreamIdentity, user: User, outcome: str) -> Entered:
@@ -203,7 +203,7 @@ class FederatedSignIn:
             account = await self.connections.account_of(identity.email)
             has_factor = account is not None and await self.connections.has_factor(account.id)
         domains = {domain.casefold() for domain in rules.email_domains}
-        policy = Policy(
+        policy = LinkingPolicy(
             auto_link=settings.auto_link,
             registration_open=rules.mode == "open" or await self._is_invited(invitation, key),
             domain_allowed=not domains or (key or "").rpartition("@")[2] in domains,
@@ -222,7 +222,7 @@ class FederatedSignIn:
             return await is_invited(uow, invitation, key, self._clock.now())
 
     async def link_arrival(self, arrival: Arrival, account: ProvenAccount, *, address: str = "") -> None:
-        """Link who waits to the account whose owner has just signed in to it, once."""
+        """Link an arrival to the account whose owner has just signed in to it, once."""
         if arrival.stage != "link":
             raise FlowError(EXPIRED, detail=f"the arrival is at {arrival.stage}, not link")
         await self.arrivals.forget(arrival)
@@ -234,11 +234,11 @@ class FederatedSignIn:
     async def link_asked(
         self, upstream: Upstream, identity: UpstreamIdentity, account: ProvenAccount, *, address: str = ""
     ) -> None:
-        """Link an account elsewhere to the account of who asked for it while signed in."""
+        """Link an account at a provider to the account of a user who is signed in and asked for it."""
         await self.connections.link(account, _elsewhere(upstream, identity), "asked", address=address)
 
     async def tokens(self, user_id: str, provider: str) -> UpstreamTokens:
-        """Return a person's tokens at a provider, good now; raise `NotFound` or `UpstreamError`."""
+        """Return a user's tokens at a provider, good now; raise `NotFound` or `UpstreamError`."""
         upstream = await self.providers.get(provider)
         found = await self.connections.tokens(user_id, provider) if upstream.settings.keep_tokens else None
         if found is None:
