@@ -35,6 +35,11 @@ class IdpError(Exception):
         self.sentence = sentence if isinstance(sentence, Text) else Text(sentence)
         self.detail = detail
 
+    @property
+    def for_operator(self) -> str:
+        """The sentence for the command line and the log, which may name the cause and what to do about it."""
+        return self.sentence
+
 
 class ConfigurationError(IdpError):
     """The installation cannot run as it is configured."""
@@ -89,8 +94,7 @@ class ClientRequestError(IdpError):
 class Unavailable(IdpError):
     """A part of the provider is away or full. `retry_after` is in seconds.
 
-    `for_operator` names the cause and what to do about it: the command line and the log say it in place of
-    `sentence`, and nobody else learns it.
+    `for_operator` names the cause and what to do about it, where they are known; nobody else learns it.
     """
 
     status = 503
@@ -105,7 +109,12 @@ class Unavailable(IdpError):
     ) -> None:
         super().__init__(sentence, detail=detail)
         self.retry_after = retry_after
-        self.for_operator = for_operator
+        self._for_operator = for_operator
+
+    @property
+    def for_operator(self) -> str:
+        """As it was given, else the sentence for everybody."""
+        return self._for_operator or self.sentence
 
     @property
     def retry_after_header(self) -> str:

@@ -34,7 +34,7 @@ async def running_parts(provider: Provider) -> AsyncIterator[None]:
             if provider.settings.api.enabled:
                 await ensure_first_party_client(provider.database, provider.clock)
         except Unavailable as error:  # begin all the same: it loads them when the database is back
-            log.warning("the keys could not be loaded", reason=error.sentence, detail=error.detail)
+            log.warning("the keys could not be loaded", reason=error.for_operator, detail=error.detail)
         keys = asyncio.create_task(provider.keyring.run(stop))
         try:
             yield

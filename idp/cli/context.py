@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from idp.errors import ConfigurationError, IdpError, InvalidValue, Unavailable
+from idp.errors import ConfigurationError, InvalidValue
 
 if TYPE_CHECKING:
     from idp.app import Provider
@@ -82,11 +82,6 @@ def _is_missing_file(database: "Database") -> bool:
     """Tell whether it is a file of SQLite that is not there; asking SQLite would make it."""
     file = database.url.database
     return database.is_sqlite and file not in {None, "", ":memory:"} and not Path(str(file)).exists()
-
-
-def sentence_of(error: IdpError) -> str:
-    """Return what an operator is told of an error: the cause and what to do, where they are known."""
-    return (error.for_operator if isinstance(error, Unavailable) else None) or error.sentence
 
 
 def say(text: str, *, err: bool = False) -> None:

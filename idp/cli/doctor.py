@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from idp.cli.context import AsJson, print_json, require_migrated, run, say, sentence_of
+from idp.cli.context import AsJson, print_json, require_migrated, run, say
 from idp.cli.findings import PATIENCE, Finding
 from idp.cli.reachable import check_issuer, check_mail, check_providers, check_redis
 from idp.errors import ConfigurationError, IdpError
@@ -74,7 +74,7 @@ async def _storage(settings: "Settings") -> AsyncIterator[Finding]:
             async with asyncio.timeout(PATIENCE):
                 await require_migrated(database)
         except IdpError as error:
-            yield Finding("database", "fail", sentence_of(error))
+            yield Finding("database", "fail", error.for_operator)
             yield _master_key_alone(settings)
             return
         except TimeoutError:
@@ -127,7 +127,7 @@ async def _keys(settings: "Settings", database: "Database") -> Finding:
         keyring = Keyring(database, load_master_key(settings), settings, SystemClock())
         await keyring.reload()
     except IdpError as error:
-        return Finding("keys", "fail", sentence_of(error))
+        return Finding("keys", "fail", error.for_operator)
     if not keyring.keys:
         return Finding("keys", "warn", "There are no signing keys yet; the first start makes them.")
     return Finding("keys", "ok", f"The master key opens {len(keyring.keys)} signing keys.")

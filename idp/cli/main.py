@@ -10,7 +10,7 @@ import typer
 
 from idp import __version__
 from idp.cli import clients, configuration, doctor, keys, providers, server, users, worker
-from idp.cli.context import say, sentence_of
+from idp.cli.context import say
 from idp.errors import IdpError
 
 TRACEBACK = "--traceback"
@@ -69,7 +69,7 @@ def _run(arguments: Sequence[str]) -> int:
     except IdpError as error:
         if show:
             traceback.print_exc()
-        return _fail(sentence_of(error) + (f" ({error.detail})" if show and error.detail else ""))
+        return _fail(error.for_operator + (f" ({error.detail})" if show and error.detail else ""))
     except (typer.Abort, KeyboardInterrupt):
         return _fail("Stopped.", 130)
     except BrokenPipeError:  # the reader of our output has seen enough

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.context import require_migrated, run, say, sentence_of
+from idp.cli.context import require_migrated, run, say
 from idp.cli.context import settings as read_settings
 from idp.errors import ConfigurationError, IdpError, InvalidValue
 
@@ -168,7 +168,7 @@ async def find_faults(settings: "Settings") -> list[str]:
     except ConfigurationError as error:
         faults.append(error.sentence)
     except IdpError as error:
-        faults.append(sentence_of(error))
+        faults.append(error.for_operator)
     finally:
         await database.close()
     if settings.redis_url is not None:

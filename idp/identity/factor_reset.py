@@ -83,7 +83,7 @@ class FactorResets:
             try:
                 await self.carry_out_due()
             except IdpError as error:
-                log.warning("factor_resets_postponed", reason=error.sentence, detail=error.detail)
+                log.warning("factor_resets_postponed", reason=error.for_operator, detail=error.detail)
             except Exception:  # the loop must outlive any fault of one round
                 log.exception("factor_resets_failed")
             with suppress(TimeoutError):

@@ -26,7 +26,7 @@ from idp.identity.addresses import mailbox, needs_smtputf8
 from idp.identity.mail_reach import MailReach
 from idp.storage.database import Database
 from idp.storage.models import OutboxMail
-from idp.trust import Trust
+from idp.trust import Trust, tls_fault
 
 log = structlog.get_logger("idp.mail")
 
@@ -69,7 +69,7 @@ class MailDelivery:
             try:
                 sent = await self.deliver_once(stop)
             except IdpError as error:
-                log.warning("the mail queue cannot be read", reason=error.sentence, detail=error.detail)
+                log.warning("the mail queue cannot be read", reason=error.for_operator, detail=error.detail)
                 sent = 0
             except Exception:  # the loop must outlive any fault of one round, or no mail goes out again
                 log.exception("mail delivery failed")
@@ -91,7 +91,8 @@ class MailDelivery:
         try:
             return await self._send_all(self._server, waiting, stop or asyncio.Event())
         except (aiosmtplib.SMTPException, OSError) as error:
-            log.warning("the mail server is away", error=repr(error), waiting=len(waiting))
+            reason = tls_fault(error, self._server.place) or repr(error)
+            log.warning("the mail server is away", reason=reason, waiting=len(waiting))
             for mail in waiting:
                 await self._note_failure(mail, error)
             waiting.clear()

@@ -114,7 +114,7 @@ class RequestLog:
 
     def _answer(self, error: Exception, error_id: str, scope: Scope) -> Response:
         if isinstance(error, Unavailable):
-            log.warning("unavailable", reason=error.for_operator or error.sentence, detail=error.detail)
+            log.warning("unavailable", reason=error.for_operator, detail=error.detail)
             response = self._render(error.status, error.sentence, error_id, scope, error)
             response.headers.setdefault("Retry-After", error.retry_after_header)
             return response

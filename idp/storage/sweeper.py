@@ -145,7 +145,7 @@ class Sweeper:
         try:
             deleted = await self.sweep_once()
         except IdpError as error:
-            log.warning("sweep_postponed", reason=error.sentence, detail=error.detail)
+            log.warning("sweep_postponed", reason=error.for_operator, detail=error.detail)
         except Exception:  # the loop must outlive any fault of one sweep, or the tables grow unseen
             log.exception("sweep_failed")
         else:

@@ -28,6 +28,7 @@ from idp.errors import ConfigurationError, Unavailable
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.redis import RedisStore
 from idp.storage.ephemeral.table import TableStore, refuse_in_transaction
+from idp.trust import tls_fault
 
 OUTAGES = (
     RedisConnectionError,
@@ -129,7 +130,8 @@ class FailoverStore:
             return  # another call found out first
         self.degraded = True
         self._degraded_at = self._clock.now()
-        log.error("ephemeral_store_degraded", reason=repr(error), using="table")
+        reason = tls_fault(error, "Redis") or repr(error)
+        log.error("ephemeral_store_degraded", reason=reason, using="table")
         # In a context of its own: this task outlives the request that found Redis away.
         self._probing = asyncio.create_task(self._probe(), context=Context())
 
