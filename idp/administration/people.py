@@ -1,15 +1,19 @@
 """People's accounts: create, invite, change, disable, delete. An account is named by its address or its id."""
 
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from idp.clock import Clock
 from idp.errors import InvalidValue, NotFound
-from idp.identity.accounts import ADMIN, Accounts
+from idp.identity.accounts import ADMIN, DEFAULT_TIER, Accounts, NewUser
+from idp.identity.addresses import email_key
+from idp.identity.claims import PROFILE_CLAIMS
 from idp.identity.factor_reset import FactorResets
 from idp.identity.names import claim_name
+from idp.identity.own_claims import clean_claim
+from idp.identity.passwords import is_importable_hash
 from idp.identity.registration import Registration
 from idp.storage.database import Database
 from idp.storage.models import DisabledBy, User
@@ -87,6 +91,16 @@ class PeopleAdministration:
             email, password, name, verified, roles, username=username, claims=claims, source="cli"
         )
 
+    async def create_all(self, documents: Sequence[Mapping[str, Any]]) -> list[User]:
+        """Make the accounts of these documents, or none of them if one is refused; see `docs/accounts.md`."""
+        people = []
+        for number, document in enumerate(documents, start=1):
+            try:
+                people.append(_new_user(document))
+            except InvalidValue as error:
+                raise InvalidValue(f"Account {number}: {error.sentence}", field=error.field) from error
+        return await self._accounts.create_all(people, source="import")
+
     async def change_username(self, account: str, username: str | None) -> User:
         """Give an account a username, or take it away; raise `Conflict` for one in use."""
         user = await self.get(account)
@@ -106,21 +120,14 @@ class PeopleAdministration:
     async def change_roles(self, account: str, add: Collection[str], remove: Collection[str]) -> User:
         """Give roles and take roles away; raise `InvalidValue` for what is not a role."""
         for role in add:
-            if _ROLE.fullmatch(role) is None:
-                raise InvalidValue(
-                    f"{role[:80]!a} is not a role: lower-case letters, digits and _ . : - (at most 64).",
-                    field="role",
-                )
+            _check_role(role)
         user = await self.get(account)
         await self._accounts.change_roles(user.id, add, remove)
         return await self.get(user.id)
 
     async def change_tier(self, account: str, tier: str) -> User:
         """Set what a person has subscribed to; raise `InvalidValue` for what is not a tier."""
-        if _TIER.fullmatch(tier) is None:
-            raise InvalidValue(
-                f"{tier[:60]!a} is not a tier: lower-case letters, digits and _ - (at most 40).", field="tier"
-            )
+        _check_tier(tier)
         user = await self.get(account)
         await self._accounts.change_tier(user.id, tier)
         return await self.get(user.id)
@@ -155,3 +162,47 @@ class PeopleAdministration:
         if not await self._factor_resets.cancel(user, "administrator"):
             raise NotFound(f"No reset of the second factors of {user.email} waits.")
         return await self.get(user.id)
+
+
+_TEXTS: Final = ("email", "password_hash", "username", "tier")
+_CLAIMS: Final = frozenset(PROFILE_CLAIMS) - {"preferred_username", "phone_number_verified"}
+
+
+def _new_user(document: Mapping[str, Any]) -> NewUser:
+    """Read an account to import; raise `InvalidValue`."""
+    known = {*_TEXTS, "email_verified", "roles", *_CLAIMS}
+    for name in document:
+        if name not in known:
+            raise InvalidValue(f"{name[:60]!a} is not a field of an account to import.", field=name)
+    texts = {name: document[name] for name in _TEXTS if document.get(name) is not None}
+    roles, verified = document.get("roles", []), document.get("email_verified", False)
+    if not all(isinstance(text, str) for text in texts.values()) or not isinstance(verified, bool):
+        raise InvalidValue("A field has the wrong type.")
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise InvalidValue("roles must be a list of texts.", field="roles")
+    for role in roles:
+        _check_role(role)
+    tier = texts.get("tier", DEFAULT_TIER)
+    _check_tier(tier)
+    hashed = texts.get("password_hash")
+    if hashed is not None and not is_importable_hash(hashed):
+        raise InvalidValue("password_hash must be Argon2id in PHC form, or bcrypt.", field="password_hash")
+    cleaned = {name: clean_claim(name, document[name]) for name in _CLAIMS & document.keys()}
+    profile = {name: value for name, value in cleaned.items() if value is not None}
+    email = texts.get("email", "")
+    email_key(email)
+    return NewUser(email, hashed, verified, profile, tuple(roles), tier, texts.get("username"))
+
+
+def _check_role(role: str) -> None:
+    if _ROLE.fullmatch(role) is None:
+        raise InvalidValue(
+            f"{role[:80]!a} is not a role: lower-case letters, digits and _ . : - (at most 64).", field="role"
+        )
+
+
+def _check_tier(tier: str) -> None:
+    if _TIER.fullmatch(tier) is None:
+        raise InvalidValue(
+            f"{tier[:60]!a} is not a tier: lower-case letters, digits and _ - (at most 40).", field="tier"
+        )

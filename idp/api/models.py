@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from idp.api.webauthn import Assertion
+from idp.identity.accounts import DEFAULT_TIER
 from idp.identity.factors.registry import default_kind, kinds_without_page
 
 Email = Annotated[str, Field(max_length=320, description="An email address.")]
@@ -24,9 +25,6 @@ class Taken(BaseModel):
 def also(name: str, *others: str) -> AliasChoices:
     """Let a field be sent under other names, which apps of other account services use."""
     return AliasChoices(name, *others)
-
-
-DEFAULT_TIER = "free"
 
 
 def _default_tier(tier: str | None) -> str | None:

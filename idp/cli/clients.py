@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from idp.cli.client_files import SecretFile, read_clients, read_secret
 from idp.cli.client_options import given_metadata, metadata_options
 from idp.cli.client_reference import render_applications, render_markdown
 from idp.cli.context import (
@@ -22,6 +21,7 @@ from idp.cli.context import (
     say,
 )
 from idp.cli.context import settings as read_settings
+from idp.cli.files import SecretFile, read_clients, read_secret
 from idp.errors import InvalidValue
 from idp.oauth.client_metadata import ATTRIBUTES, PUBLIC, ClientMetadata
 

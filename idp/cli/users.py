@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -21,6 +22,7 @@ from idp.cli.context import (
     say,
 )
 from idp.cli.context import settings as read_settings
+from idp.cli.files import read_list
 from idp.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -78,6 +80,30 @@ def invite(
 
     invited = {"email": email.strip(), "url": settings.url(f"/register?invitation={run(make())}")}
     (print_json if as_json else print_fields)(invited)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="JSON or TOML with a list `users`; docs/accounts.md names the fields."
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Make several accounts, or none of them if one is refused, with the password hashes of another system."""
+    documents = read_list(file, "users")
+
+    async def make() -> list[dict[str, Any]]:
+        async with _open() as people:
+            return [_description(user) for user in await people.create_all(documents)]
+
+    rows = run(make())
+    if as_json:
+        print_json({"users": rows})
+    else:
+        print_table(rows, ("id", "email", "email_verified", "has_password", "roles"))
 
 
 @app.command("list")

@@ -1,6 +1,8 @@
 """Accounts, as an administrator deals with them: each change is in the audit trail."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from idp.clock import Clock
 from idp.errors import NotFound
@@ -24,6 +26,22 @@ from idp.storage.models import DisabledBy, User
 
 ADMIN = "admin"
 """The role of administrators."""
+
+
+DEFAULT_TIER = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to make. Its values are checked, but for the address and the username."""
+
+    email: str
+    password_hash: str | None = None
+    verified: bool = False
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    tier: str = DEFAULT_TIER
+    username: str | None = None
 
 
 class Accounts:
@@ -50,24 +68,36 @@ class Accounts:
         """Make an account; raise `InvalidValue` for a bad value and `Conflict` for an address or username in use.
 
         `claims` are further standard claims about the user (OIDC Core §5.1), checked by the caller."""
-        key = email_key(email)
-        hashed = await self._hash(password)
-        now = self._clock.now()
-        user = User(
-            email=email.strip(),
-            email_key=key,
-            email_verified=verified,
-            password_hash=hashed,
-            profile={**({"name": name} if name else {}), **(claims or {})},
-            roles=list(roles),
-            created_at=now,
-            updated_at=now,
-        )
-        async with self._database.unit_of_work() as uow:
-            await uow.users.add(user)
-            await record(uow, UserCreated(user_id=user.id, source=source, address=address), now)
-            await assign_username(uow, user, username, now)
+        profile = {**({"name": name} if name else {}), **(claims or {})}
+        new = NewUser(email, await self._hash(password), verified, profile, tuple(roles), username=username)
+        (user,) = await self.create_all([new], source=source, address=address)
         return user
+
+    async def create_all(
+        self, people: Sequence[NewUser], *, source: str | None = None, address: str = ""
+    ) -> list[User]:
+        """Make several accounts, or none of them if one is refused. Raises as `create` does."""
+        now = self._clock.now()
+        users = [
+            User(
+                email=new.email.strip(),
+                email_key=email_key(new.email),
+                email_verified=new.verified,
+                password_hash=new.password_hash,
+                profile=dict(new.profile),
+                roles=list(new.roles),
+                tier=new.tier,
+                created_at=now,
+                updated_at=now,
+            )
+            for new in people
+        ]
+        async with self._database.unit_of_work() as uow:
+            for user, new in zip(users, people, strict=True):
+                await uow.users.add(user)
+                await record(uow, UserCreated(user_id=user.id, source=source, address=address), now)
+                await assign_username(uow, user, new.username, now)
+        return users
 
     async def get(self, user_id: str) -> User | None:
         """Return the account with this `sub`."""

@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from idp.config import PasswordSettings
 from idp.crypto import random_token
 from idp.errors import InvalidValue, Unavailable
+from idp.identity import bcrypt_hashes
 from idp.text import Text
 
 LONGEST = 1024
@@ -95,8 +96,7 @@ class PasswordHasher:
         """Tell whether `password` has this hash. Without a hash (None) it takes as long and says no."""
         if len(password) > LONGEST:  # no account has such a password, so this tells nothing about any
             return False
-        text = _normalised(password)
-        return await self._in_thread(lambda: self._verify(hashed, text))
+        return await self._in_thread(lambda: self._verify(hashed, password))
 
     async def imitate(self, hashes: Sequence[str]) -> None:
         """Let the work for an account that does not exist be that for most of these, which are stored: after the
@@ -106,19 +106,22 @@ class PasswordHasher:
             return
         usual = Counter(parsed).most_common(1)[0][0]
         if usual != _cost_of(self._dummy):
-            hasher = argon2.PasswordHasher(**usual._asdict(), type=argon2.Type.ID)
-            made = await self._in_thread(lambda: hasher.hash(random_token()))
+            made = await self._in_thread(lambda: _made_at(usual))
             self._dummy = made  # race: any of those made at once will do
 
     def needs_rehash(self, hashed: str) -> bool:
-        """Tell whether a hash was made with other parameters than those of today."""
-        return self._argon2.check_needs_rehash(hashed)
+        """Tell whether a hash was made in another way, or with other parameters, than those of today."""
+        return bcrypt_hashes.rounds_of(hashed) is not None or self._argon2.check_needs_rehash(hashed)
 
-    def _verify(self, hashed: str | None, text: bytes) -> bool:
+    def _verify(self, hashed: str | None, password: str) -> bool:
+        compared, text = hashed or self._dummy, _normalised(password)
+        if bcrypt_hashes.rounds_of(compared) is not None:
+            typed = password.encode("utf-8", "surrogatepass")
+            return bcrypt_hashes.fits(compared, text, typed) and bool(hashed)
         try:
-            self._argon2.verify(hashed or self._dummy, text)
+            self._argon2.verify(compared, text)
         except InvalidHashError:  # a stored value that is no hash: as if there were none
-            return self._verify(None, text)
+            return self._verify(None, password)
         except VerificationError:
             return False
         return bool(hashed)
@@ -141,7 +144,22 @@ class PasswordHasher:
             self._pending -= 1
 
 
-def _cost_of(hashed: str) -> Cost | None:
+def is_importable_hash(hashed: str) -> bool:
+    """Tell whether an account may come with this hash: Argon2id in PHC form, or bcrypt."""
+    return _cost_of(hashed) is not None and hashed.startswith(("$argon2id$", "$2"))
+
+
+def _made_at(cost: Cost | int) -> str:
+    if isinstance(cost, int):
+        return bcrypt_hashes.make(random_token().encode(), cost)
+    return argon2.PasswordHasher(**cost._asdict(), type=argon2.Type.ID).hash(random_token())
+
+
+def _cost_of(hashed: str) -> Cost | int | None:
+    """Return what makes a hash slow: of bcrypt the number of rounds; None for what is no hash."""
+    rounds = bcrypt_hashes.rounds_of(hashed)
+    if rounds is not None:
+        return rounds
     try:
         found = argon2.extract_parameters(hashed)
     except InvalidHashError:

@@ -43,9 +43,9 @@ class CountingHasher(PasswordHasher):
         self.verified = 0
         self.hashed = 0
 
-    def _verify(self, hashed: str | None, text: bytes) -> bool:
+    def _verify(self, hashed: str | None, password: str) -> bool:
         self.verified += 1
-        return super()._verify(hashed, text)
+        return super()._verify(hashed, password)
 
     async def hash(self, password: str) -> str:
         self.hashed += 1

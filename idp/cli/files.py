@@ -1,4 +1,4 @@
-"""Files that `idp client` reads: a secret, and several clients."""
+"""Files that `idp client` and `idp user` read: a secret, several clients, several accounts."""
 
 import json
 import tomllib
@@ -38,6 +38,12 @@ def read_text(path: Path, field: str) -> str:
 
 def read_clients(path: Path) -> "list[NewClient]":
     """Read a JSON or TOML file with a list `clients`; raise `InvalidValue` that names the client."""
+    entries = read_list(path, "clients")
+    return [_client(number, entry) for number, entry in enumerate(entries, start=1)]
+
+
+def read_list(path: Path, name: str) -> list[dict[str, Any]]:
+    """Return a list of objects in a JSON or TOML file; raise `InvalidValue`."""
     text = read_text(path, "file")
     try:
         document: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -45,10 +51,10 @@ def read_clients(path: Path) -> "list[NewClient]":
         raise InvalidValue(
             f"The file {path} is not {_kind(path)}.", field="file", detail=str(error)
         ) from error
-    entries = document.get("clients") if isinstance(document, dict) else None
+    entries = document.get(name) if isinstance(document, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InvalidValue(f"The file {path} has no list `clients`.", field="file")
-    return [_client(number, entry) for number, entry in enumerate(entries, start=1)]
+        raise InvalidValue(f"The file {path} has no list `{name}`.", field="file")
+    return entries
 
 
 def _client(number: int, entry: dict[str, Any]) -> "NewClient":
