@@ -123,14 +123,14 @@ class AuthRoutes:
         email = body.email.strip()
         if rules.verify_email == "before_sign_in":
             return RegisteredUnverified(email=email)
-        who = Credentials(body.email, body.password, request.state.address)
+        who = Credentials(body.email, body.password, request.state.address, _user_agent(request))
         return RegisteredSignedIn(email=email, **await self._tokens.sign_in(who, body))
 
     async def login(self, request: Request, body: Login) -> Tokens:
         """A step that is due after the password (`verification_required`, `mfa_required`) is answered 403
         and never with a token; with a wrong password nothing is told about it. `mfa_required` brings an
         `mfa_token`, the `factors` that there are, and for a passkey `webauthn`: what to ask it for."""
-        who = Credentials(body.email, body.password, request.state.address)
+        who = Credentials(body.email, body.password, request.state.address, _user_agent(request))
         return Tokens(**await self._tokens.sign_in(who, body))
 
     async def mfa(self, request: Request, body: ProveFactor) -> Tokens:
@@ -138,7 +138,9 @@ class AuthRoutes:
         person typed or the assertion of the passkey. A wrong code may be followed by another; an assertion
         is taken once, right or wrong. The token is good for one right answer."""
         parameters = {"mfa_token": body.mfa_token, "mfa_kind": body.kind, **_proof(body)}
-        return Tokens(**await self._tokens.prove_factor(parameters, body, request.state.address))
+        return Tokens(
+            **await self._tokens.prove_factor(parameters, body, request.state.address, _user_agent(request))
+        )
 
     async def access_token(
         self,
@@ -157,14 +159,14 @@ class AuthRoutes:
         choice = ClientChoice(
             client_id=client_id or None, client_secret=client_secret or None, scope=scope or None
         )
-        who = Credentials(username, password, request.state.address)
+        who = Credentials(username, password, request.state.address, _user_agent(request))
         return Tokens(**await self._tokens.sign_in(who, choice))
 
     async def refresh(self, request: Request, body: Refresh) -> Tokens:
         """Each refresh token is good for one exchange; a copy that is used later ends the whole grant."""
         return Tokens(
             **await self._tokens.refresh(
-                body.refresh_token, body, request.state.address, request.headers.get("user-agent", "")
+                body.refresh_token, body, request.state.address, _user_agent(request)
             )
         )
 
@@ -219,6 +221,10 @@ class AuthRoutes:
         """Ends every session and grant of the account. Afterwards, sign in."""
         await self._recovery.reset(body.token, body.password, address=request.state.address)
         return Status(status="reset")
+
+
+def _user_agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
 
 
 def _proof(body: ProveFactor) -> dict[str, str]:

@@ -295,6 +295,26 @@ class SessionPage(BaseModel):
     next_cursor: str | None
 
 
+class SignInView(BaseModel):
+    """A sign-in in an app, without a browser: by this API or the password grant."""
+
+    id: str
+    current: bool = Field(description="Whether the access token comes from this sign-in.")
+    client_id: str
+    created_at: Instant
+    last_used_at: Instant = Field(description="When the app was given tokens last.")
+    expires_at: Instant
+    user_agent: str
+    address: str
+
+
+class SignInPage(BaseModel):
+    """Sign-ins in apps, the latest first."""
+
+    items: list[SignInView]
+    next_cursor: str | None
+
+
 class AppView(BaseModel):
     """An app that has access."""
 

@@ -27,11 +27,12 @@ from idp.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a user signs in with, and the network address."""
+    """What a user signs in with, and from where."""
 
     email: str
     password: str
     address: str
+    user_agent: str
 
 
 class FirstPartyTokens:
@@ -58,7 +59,12 @@ class FirstPartyTokens:
         parameters = {"username": given.email, "password": given.password}
         try:
             body = await self._ask(
-                "password", parameters, choice, given.address, refused="invalid_credentials"
+                "password",
+                parameters,
+                choice,
+                given.address,
+                refused="invalid_credentials",
+                user_agent=given.user_agent,
             )
         except (Refusal, Throttled) as error:
             outcome = "throttled" if isinstance(error, Throttled) else "refused"
@@ -68,10 +74,17 @@ class FirstPartyTokens:
         return body
 
     async def prove_factor(
-        self, parameters: Mapping[str, str], choice: ClientChoice, address: str
+        self, parameters: Mapping[str, str], choice: ClientChoice, address: str, user_agent: str
     ) -> dict[str, Any]:
         """Go on after `mfa_required` with a proof, in the parameters of the password grant."""
-        body = await self._ask("password", parameters, choice, address, refused="invalid_credentials")
+        body = await self._ask(
+            "password",
+            parameters,
+            choice,
+            address,
+            refused="invalid_credentials",
+            user_agent=user_agent,
+        )
         self._metrics.sign_in("succeeded")
         return body
 

@@ -21,6 +21,8 @@ from idp.api.models import (
     Profile,
     SessionPage,
     SessionView,
+    SignInPage,
+    SignInView,
     Status,
 )
 from idp.api.paging import page_of
@@ -29,6 +31,7 @@ from idp.config import SessionSettings
 from idp.errors import InvalidValue, NotFound, Throttled
 from idp.flow.sign_out import SignOut
 from idp.identity.accounts import ADMIN
+from idp.identity.app_sign_ins import AppSignIns
 from idp.identity.claims import PROFILE_CLAIMS
 from idp.identity.email_change import EmailChanges
 from idp.identity.self_service import SelfService
@@ -58,6 +61,7 @@ class UserRoutes:
         self_service: SelfService,
         email_changes: EmailChanges,
         sign_out: SignOut,
+        sign_ins: AppSignIns,
         sessions: SessionSettings,
         clock: Clock,
         limiter: RateLimiter,
@@ -68,6 +72,7 @@ class UserRoutes:
         self._self_service = self_service
         self._email_changes = email_changes
         self._sign_out = sign_out
+        self._sign_ins = sign_ins
         self._idle_ttl = sessions.idle_ttl
         self._clock = clock
         self._limiter = limiter
@@ -131,6 +136,11 @@ class UserRoutes:
         route("GET", "/me/sessions", self.sessions, "Where the person is signed in")
         route(
             "DELETE", "/me/sessions/{session_id}", self.end_session, "End one", "not_found", status_code=204
+        )
+        route("GET", "/me/sign-ins", self.sign_ins, "Sign-ins in apps, without a browser")
+        route("DELETE", "/me/sign-ins", self.end_sign_ins, "End all others", status_code=204)
+        route(
+            "DELETE", "/me/sign-ins/{sign_in_id}", self.end_sign_in, "End one", "not_found", status_code=204
         )
         route("GET", "/me/apps", self.apps, "Which apps have access")
         route(
@@ -226,6 +236,38 @@ class UserRoutes:
         """Ends it with what was granted in it, but for offline access."""
         if not await self._sign_out.end(session_id, caller_of(request).id):
             raise NotFound("There is no such session.")
+        return Response(status_code=204)
+
+    async def sign_ins(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> SignInPage:
+        """The sign-ins by this API and the password grant; the latest comes first."""
+        caller = caller_of(request)
+        found = await self._sign_ins.of_user(caller.id)
+        page, following = page_of(found, lambda each: (-each.created_at, each.id), cursor, limit)
+        items = [
+            SignInView(
+                id=each.id,
+                current=each.id == caller.grant_id,
+                client_id=each.client_id,
+                created_at=int(each.created_at),
+                last_used_at=int(each.last_used_at),
+                expires_at=int(each.expires_at),
+                user_agent=each.user_agent,
+                address=each.address,
+            )
+            for each in page
+        ]
+        return SignInPage(items=items, next_cursor=following)
+
+    async def end_sign_in(self, request: Request, sign_in_id: Id) -> Response:
+        """Ends it with all its tokens."""
+        caller = caller_of(request)
+        await self._sign_ins.end(caller.id, sign_in_id, address=caller.address)
+        return Response(status_code=204)
+
+    async def end_sign_ins(self, request: Request) -> Response:
+        """Ends all but the one of the access token."""
+        caller = caller_of(request)
+        await self._sign_ins.end_all(caller.id, kept=caller.grant_id, address=caller.address)
         return Response(status_code=204)
 
     async def apps(self, request: Request, cursor: Cursor = None, limit: Limit = 20) -> AppPage:

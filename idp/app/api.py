@@ -9,6 +9,7 @@ from idp.api.auth import AuthRoutes
 from idp.api.tokens import FirstPartyTokens
 from idp.api.users import UserRoutes
 from idp.app.provider import Provider
+from idp.identity.app_sign_ins import AppSignIns
 
 
 def api_of(provider: Provider) -> FastAPI:
@@ -39,6 +40,7 @@ def api_of(provider: Provider) -> FastAPI:
         self_service=provider.self_service,
         email_changes=provider.email_changes,
         sign_out=provider.sign_out,
+        sign_ins=AppSignIns(provider.database, provider.clock),
         sessions=settings.sessions,
         clock=provider.clock,
         limiter=provider.limiter,

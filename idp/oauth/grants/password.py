@@ -74,6 +74,8 @@ class PasswordGrant(TokenGrant, AuthlibPasswordGrant):
             now=context.now,
             lifetime=self.grant_lifetime,
             has_code=False,
+            address=self.request.address[:64],
+            user_agent=self.request.headers.get("user-agent", ""),
         )
         if not await context.uow.grants.add(grant):
             raise InvalidGrantError("What was proven has ended in the meantime")

@@ -18,9 +18,12 @@ def new_grant(
     session_id: str | None = None,
     claims: Mapping[str, Any] | None = None,
     has_code: bool = True,
+    address: str | None = None,
+    user_agent: str | None = None,
 ) -> Grant:
     """Return a new grant, not yet stored, that is needed for `lifetime` seconds. `claims` is the `claims`
-    parameter as a document; without a code (`has_code`) there is none to redeem."""
+    parameter as a document; without a code (`has_code`) there is none to redeem. `address` and `user_agent` are
+    those of a sign-in without a browser session."""
     return Grant(
         id=new_id(),
         user_id=user_id,
@@ -36,4 +39,6 @@ def new_grant(
         code_redeemed_at=None if has_code else now,
         expires_at=now + lifetime,
         revoked_at=None,
+        address=address,
+        user_agent=None if user_agent is None else user_agent[:400],
     )

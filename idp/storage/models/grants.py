@@ -38,6 +38,9 @@ class Grant(Base):
     expires_at: Mapped[Instant] = mapped_column(index=True)
     """When its last token has expired; the sweeper removes it after."""
     revoked_at: Mapped[Instant | None]
+    address: Mapped[str | None] = mapped_column(String(64))
+    """The network address of a sign-in without a browser; a browser session has its own."""
+    user_agent: Mapped[str | None] = mapped_column(String(400))
 
     def stands_with(self, user: User) -> bool:
         """Tell whether the grant is good: neither revoked nor of an earlier generation of its account, `user`,

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, insert, select, true, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from idp.storage.models import BrowserSession, Grant, RevokedToken, User
+from idp.storage.models import BrowserSession, Grant, RefreshToken, RevokedToken, User
 from idp.storage.repositories._rows import changed, table_of
 from idp.storage.repositories.standing import (
     account_stands,
@@ -141,6 +141,22 @@ class Grants:
             .order_by(Grant.created_at.desc(), Grant.id)
         )
         return (await self._session.scalars(statement)).all()
+
+    async def sign_ins_of_user(self, user_id: str, now: float) -> Sequence[tuple[Grant, float]]:
+        """Return a person's sign-ins without a browser that stand, the latest first, each with the time at which
+        its last token was issued."""
+        refreshed = select(func.max(RefreshToken.created_at)).where(RefreshToken.grant_id == Grant.id)
+        statement = (
+            select(Grant, func.coalesce(refreshed.scalar_subquery(), Grant.created_at))
+            .where(
+                Grant.user_id == user_id,
+                Grant.address.is_not(None),
+                Grant.revoked_at.is_(None),
+                Grant.expires_at > now,
+            )
+            .order_by(Grant.created_at.desc(), Grant.id)
+        )
+        return [(grant, last) for grant, last in (await self._session.execute(statement)).all()]
 
     async def active_in_session(self, session_id: str, now: float) -> Sequence[Grant]:
         """Return what was granted in a browser session and still stands."""
