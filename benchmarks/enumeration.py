@@ -28,6 +28,9 @@ WARM_UP = 10
 """Rounds before, for connections to be opened and statements to be prepared."""
 SETTINGS = {
     "IDP_ACCOUNTS__MAIL_INTERVAL": "0",  # an address is asked about more than once
+    "IDP_ACCOUNTS__MAILS_PER_HOUR": "1000000",
+    "IDP_ACCOUNTS__MAILS_IN_ALL": "0",
+    "IDP_ACCOUNTS__CODE_GUESSES_PER_DAY": "1000000",
     "IDP_TRUSTED_PROXIES": "127.0.0.1/32",  # so that people come from many addresses
 }
 
@@ -86,7 +89,7 @@ def _times(origin: str, question: str, ask: Ask, rounds: int) -> dict[str, list[
     for number in range(rounds):
         nobody, begun = (f"nobody{n}.{question.replace(' ', '')}@example.com" for n in (number, number - 1))
         kinds = {"unknown": nobody, "known": f"person{number % PEOPLE}@example.com"}
-        if question == "registration" and number:
+        if question in {"registration", "a wrong code"} and number:
             kinds["unverified"] = begun
         for kind in shuffled.sample(sorted(kinds), len(kinds)):
             with httpx.Client(base_url=origin, headers={"X-Forwarded-For": _address(shuffled)}) as browser:
@@ -120,26 +123,56 @@ def _send_again(browser: httpx.Client, email: str) -> float:
     return _seconds(lambda: browser.post("/api/v1/auth/resend-verification", json={"email": email}))
 
 
+def _wrong_code(browser: httpx.Client, email: str) -> float:
+    """On the page that follows a registration, which is not measured."""
+    form = _form(browser, "/register") | {"email": email, "password": "quiet otters row at noon", "name": ""}
+    verify = browser.post("/register", data=form).headers["location"]
+    return _submit(browser, verify, code="000000")
+
+
+def _wrong_code_by_api(browser: httpx.Client, email: str) -> float:
+    return _seconds(
+        lambda: browser.post("/api/v1/auth/verify-email", json={"email": email, "code": "000000"})
+    )
+
+
+def _sign_in_by_api(browser: httpx.Client, email: str) -> float:
+    given = {"email": email, "password": "not the password of anybody"}
+    return _seconds(lambda: browser.post("/api/v1/auth/login", json=given))
+
+
+def _recover_by_api(browser: httpx.Client, email: str) -> float:
+    return _seconds(lambda: browser.post("/api/v1/auth/forgot-password", json={"email": email}))
+
+
 QUESTIONS: Mapping[str, Ask] = {
     "registration": _register,
     "sign-in": _sign_in,
     "recovery": _recover,
     "sending again": _send_again,
+    "a wrong code": _wrong_code,
+    "a wrong code by API": _wrong_code_by_api,
+    "sign-in by API": _sign_in_by_api,
+    "recovery by API": _recover_by_api,
 }
 
 
 def _submit(browser: httpx.Client, path: str, **fields: str) -> float:
     """Open a page, which is not measured, and send its form."""
+    form = _form(browser, path) | fields
+    return _seconds(lambda: browser.post(path.partition("?")[0], data=form))
+
+
+def _form(browser: httpx.Client, path: str) -> dict[str, str]:
     page = browser.get(path).text
     hidden = {name: re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("csrf_token", "tx")}
-    form = {name: html.unescape(found[1]) for name, found in hidden.items() if found} | fields
-    return _seconds(lambda: browser.post(path, data=form))
+    return {name: html.unescape(found[1]) for name, found in hidden.items() if found}
 
 
 def _seconds(send: Callable[[], httpx.Response]) -> float:
     started = time.perf_counter()
     response = send()
     elapsed = time.perf_counter() - started
-    if response.status_code not in {200, 202, 303, 401}:
+    if response.status_code not in {200, 202, 303, 400, 401, 422}:
         raise RuntimeError(f"{response.request.url.path} answered {response.status_code}.")
     return elapsed
