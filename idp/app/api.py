@@ -9,7 +9,6 @@ from idp.api.auth import AuthRoutes
 from idp.api.tokens import FirstPartyTokens
 from idp.api.users import UserRoutes
 from idp.app.provider import Provider
-from idp.identity.app_sign_ins import AppSignIns
 
 
 def api_of(provider: Provider) -> FastAPI:
@@ -40,7 +39,7 @@ def api_of(provider: Provider) -> FastAPI:
         self_service=provider.self_service,
         email_changes=provider.email_changes,
         sign_out=provider.sign_out,
-        sign_ins=AppSignIns(provider.database, provider.clock),
+        sign_ins=provider.app_sign_ins,
         sessions=settings.sessions,
         clock=provider.clock,
         limiter=provider.limiter,

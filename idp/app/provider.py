@@ -21,6 +21,7 @@ from idp.flow.transaction import Transactions
 from idp.flow.visits import Visits
 from idp.i18n import Catalogues, load_catalogues
 from idp.identity.accounts import Accounts
+from idp.identity.app_sign_ins import AppSignIns
 from idp.identity.connected_apps import ConnectedApps
 from idp.identity.connections import Connections
 from idp.identity.data_export import DataExport
@@ -101,6 +102,7 @@ class Provider:
     hasher: PasswordHasher
     sessions: Sessions
     sign_out: SignOut
+    app_sign_ins: AppSignIns
     throttle: SignInThrottle
     login: PasswordLogin
     policy: PasswordPolicy
@@ -274,6 +276,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
         hasher=hasher,
         sessions=sessions,
         sign_out=SignOut(database, sessions, clients, clock),
+        app_sign_ins=AppSignIns(database, clock),
         throttle=sign_in_throttle,
         login=login,
         policy=policy,

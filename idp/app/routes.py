@@ -121,6 +121,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
             second_factors=provider.second_factors,
             sessions=provider.sessions,
             sign_out=provider.sign_out,
+            app_sign_ins=provider.app_sign_ins,
             federation=federation,
         ),
         StaticPages(renderer.assets),

@@ -17,6 +17,7 @@ class AppSignIn:
 
     id: str
     client_id: str
+    client_name: str
     address: str
     user_agent: str
     created_at: float
@@ -36,7 +37,11 @@ class AppSignIns:
         """Return a user's sign-ins that stand, the latest first."""
         async with self._database.reading() as uow:
             found = await uow.grants.sign_ins_of_user(user_id, self._clock.now())
-        return [_seen(grant, last_used_at) for grant, last_used_at in found]
+            names: dict[str, str] = {}
+            for client_id in {grant.client_id for grant, _ in found}:
+                client = await uow.clients.get(client_id)
+                names[client_id] = client.client_name if client is not None else client_id
+        return [_seen(grant, names[grant.client_id], last_used_at) for grant, last_used_at in found]
 
     async def end(self, user_id: str, sign_in_id: str, *, address: str = "") -> None:
         """End one with all its tokens; raise `NotFound` when it is not the user's."""
@@ -60,10 +65,11 @@ class AppSignIns:
         return len(others)
 
 
-def _seen(grant: Grant, last_used_at: float) -> AppSignIn:
+def _seen(grant: Grant, client_name: str, last_used_at: float) -> AppSignIn:
     return AppSignIn(
         id=grant.id,
         client_id=grant.client_id,
+        client_name=client_name,
         address=grant.address or "",
         user_agent=grant.user_agent or "",
         created_at=grant.created_at,

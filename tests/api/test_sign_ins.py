@@ -70,3 +70,17 @@ async def test_a_grant_of_a_browser_is_no_sign_in_of_an_app(
     api = Api(provider)
     api.tokens = await app.tokens(browser, scope="openid account")
     assert (await api.get("/users/me/sign-ins")).json()["items"] == []
+
+
+async def test_the_page_of_sessions_lists_sign_ins_in_apps_and_ends_them(
+    provider: RunningProvider, browser: Browser
+) -> None:
+    await provider.create_user()
+    api = await Api(provider, "192.0.2.77").log_in()
+    await browser.log_in()
+    page = await browser.get("/account/sessions")
+    assert "First-party API" in page.text
+    assert "192.0.2.77" in page.text
+    page = await browser.submit(page, decision="end_sign_in")
+    assert "First-party API" not in page.text
+    assert (await api.get("/users/me")).status_code == 401

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from idp.identity.password_policy import Strength
 from idp.pages.account.profile import ADDRESS, CLAIMS
-from idp.pages.account.sessions import SessionView
+from idp.pages.account.sessions import AppSignInView, SessionView
 from idp.pages.brand import DARK_SURFACES, LIGHT_SURFACES, contrast, parse_color
 from idp.pages.render import (
     ClientView,
@@ -159,7 +159,7 @@ MINIMAL |= {
         "strength": UNJUDGED,
         "end_others": False,
     },
-    "account/sessions.html": {**LONELY, "sessions": [], "zone": None},
+    "account/sessions.html": {**LONELY, "sessions": [], "sign_ins": [], "zone": None},
     "account/apps.html": {**LONELY, "apps": []},
     "account/connections.html": {**LONELY, "links": [], "others": []},
     "account/data.html": LONELY,
@@ -234,6 +234,10 @@ FULL |= {
         "errors": {"password": "Too short.", "current_password": "Wrong."},
     },
     "account/sessions.html": {
+        "sign_ins": [
+            AppSignInView("g1", "Photos", "curl", "192.0.2.1", 0.0, 9.0),
+            AppSignInView("g2", "Mail", "Firefox on Linux", "", 0.0, 9.0),
+        ],
         **FAULTY,
         "sessions": [
             SessionView("1", "Firefox on Linux", "192.0.2.1", 0.0, 9.0, current=True),

@@ -9,6 +9,7 @@ from idp.config import Settings
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_out import SignOut
 from idp.identity.accounts import Accounts
+from idp.identity.app_sign_ins import AppSignIns
 from idp.identity.email_change import EmailChanges
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.registration import Registration
@@ -47,6 +48,7 @@ class AccountPages:
         second_factors: SecondFactors,
         sessions: Sessions,
         sign_out: SignOut,
+        app_sign_ins: AppSignIns,
         federation: FederatedSignIn,
     ) -> None:
         common = (parts, gate, accounts)
@@ -59,7 +61,7 @@ class AccountPages:
             UndoEmailChangePage(parts, email_changes),
             VerifyOwnEmailPage(*common, registration),
             PasswordPage(*common, own.password, policy),
-            SessionsPage(*common, sessions, sign_out),
+            SessionsPage(*common, sessions, sign_out, app_sign_ins),
             ConnectionsPage(*common, federation),
             AppsPage(*common, own.apps, federation.providers),
             DataPage(*common, own.data),

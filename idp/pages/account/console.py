@@ -37,6 +37,7 @@ DONE: Mapping[str, str] = {
     "password": Text("Your password is changed."),
     "ended": Text("That session has ended."),
     "others": Text("All other sessions have ended."),
+    "apps_ended": Text("All sign-ins in apps have ended."),
     "unlinked": Text("That account is not linked any more."),
     "revoked": Text("That app has no access any more."),
 }

@@ -1,4 +1,4 @@
-"""/account/sessions: where the user is signed in, and ending it."""
+"""/account/sessions: where the user is signed in, in browsers and in apps without one, and ending it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from idp.errors import NotFound
 from idp.flow.sign_out import SignOut
 from idp.identity.accounts import Accounts
+from idp.identity.app_sign_ins import AppSignIn, AppSignIns
 from idp.identity.sessions import Sessions
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.devices import device_of
@@ -29,6 +30,18 @@ class SessionView:
     current: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AppSignInView:
+    """A sign-in in an app as its owner sees it."""
+
+    id: str
+    app: str
+    device: str
+    address: str
+    created_at: float
+    last_used_at: float
+
+
 class SessionsPage(ConsolePage):
     """The list, this browser first."""
 
@@ -42,25 +55,48 @@ class SessionsPage(ConsolePage):
         accounts: Accounts,
         sessions: Sessions,
         sign_out: SignOut,
+        app_sign_ins: AppSignIns,
     ) -> None:
         super().__init__(parts, gate, accounts)
         self._sessions = sessions
         self._sign_out = sign_out
+        self._app_sign_ins = app_sign_ins
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
-        """Show the sessions that live."""
+        """Show the sessions that live, and the sign-ins in apps."""
         views = [_view(each, visit.session.id) for each in await self._sessions.live(visit.user_id)]
         zone = (await self.accounts.proven(visit.account)).profile.get("zoneinfo")
-        return {"sessions": sorted(views, key=lambda view: not view.current), "zone": zone}
+        return {
+            "sessions": sorted(views, key=lambda view: not view.current),
+            "sign_ins": [_app_view(each) for each in await self._app_sign_ins.of_user(visit.user_id)],
+            "zone": zone,
+        }
 
     async def take(self, visit: AccountVisit) -> Response | None:
-        """End one, or all but this one."""
+        """End one, or all but this one; or a sign-in in an app, or all of them."""
+        if visit.form.get("decision") == "end_sign_in":
+            await self._app_sign_ins.end(visit.user_id, visit.form.get("id", ""), address=visit.address)
+            return self.done("ended")
+        if visit.form.get("decision") == "end_sign_ins":
+            await self._app_sign_ins.end_all(visit.user_id, address=visit.address)
+            return self.done("apps_ended")
         if visit.form.get("decision") == "others":
             await self._sign_out.end_others(visit.session)
             return self.done("others")
         if not await self._sign_out.end(visit.form.get("id", ""), visit.user_id):
             raise NotFound("There is no such session.")
         return self.done("ended")
+
+
+def _app_view(sign_in: AppSignIn) -> AppSignInView:
+    return AppSignInView(
+        id=sign_in.id,
+        app=sign_in.client_name,
+        device=device_of(sign_in.user_agent),
+        address=sign_in.address,
+        created_at=sign_in.created_at,
+        last_used_at=sign_in.last_used_at,
+    )
 
 
 def _view(session: BrowserSession, current_id: str) -> SessionView:
