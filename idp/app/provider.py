@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from idp.administration.people import PeopleAdministration
-from idp.app.administration import Administration, client_administration, provider_administration
+from idp.app.administration import (
+    Administration,
+    client_administration,
+    key_administration,
+    provider_administration,
+)
 from idp.clock import Clock, SystemClock
 from idp.config import Policies, Settings, SettingsPolicies
 from idp.endpoints.token import ClientAdmission
@@ -328,6 +333,7 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
             clients=client_administration(settings, database, clock),
             people=PeopleAdministration(database, accounts, registration, factor_resets, clock),
             providers=provider_administration(settings, database, clock),
+            keys=key_administration(settings, database, clock, keyring),
         ),
     )
 
