@@ -29,7 +29,7 @@ async def test_each_page_is_reached_after_signing_in_again(make_provider: MakePr
         page = await browser.get(path)
         if page.url.path == "/auth/login":
             page = await browser.submit(page, password=PASSWORD)
-        assert page.status_code in {200, 405}, path
+        assert page.status_code in {200, 400, 405}, path  # some want what a mail or a form brings
         assert page.url.path.startswith("/auth/account"), path
         if path == "/account/security/totp":
             assert page.url.path == "/auth/account/security/totp"

@@ -84,7 +84,9 @@ def stack(metrics: Metrics) -> ASGIApp:
             Cors,
             open_paths=["/jwks"],
             registered_paths=["/token", "/fail/away"],
+            api_prefix="/api/v1/",
             is_registered_origin=is_registered_origin,
+            is_api_origin=is_registered_origin,
         ),
         Middleware(BodyLimit, max_body_bytes=1024, body_time=0.05),
     ]
