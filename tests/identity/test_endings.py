@@ -239,6 +239,12 @@ async def change_email(provider: RunningProvider, user: User) -> None:
     await provider.parts.email_changes.confirm(ProvenAccount.of(user), code=code)
 
 
+async def undo_email_change(provider: RunningProvider, user: User) -> None:
+    provider.clock.advance(1)  # what the account has was set up before
+    await change_email(provider, user)
+    await provider.parts.email_changes.undo(await token_of_mail(provider))
+
+
 async def remove_factor(provider: RunningProvider, user: User) -> None:
     draft = TotpCredential(
         id=new_id(), user_id=user.id, name="", sealed_secret="", created_at=0.0, last_used_at=None
@@ -302,6 +308,7 @@ OPERATIONS: tuple[tuple[Event, Callable[[RunningProvider, User], Awaitable[None]
     (Event.PASSWORD_RESET, reset_password),
     (Event.PASSWORD_SET, set_password),
     (Event.EMAIL_CHANGED, change_email),
+    (Event.EMAIL_CHANGE_UNDONE, undo_email_change),
     (Event.FACTOR_REMOVED, remove_factor),
     (Event.LAST_FACTOR_REMOVED, remove_last_factor),
     (Event.FACTORS_RESET, reset_factors),
