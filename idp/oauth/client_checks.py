@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from idp.errors import InvalidValue
-from idp.oauth.scopes import is_scope_token
+from idp.oauth.scopes import STANDARD_CLAIMS, is_scope_token
 from idp.oauth.uris import LONGEST_URI, check_uri_syntax, check_web_uri, is_visible_ascii, shown
 
 LONGEST_NAME: Final = 200
@@ -83,6 +83,12 @@ def check_audience(audience: str, field: str) -> None:
         raise InvalidValue(
             f"{audience[:80]!r} is not an audience: visible ASCII without spaces.", field=field
         )
+
+
+def check_claim(claim: str, field: str) -> None:
+    """A claim about a person (OIDC Core §5.1)."""
+    if claim not in STANDARD_CLAIMS or claim == "sub":
+        raise InvalidValue(f"{claim[:80]!a} is not a claim about a person.", field=field)
 
 
 def check_jwks(jwks: Mapping[str, Any], field: str) -> None:

@@ -208,6 +208,16 @@ class ClientMetadata:
         defined_in=OURS,
         set_by="operator",
     )
+    access_token_claims: tuple[str, ...] = attribute(
+        (),
+        kind="texts",
+        option="--access-token-claim",
+        help="A claim that its access tokens carry, where the granted scopes include it: email, name, ... Resource "
+        "servers then see it; roles, groups and tier are there anyway.",
+        defined_in=OURS,
+        set_by="operator",
+        check=checks.check_claim,
+    )
     end_grants_on_logout: bool = attribute(
         default=True,
         kind="flag",

@@ -21,7 +21,8 @@ from idp.oauth.errors import (
 from idp.oauth.grants.base import Issuance, TokenGrant
 from idp.oauth.grants.registry import GRANTS
 from idp.oauth.http import NO_STORE, CoreRequest, CoreResponse, error_response
-from idp.oauth.scopes import ABOUT_CLAIMS, OPENID, UnregisteredScopeError, parse_scope
+from idp.oauth.scopes import ABOUT_CLAIMS, OPENID, UnregisteredScopeError, claims_of, parse_scope
+from idp.oauth.subject import Subject
 from idp.storage.database import Database
 
 
@@ -124,7 +125,7 @@ class TokenPipeline:
             grant_id=grant.id,
             authentication=grant.authentication,
             session_id=grant.session_id,
-            about={name: subject.claims.get(name) for name in ABOUT_CLAIMS if name in scopes},
+            about=_about(client, subject, scopes),
             confirmation=confirmation,
         )
         if OPENID in scopes:
@@ -140,3 +141,10 @@ class TokenPipeline:
                 nonce=issuance.nonce,
             )
         return body
+
+
+def _about(client: Client, subject: Subject, scopes: tuple[str, ...]) -> dict[str, object]:
+    """Return what an access token says about its user: what each scope of its own asks for, and the claims
+    that the operator lets this client's tokens carry, where a granted scope includes them."""
+    names = {*ABOUT_CLAIMS, *client.metadata.access_token_claims} & claims_of(scopes)
+    return {name: value for name, value in subject.claims.items() if name in names}

@@ -75,6 +75,17 @@ async def test_roles_go_to_a_client_that_is_registered_with_their_scope(
     assert "roles" not in claims
 
 
+async def test_access_tokens_carry_the_claims_that_the_operator_lets_them(
+    provider: RunningProvider, person: User, browser: Browser
+) -> None:
+    """For resource servers that read the token alone; never more than the scopes grant."""
+    app = await provider.relying_party(access_token_claims=("email", "name"))
+    tokens = await app.tokens(browser, scope="openid email")
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    assert claims["email"] == person.email
+    assert not {"name", "email_verified", "roles"} & claims.keys()
+
+
 async def test_a_claim_asked_for_by_name_is_in_the_id_token(
     relying_party: RelyingParty, browser: Browser
 ) -> None:

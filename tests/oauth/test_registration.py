@@ -254,6 +254,8 @@ def test_any_document_is_read_or_refused_and_nothing_else(document: dict[str, An
         (replace(WEB, scopes=tuple(map(str, range(101)))), "more than"),
         (replace(WEB, audiences=("a b",)), "audience"),
         (replace(WEB, audiences=("",)), "audience"),
+        (replace(WEB, access_token_claims=("sub",)), "not a claim"),
+        (replace(WEB, access_token_claims=("password",)), "not a claim"),
         (replace(WEB, client_name="  "), "name is empty"),
         (replace(WEB, client_name="x" * 201), "longer"),
         (replace(WEB, client_name="Bank\u202egnp"), "invisible"),
