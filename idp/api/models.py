@@ -338,6 +338,7 @@ class PersonalData(BaseModel):
     account: dict[str, Any]
     sessions: list[dict[str, Any]]
     apps: list[dict[str, Any]]
+    connections: list[dict[str, Any]]
     events: list[dict[str, Any]]
 
 

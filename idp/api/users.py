@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Security
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from idp.api.access import AccountAccess, Caller, caller_of
 from idp.api.docs import describe
@@ -151,7 +151,13 @@ class UserRoutes:
             "not_found",
             status_code=204,
         )
-        route("GET", "/me/data", self.data, "Everything that is kept about the person")
+        route(
+            "GET",
+            "/me/data",
+            self.data,
+            "Everything that is kept about the user",
+            response_model=PersonalData,
+        )
         return router
 
     async def show(self, request: Request) -> Account:
@@ -285,11 +291,12 @@ class UserRoutes:
         await self._self_service.apps.revoke(caller_of(request).id, client_id)
         return Response(status_code=204)
 
-    async def data(self, request: Request) -> PersonalData:
+    async def data(self, request: Request) -> Response:
         """Needs a recent sign-in: it is all in one place."""
         caller = caller_of(request)
         await self._access.require_proof(caller, recent=True)
-        return PersonalData(**await self._self_service.data.collect(caller.account))
+        document = await self._self_service.data.of(caller.account)
+        return StreamingResponse(document, media_type="application/json")
 
     async def _require_password(self, caller: Caller, password: str | None) -> None:
         """A token alone may be stolen: who can take the account away for good has to know its password, and

@@ -56,6 +56,12 @@ class SessionSettings(Section):
     absolute_ttl: int = Field(
         30 * DAY, ge=60, description="A session ends so long after sign-in, used or not."
     )
+    most_per_user: int = Field(
+        100,
+        ge=1,
+        le=1000,
+        description="Sessions that a user may have. For one more, the one that was unused for the longest ends.",
+    )
     transaction_ttl: int = Field(
         30 * MINUTE, ge=60, le=DAY, description="Time to finish a sign-in under way."
     )

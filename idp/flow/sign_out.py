@@ -1,5 +1,6 @@
 """Ending a session, with what was granted in it: at the wish of the app, or of the user."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idp.clock import Clock
@@ -9,6 +10,7 @@ from idp.identity.sessions import CurrentSession, Sessions
 from idp.oauth.clients import Client, ClientRegistry
 from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.storage.database import Database
+from idp.storage.models import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,17 @@ class SignOut:
             await self._end_grants(session_id, session.user_id)
 
     async def _end_grants(self, session_id: str, user_id: str) -> None:
-        now = self._clock.now()
+        after = ""
+        while grants := await self._page_of_grants(session_id, after):
+            await self._end_page(grants, user_id)
+            after = grants[-1].id
+
+    async def _page_of_grants(self, session_id: str, after: str) -> Sequence[Grant]:
         async with self._database.reading() as uow:
-            grants = await uow.grants.active_in_session(session_id, now)
-        ending = []
+            return await uow.grants.active_in_session(session_id, self._clock.now(), after)
+
+    async def _end_page(self, grants: Sequence[Grant], user_id: str) -> None:
+        now, ending = self._clock.now(), []
         for grant in grants:
             client = await self._clients.get(grant.client_id)
             keeps = client is not None and not client.ends_grants_on_logout

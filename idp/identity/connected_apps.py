@@ -30,13 +30,13 @@ class ConnectedApps:
         """Return the apps that have access: a remembered consent or a grant that stands."""
         async with self._database.reading() as uow:
             consents = await uow.consents.for_user(user_id)
-            grants = await uow.grants.active_for_user(user_id, self._clock.now())
+            grants = await uow.grants.summary_for_user(user_id, self._clock.now())
             found: dict[str, App] = {}
             since: dict[str, float] = {c.client_id: c.granted_at for c in consents}
             scopes: dict[str, set[str]] = {c.client_id: set(c.scopes) for c in consents}
-            for grant in grants:
-                since[grant.client_id] = min(since.get(grant.client_id, grant.created_at), grant.created_at)
-                scopes.setdefault(grant.client_id, set()).update(grant.scope.split())
+            for client_id, first, granted in grants:
+                since[client_id] = min(since.get(client_id, first), first)
+                scopes.setdefault(client_id, set()).update(granted)
             for client_id, moment in since.items():
                 client = await uow.clients.get(client_id)
                 if client is not None:

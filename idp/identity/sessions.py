@@ -128,6 +128,7 @@ class Sessions:
             factor_waived=authentication.factor_waived,
         )
         await uow.sessions.add(started)
+        await uow.sessions.end_surplus(user_id, lifetimes.most_per_user, now, kept_id=started.id)
         signed_in = SignedIn(
             user_id=user_id,
             address=started.address,

@@ -7,6 +7,9 @@ from idp.identity.generation import ProvenAccount, still
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import TrustedDevice, new_id
 
+MOST = 50
+"""Browsers that a user trusts at most: for one more, the one that was unused for the longest asks again."""
+
 
 class TrustedBrowsers:
     """The marks of trusted browsers. A mark stands in for a second factor, never for the first."""
@@ -27,17 +30,17 @@ class TrustedBrowsers:
         token, now = random_token(), self._clock.now()
         async with self._database.unit_of_work() as uow:
             await still(uow, account)
-            await uow.factors.add(
-                TrustedDevice(
-                    id=new_id(),
-                    user_id=account.id,
-                    token_digest=digest(token),
-                    user_agent=user_agent[:400],
-                    created_at=now,
-                    last_used_at=now,
-                    expires_at=now + self._ttl,
-                )
+            device = TrustedDevice(
+                id=new_id(),
+                user_id=account.id,
+                token_digest=digest(token),
+                user_agent=user_agent[:400],
+                created_at=now,
+                last_used_at=now,
+                expires_at=now + self._ttl,
             )
+            await uow.factors.add(device)
+            await uow.factors.delete_surplus_devices(account.id, MOST, kept_id=device.id)
         return token
 
     async def is_trusted(self, uow: UnitOfWork, user_id: str, token: str | None) -> bool:

@@ -200,6 +200,19 @@ class TestBrowserSessions:
             assert await uow.sessions.with_user("another") is None
             assert await uow.sessions.by_token_digest("cookie") is await uow.sessions.get(made.id)
 
+    async def test_the_sessions_unused_for_the_longest_end_when_there_are_too_many(
+        self, database: Database, ada: User
+    ) -> None:
+        made = [browser_session(ada, f"{n}", last_seen_at=NOW + n) for n in range(5)]
+        async with database.unit_of_work() as uow:
+            for session in made:
+                await uow.sessions.add(session)
+        async with database.unit_of_work() as uow:
+            assert await uow.sessions.end_surplus(ada.id, 3, NOW, kept_id=made[0].id) == 2
+        async with database.reading() as uow:
+            live = await uow.sessions.live_for_user(ada.id, NOW, HOUR)
+        assert [session.id for session in live] == [made[4].id, made[3].id, made[0].id]
+
     async def test_a_session_ends_once(self, database: Database, ada: User) -> None:
         made = browser_session(ada)
         async with database.unit_of_work() as uow:
@@ -270,7 +283,7 @@ class TestClients:
             await uow.clients.add(client("off", disabled_at=NOW))
         async with database.reading() as uow:
             told = await uow.clients.all_redirect_and_origin_metadata()
-        assert list(told) == [(["https://app.example/cb"], metadata)]
+        assert list(told) == [(["https://app.example/cb"], [], metadata)]
 
     async def test_a_client_is_saved_and_deleted(self, database: Database) -> None:
         async with database.unit_of_work() as uow:
@@ -361,8 +374,9 @@ class TestGrants:
         async with database.unit_of_work() as uow:
             assert await uow.grants.revoke_for_session(session.id, NOW, keep_offline=True) == 3
         async with database.unit_of_work() as uow:
-            active = {each.scope for each in await uow.grants.active_for_user(ada.id, NOW)}
-            assert active == {"openid offline_access email", "offline_access", "elsewhere"}
+            active = [scopes for _, _, scopes in await uow.grants.summary_for_user(ada.id, NOW)]
+            expected = [["elsewhere"], ["offline_access"], ["openid", "offline_access", "email"]]
+            assert sorted(active) == expected
             assert await uow.grants.revoke_for_session(session.id, NOW, keep_offline=False) == 2
 
     async def test_grants_are_revoked_by_client_and_by_person(self, database: Database, ada: User) -> None:
@@ -372,17 +386,19 @@ class TestGrants:
                 await uow.grants.add(grant(ada, client_id=client_id))
             assert await uow.grants.revoke_for_client_and_user("app", ada.id, NOW) == 2
             assert await uow.grants.revoke_for_user(ada.id, NOW) == 1
-            assert await uow.grants.active_for_user(ada.id, NOW) == []
+            assert await uow.grants.summary_for_user(ada.id, NOW) == []
 
     async def test_active_grants_are_neither_revoked_nor_expired(self, database: Database, ada: User) -> None:
         async with database.unit_of_work() as uow:
-            await uow.grants.add(active := grant(ada))
-            await uow.grants.add(grant(ada, revoked_at=NOW))
-            await uow.grants.add(expired := grant(ada, expires_at=NOW))
-            assert [each.id for each in await uow.grants.active_for_user(ada.id, NOW)] == [active.id]
+            await uow.grants.add(active := grant(ada, scope="active"))
+            await uow.grants.add(grant(ada, scope="active", created_at=NOW + 9))
+            await uow.grants.add(grant(ada, scope="revoked", revoked_at=NOW))
+            await uow.grants.add(expired := grant(ada, scope="expired", expires_at=NOW))
+            summary = await uow.grants.summary_for_user(ada.id, NOW)
+            assert summary == [(active.client_id, active.created_at, ["active"])]
             await uow.grants.extend(expired.id, NOW + 1)
             await uow.grants.extend(active.id, NOW - 1)
-            assert len(await uow.grants.active_for_user(ada.id, NOW)) == 2
+            assert len(await uow.grants.summary_for_user(ada.id, NOW)) == 2
 
     async def test_a_token_stands_while_grant_person_and_jti_do(
         self, database: Database, ada: User, her_grant: Grant

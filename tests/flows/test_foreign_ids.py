@@ -76,7 +76,7 @@ async def token_for(browser: Browser, path: str) -> str:
     user = await browser.provider.parts.accounts.find(MALLORY)
     assert user is not None
     async with browser.provider.database.reading() as uow:
-        (session,) = await uow.sessions.all_for_user(user.id)
+        (session,) = await uow.sessions.page_of_user(user.id, None, 10)
     return edge.forms.token(name, f"{path}:{session.id}", None)
 
 

@@ -159,7 +159,7 @@ MINIMAL |= {
         "strength": UNJUDGED,
         "end_others": False,
     },
-    "account/sessions.html": {**LONELY, "sessions": [], "sign_ins": [], "zone": None},
+    "account/sessions.html": {**LONELY, "sessions": [], "sign_ins": [], "zone": None, "more": False},
     "account/apps.html": {**LONELY, "apps": []},
     "account/connections.html": {**LONELY, "links": [], "others": []},
     "account/data.html": LONELY,
@@ -244,6 +244,7 @@ FULL |= {
             SessionView("2", "curl", "", 0.0, 9.0, current=False),
         ],
         "zone": "Europe/Berlin",
+        "more": True,
     },
     "account/apps.html": {
         **FAULTY,

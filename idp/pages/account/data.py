@@ -1,10 +1,9 @@
 """/account/data: everything that is kept about a person, as a file."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from idp.identity.accounts import Accounts
 from idp.identity.data_export import DataExport
@@ -28,6 +27,6 @@ class DataPage(ConsolePage):
 
     async def take(self, visit: AccountVisit) -> Response | None:
         """Send the file."""
-        document = json.dumps(await self._data.collect(visit.account), indent=2, ensure_ascii=False)
         headers = {"Content-Disposition": 'attachment; filename="account.json"', **NO_STORE}
-        return Response(document, media_type="application/json", headers=headers)
+        document = await self._data.of(visit.account)
+        return StreamingResponse(document, media_type="application/json", headers=headers)

@@ -17,6 +17,9 @@ from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
 from idp.storage.models import BrowserSession
 
+SHOWN = 100
+"""Sessions that the page shows, those used last."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
@@ -64,12 +67,15 @@ class SessionsPage(ConsolePage):
 
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show the sessions that live, and the sign-ins in apps."""
-        views = [_view(each, visit.session.id) for each in await self._sessions.live(visit.user_id)]
+        live = await self._sessions.live(visit.user_id)
+        views = [_view(each, visit.session.id) for each in live[:SHOWN]]
+        sign_ins = await self._app_sign_ins.of_user(visit.user_id)
         zone = (await self.accounts.proven(visit.account)).profile.get("zoneinfo")
         return {
             "sessions": sorted(views, key=lambda view: not view.current),
-            "sign_ins": [_app_view(each) for each in await self._app_sign_ins.of_user(visit.user_id)],
+            "sign_ins": [_app_view(each) for each in sign_ins],
             "zone": zone,
+            "more": len(live) > SHOWN,
         }
 
     async def take(self, visit: AccountVisit) -> Response | None:

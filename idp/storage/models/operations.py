@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import LargeBinary, String, Text
+from sqlalchemy import Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.storage.models.base import Base, Identifier, Instant, new_id
@@ -34,6 +34,7 @@ class AuditEvent(Base):
     """Something that happened to an account, a client or a key. Never holds a secret."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (Index("ix_audit_events_user_id_at_id", "user_id", "at", "id"),)
 
     id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
     at: Mapped[Instant] = mapped_column(index=True)

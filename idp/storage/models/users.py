@@ -104,6 +104,7 @@ class BrowserSession(Base):
     """A person signed in at one browser. The cookie's value is stored only as a digest."""
 
     __tablename__ = "browser_sessions"
+    __table_args__ = (Index("ix_browser_sessions_user_id_id", "user_id", "id"),)
 
     id: Mapped[Identifier] = mapped_column(primary_key=True, default=new_id)
     """The `sid` claim; the cookie never carries it."""

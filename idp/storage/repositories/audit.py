@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from idp.storage.models import AuditEvent
 
@@ -31,10 +30,11 @@ class AuditEvents:
         """Return up to `limit` events, newest first, from the one behind `after` (an id)."""
         statement = select(AuditEvent).order_by(AuditEvent.at.desc(), AuditEvent.id.desc()).limit(limit)
         if after is not None:
-            last = aliased(AuditEvent)
-            statement = statement.join(last, last.id == after).where(
-                or_(AuditEvent.at < last.at, and_(AuditEvent.at == last.at, AuditEvent.id < after))
-            )
+            last = await self._session.get(AuditEvent, after)
+            if last is None:
+                return []
+            place = tuple_(literal(last.at), literal(last.id))
+            statement = statement.where(tuple_(AuditEvent.at, AuditEvent.id) < place)
         if user_id is not None:
             statement = statement.where(AuditEvent.user_id == user_id)
         if client_id is not None:

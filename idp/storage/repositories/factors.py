@@ -22,6 +22,10 @@ from idp.storage.repositories._rows import changed
 Credential = TypeVar("Credential", bound=FactorCredential | TrustedDevice)
 
 
+MOST = 200
+"""Credentials of one kind that are read of a user at most; what adds them keeps to less."""
+
+
 class Factors:
     """What people have enrolled."""
 
@@ -38,9 +42,9 @@ class Factors:
             raise Conflict("This is registered already.") from error
 
     async def of_user(self, kind: type[Credential], user_id: str) -> Sequence[Credential]:
-        """Return a person's credentials of one kind, the oldest first."""
+        """Return a user's credentials of one kind, the oldest first; never more than `MOST`."""
         statement = select(kind).where(kind.user_id == user_id).order_by(kind.created_at, kind.id)
-        return (await self._session.scalars(statement)).all()
+        return (await self._session.scalars(statement.limit(MOST))).all()
 
     async def get(self, kind: type[Credential], credential_id: str, user_id: str) -> Credential | None:
         """Return one credential if it is this person's."""
@@ -72,6 +76,16 @@ class Factors:
     async def delete_trusted_devices(self, user_id: str) -> None:
         """Forget every trusted browser of a person."""
         await self._session.execute(delete(TrustedDevice).where(TrustedDevice.user_id == user_id))
+
+    async def delete_surplus_devices(self, user_id: str, most: int, *, kept_id: str) -> int:
+        """Delete a user's trusted browsers that were unused for the longest, but for `most`, `kept_id` among them."""
+        surplus = (
+            select(TrustedDevice.id)
+            .where(TrustedDevice.user_id == user_id, TrustedDevice.id != kept_id)
+            .order_by(TrustedDevice.last_used_at.desc(), TrustedDevice.id)
+            .offset(most - 1)
+        )
+        return await changed(self._session, delete(TrustedDevice).where(TrustedDevice.id.in_(surplus)))
 
     async def delete_all(
         self, user_id: str, kinds: Iterable[type[FactorCredential]], *, since: float = 0.0

@@ -10,6 +10,9 @@ from idp.errors import Conflict
 from idp.storage.models import FederatedIdentity, UpstreamProvider
 from idp.storage.repositories._rows import changed
 
+MOST = 200
+"""Links that are read of a user at most."""
+
 
 class FederatedIdentities:
     """Finds and keeps links to accounts elsewhere."""
@@ -37,13 +40,21 @@ class FederatedIdentities:
         )
 
     async def of_user(self, user_id: str) -> Sequence[FederatedIdentity]:
-        """Return a person's links, the oldest first."""
+        """Return a user's links, the oldest first; never more than `MOST`."""
         statement = (
             select(FederatedIdentity)
             .where(FederatedIdentity.user_id == user_id)
             .order_by(FederatedIdentity.linked_at, FederatedIdentity.id)
+            .limit(MOST)
         )
         return (await self._session.scalars(statement)).all()
+
+    async def page_of_user(self, user_id: str, after: str | None, limit: int) -> Sequence[FederatedIdentity]:
+        """Return up to `limit` of a user's links, from the one behind `after` (an id)."""
+        statement = select(FederatedIdentity).where(FederatedIdentity.user_id == user_id)
+        if after is not None:
+            statement = statement.where(FederatedIdentity.id > after)
+        return (await self._session.scalars(statement.order_by(FederatedIdentity.id).limit(limit))).all()
 
     async def count(self, user_id: str) -> int:
         """Return how many links a person has."""

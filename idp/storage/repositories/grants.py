@@ -61,6 +61,10 @@ _ADD_IN_SESSION = insert(_grants).from_select(
 )
 
 
+MOST_SIGN_INS = 200
+"""Sign-ins without a browser that are listed at most."""
+
+
 class Grants:
     """Finds, redeems and revokes grants."""
 
@@ -133,17 +137,21 @@ class Grants:
             .values(generation=generation)
         )
 
-    async def active_for_user(self, user_id: str, now: float) -> Sequence[Grant]:
-        """Return a person's grants that are neither revoked nor expired, the latest first."""
+    async def summary_for_user(self, user_id: str, now: float) -> list[tuple[str, float, list[str]]]:
+        """Return client, first grant and scopes of a user's grants that are neither revoked nor expired: a line for
+        each client and scope string, however many grants there are."""
         statement = (
-            select(Grant)
+            select(Grant.client_id, func.min(Grant.created_at), Grant.scope)
             .where(Grant.user_id == user_id, Grant.revoked_at.is_(None), Grant.expires_at > now)
-            .order_by(Grant.created_at.desc(), Grant.id)
+            .group_by(Grant.client_id, Grant.scope)
         )
-        return (await self._session.scalars(statement)).all()
+        return [
+            (client_id, first, scope.split())
+            for client_id, first, scope in await self._session.execute(statement)
+        ]
 
     async def sign_ins_of_user(self, user_id: str, now: float) -> Sequence[tuple[Grant, float]]:
-        """Return a person's sign-ins without a browser that stand, the latest first, each with the time at which
+        """Return a user's sign-ins without a browser that stand, the latest ones first, each with the time at which
         its last token was issued."""
         refreshed = select(func.max(RefreshToken.created_at)).where(RefreshToken.grant_id == Grant.id)
         statement = (
@@ -155,13 +163,24 @@ class Grants:
                 Grant.expires_at > now,
             )
             .order_by(Grant.created_at.desc(), Grant.id)
+            .limit(MOST_SIGN_INS)
         )
         return [(grant, last) for grant, last in (await self._session.execute(statement)).all()]
 
-    async def active_in_session(self, session_id: str, now: float) -> Sequence[Grant]:
-        """Return what was granted in a browser session and still stands."""
-        statement = select(Grant).where(
-            Grant.session_id == session_id, Grant.revoked_at.is_(None), Grant.expires_at > now
+    async def active_in_session(
+        self, session_id: str, now: float, after: str = "", limit: int = 200
+    ) -> Sequence[Grant]:
+        """Return up to `limit` grants of a browser session that still stand, from the one behind `after` (an id)."""
+        statement = (
+            select(Grant)
+            .where(
+                Grant.session_id == session_id,
+                Grant.revoked_at.is_(None),
+                Grant.expires_at > now,
+                *([Grant.id > after] if after else []),
+            )
+            .order_by(Grant.id)
+            .limit(limit)
         )
         return (await self._session.scalars(statement)).all()
 

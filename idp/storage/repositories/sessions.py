@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from idp.storage.models import BrowserSession, User
 from idp.storage.repositories._rows import changed
 
+MOST_LISTED = 1000
+"""No list of a user's sessions is longer, as `IDP_SESSIONS__MOST_PER_USER` can be no greater."""
+
 
 class BrowserSessions:
     """Finds and keeps browser sessions."""
@@ -73,17 +76,34 @@ class BrowserSessions:
             .values(generation=generation)
         )
 
-    async def all_for_user(self, user_id: str) -> Sequence[BrowserSession]:
-        """Return every session of a person that is still kept, the latest first."""
-        statement = (
-            select(BrowserSession)
-            .where(BrowserSession.user_id == user_id)
-            .order_by(BrowserSession.created_at.desc(), BrowserSession.id)
-        )
-        return (await self._session.scalars(statement)).all()
+    async def page_of_user(self, user_id: str, after: str | None, limit: int) -> Sequence[BrowserSession]:
+        """Return up to `limit` of all sessions of a user that are still kept, from the one behind `after` (an id)."""
+        statement = select(BrowserSession).where(BrowserSession.user_id == user_id)
+        if after is not None:
+            statement = statement.where(BrowserSession.id > after)
+        return (await self._session.scalars(statement.order_by(BrowserSession.id).limit(limit))).all()
 
-    async def live_for_user(self, user_id: str, now: float, idle_ttl: float) -> Sequence[BrowserSession]:
-        """Return a person's sessions that have neither ended nor expired, last used first."""
+    async def end_surplus(self, user_id: str, most: int, now: float, *, kept_id: str) -> int:
+        """End the sessions of a user that were unused for the longest, but for `most`, `kept_id` among them; return
+        how many those were."""
+        surplus = (
+            select(BrowserSession.id)
+            .where(
+                BrowserSession.user_id == user_id,
+                BrowserSession.ended_at.is_(None),
+                BrowserSession.expires_at > now,
+                BrowserSession.id != kept_id,
+            )
+            .order_by(BrowserSession.last_seen_at.desc(), BrowserSession.id)
+            .offset(most - 1)
+        )
+        statement = update(BrowserSession).where(BrowserSession.id.in_(surplus)).values(ended_at=now)
+        return await changed(self._session, statement)
+
+    async def live_for_user(
+        self, user_id: str, now: float, idle_ttl: float, limit: int = MOST_LISTED
+    ) -> Sequence[BrowserSession]:
+        """Return up to `limit` sessions of a user that have neither ended nor expired, last used first."""
         statement = (
             select(BrowserSession)
             .where(
@@ -93,5 +113,6 @@ class BrowserSessions:
                 BrowserSession.last_seen_at > now - idle_ttl,
             )
             .order_by(BrowserSession.last_seen_at.desc(), BrowserSession.id)
+            .limit(limit)
         )
         return (await self._session.scalars(statement)).all()
