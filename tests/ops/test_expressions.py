@@ -31,7 +31,7 @@ Pattern = re.Pattern[str] | re.Pattern[bytes]
 def expressions() -> Iterator[tuple[str, Pattern, bool]]:
     """Yield where each is, the expression, and whether it is only ever matched with the whole of a text."""
     for module in pkgutil.walk_packages(idp.__path__, "idp."):
-        if module.name == "idp.__main__":
+        if module.name in {"idp.__main__", "idp.asgi"}:  # they run when they are imported
             continue
         imported = importlib.import_module(module.name)
         source = inspect.getsource(imported)
