@@ -336,4 +336,4 @@ def _check_allowed(rules: RegistrationSettings, key: str, invitation: str | None
     check_possible(rules, invitation)
     domains = {domain.casefold() for domain in rules.email_domains}
     if domains and key.rpartition("@")[2] not in domains:
-        raise InvalidValue("Accounts are made only for addresses of certain domains.", field="email")
+        raise InvalidValue("Only addresses of certain domains can have an account here.", field="email")

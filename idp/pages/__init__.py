@@ -1,1 +1,1 @@
-"""Hosted HTML pages: what a person sees in a browser, and the protections that every page carries."""
+"""Hosted HTML pages: what a user sees in a browser, and the protections that every page carries."""

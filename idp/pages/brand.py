@@ -3,8 +3,6 @@
 No page, request or setting comes in here; a colour goes in as text and CSS comes out.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final, TypeAlias
 
@@ -26,7 +24,7 @@ _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
 def parse_color(color: str) -> Rgb:
-    """Read ``#rgb`` or ``#rrggbb``. Raises ValueError for anything else, so nothing else reaches the CSS."""
+    """Read `#rgb` or `#rrggbb`. Raise `ValueError` for anything else, so nothing else reaches the CSS."""
     if _HEX.fullmatch(color) is None:
         raise ValueError(f"{color!r} is not a colour: write it as #rrggbb, for example #2f5bea")
     digits = color[1:]
@@ -36,21 +34,22 @@ def parse_color(color: str) -> Rgb:
 
 
 def contrast(one: Rgb, other: Rgb) -> float:
-    """The WCAG contrast ratio of two colours, 1 to 21."""
+    """Return the WCAG contrast ratio of two colours, 1 to 21."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def text_on(color: str) -> str:
-    """The colour, black or white, of text on a brand colour. Raises ValueError if that is not a hex colour."""
+    """Return the colour, black or white, of text on a brand colour. Raise `ValueError` if it is no hex
+    colour."""
     return "#ffffff" if _text_on(parse_color(color)) == WHITE else "#000000"
 
 
 def brand_css(color: str) -> str:
-    """The stylesheet of custom properties for a brand colour. Raises ValueError if it is not a hex colour.
+    """Return the stylesheet of custom properties for a brand colour. Raise `ValueError` if it is not a hex colour.
 
-    ``--brand`` is the colour itself and ``--on-brand`` the text on it (4.5:1 at least, also on
-    ``--brand-hover``); ``--brand-edge`` is its outline (3:1) and ``--brand-ink`` the
+    `--brand` is the colour itself and `--on-brand` the text on it (4.5:1 at least, also on
+    `--brand-hover`); `--brand-edge` is its outline (3:1) and `--brand-ink` the
     shade of it that is legible as text (4.5:1), both against every background of each colour scheme.
     """
     brand = parse_color(color)
@@ -79,7 +78,7 @@ def _scheme(brand: Rgb, surfaces: tuple[str, ...], pole: Rgb) -> dict[str, Rgb]:
 
 
 def _towards(pole: Rgb, color: Rgb, backgrounds: tuple[Rgb, ...], ratio: float) -> Rgb:
-    """The shade nearest to ``color``, on its way to ``pole``, with ``ratio`` against every background."""
+    """Return the shade nearest to `color`, on its way to `pole`, with `ratio` against every background."""
     for step in range(_STEPS):
         shade = _mix(color, pole, step / _STEPS)
         if all(contrast(shade, background) >= ratio for background in backgrounds):

@@ -4,8 +4,6 @@ The only place that knows Jinja2. What a client registered about itself (name, l
 and is cleaned here, once, before a template can see it.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -32,10 +30,12 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _CSP_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 _locale: ContextVar[str] = ContextVar("idp_page_locale", default=SOURCE)
-"""The language of the page that is being rendered; macros see no page context, but this."""
+"""The language of the page that is being rendered. Macros see this, and no page context."""
 
 
 class BrandSettings(Protocol):
+    """How the operator wants the pages to look."""
+
     @property
     def name(self) -> str: ...
     @property
@@ -46,7 +46,7 @@ class BrandSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Shown at the top of the card; an error interrupts a screen reader, the other kinds wait their turn."""
+    """A sentence at the top of the page. An error interrupts a screen reader; the other kinds wait."""
 
     kind: Literal["error", "notice", "success"]
     text: str
@@ -54,7 +54,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """What a page may show of a client. Links that :func:`web_url` does not accept become None."""
+    """What a page may show of a client. Links that `web_url` does not accept become None."""
 
     name: str
     logo_uri: str | None = None
@@ -85,6 +85,8 @@ class View:
 
 
 class Renderer:
+    """Renders templates. What a page needs is in its context; nothing is looked up here."""
+
     def __init__(
         self,
         *,
@@ -94,10 +96,10 @@ class Renderer:
         dev: bool,
         catalogues: Catalogues | None = None,
     ) -> None:
-        """``base_path`` is the path of the issuer, "" or "/" at the root of a host.
+        """`base_path` is the path of the issuer, "" or "/" at the root of a host.
 
         Without catalogues there is English only.
-        Raises ValueError for a brand colour that is not hex and for a static file of an unknown type.
+        Raise `ValueError` for a brand colour that is not hex and for a static file of an unknown type.
         """
         self._base_path = base_path.rstrip("/")
         self._catalogues = catalogues or Catalogues({})
@@ -125,17 +127,17 @@ class Renderer:
         return self._catalogues.translate(text, self._catalogues.for_request())
 
     def _shown(self, value: object) -> object:
-        """Every value that a template shows comes through here, before it is escaped."""
+        """Translate a value that a template shows, before it is escaped."""
         return self._catalogues.translate(value, _locale.get()) if isinstance(value, Text) else value
 
     def url(self, path: str) -> str:
-        """``path`` (which starts with a slash) as a browser must ask for it."""
+        """Return a path of ours as a browser asks for it; raise `ValueError` for what is none."""
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError(f"{path!r} is not a path of this server")
         return self._base_path + path
 
     def static(self, name: str) -> str:
-        """The URL of a static file, changing with its content. Raises KeyError if there is no such file."""
+        """Return the URL of a static file, which changes with its content; raise `KeyError` for an unknown file."""
         return f"{self._base_path}/static/{name}?v={self.assets[name].version}"
 
     def page(
@@ -155,14 +157,14 @@ class Renderer:
         opener: bool = False,
         **context: object,
     ) -> HTMLResponse:
-        """Render ``template``; ``context`` is what the template names beyond the parameters here.
+        """Render `template`; `context` is what the template names beyond the parameters here.
 
-        ``form_action``: where a post from this page may lead in the end, as redirect URIs, origins or
+        `form_action`: where a post from this page may lead in the end, as redirect URIs, origins or
         schemes; Chromium holds the redirects that answer a form to the page's form-action as well.
-        ``connects``: whether a script of the page asks this server something.
-        ``opener``: whether an app that opened the page in a window of its own may reach that window. It always
+        `connects`: whether a script of the page asks this server something.
+        `opener`: whether an app that opened the page in a window of its own may reach that window. It always
         may while it waits for an answer, which is when the page names a client.
-        ``locale``: the page's language, if it is not to be the one that the request asks for.
+        `locale`: the page's language, if it is not to be the one that the request asks for.
         """
         language = self._catalogues.choose(locale) if locale else self._catalogues.for_request()
         if isinstance(template, View):
@@ -200,7 +202,7 @@ class Renderer:
 
 
 def web_url(url: str | None) -> str | None:
-    """``url`` if a page may link to it or show it as an image: https, or http on loopback. None otherwise."""
+    """Return the URL if a page may link to it or show it as an image (https, or http on loopback), else None."""
     parts = _split(url)
     if url is None or parts is None or not parts.hostname or "@" in parts.netloc:
         return None
@@ -209,9 +211,9 @@ def web_url(url: str | None) -> str | None:
 
 
 def destination(url: str) -> str:
-    """A template filter for links that the server itself vouches for, such as a registered redirect URI.
+    """Return a URL that the server itself vouches for, such as a registered redirect URI: a template filter.
 
-    Custom schemes of native apps pass. Raises ValueError for a scheme that could run script: that such a
+    Custom schemes of native apps pass. Raise `ValueError` for a scheme that could run script: that such a
     URL got here at all is a defect, and the page must not be sent.
     """
     parts = _split(url)
@@ -221,9 +223,9 @@ def destination(url: str) -> str:
 
 
 def form_action_source(uri: str) -> str | None:
-    """The CSP source that admits ``uri``: its origin, or its scheme for a native app. None if it is unsafe.
+    """Return the CSP source that admits `uri`: its origin, or its scheme for a native app. None if it is unsafe.
 
-    CSP has no syntax for IPv6 literals, so a redirect to ``[::1]`` opens the scheme instead.
+    CSP has no syntax for IPv6 literals, so a redirect to `[::1]` opens the scheme instead.
     """
     parts = _split(uri)
     if parts is None or parts.scheme in _SCRIPT_SCHEMES or not _SCHEME.fullmatch(parts.scheme):
@@ -259,7 +261,7 @@ def _policy(client: ClientView | None, form_action: Iterable[str], *, connects: 
 
 
 def _split(url: str | None) -> SplitResult | None:
-    """None for what browsers and Python would read differently: controls, spaces, backslashes, bad hosts."""
+    """Return the parts, or None for what browsers and Python read differently: controls, backslashes, bad hosts."""
     if not url or _UNPRINTABLE.search(url):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a scope allows, in words for the person."""
+"""What a scope allows, in words for the user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 They are read once at start and served from memory by exact name, so no request reaches the file system.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +24,15 @@ MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
+    """A file in memory, with a version that changes with its content."""
+
     content: bytes
     media_type: str
     version: str
 
     @classmethod
-    def of(cls, name: str, content: bytes) -> Asset:
-        """Raises ValueError when the name's extension is not one that pages use."""
+    def of(cls, name: str, content: bytes) -> "Asset":
+        """Return the file as it is served; raise `ValueError` for an extension that pages do not use."""
         media_type = MEDIA_TYPES.get(Path(name).suffix)
         if media_type is None:
             raise ValueError(f"static file {name!r} has a type that is not served: {sorted(MEDIA_TYPES)}")
@@ -40,20 +40,21 @@ class Asset:
 
 
 def load_assets(directory: Path, generated: Mapping[str, str]) -> dict[str, Asset]:
-    """Every file directly in ``directory``, and the ``generated`` ones, by name; hidden files stay out."""
+    """Return by name every file directly in `directory` that is not hidden, and the `generated` ones."""
     files = (path for path in sorted(directory.iterdir()) if path.is_file() and path.name[0] != ".")
     assets = {path.name: Asset.of(path.name, path.read_bytes()) for path in files}
     return assets | {name: Asset.of(name, text.encode()) for name, text in generated.items()}
 
 
 class StaticPages:
-    """Serves ``Renderer.assets`` below the path that ``Renderer`` writes into the pages."""
+    """Serves `Renderer.assets` below the path that `Renderer` writes into the pages."""
 
     def __init__(self, assets: Mapping[str, Asset]) -> None:
         self._assets = assets
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
+        """One for all files."""
         return [Route("/static/{name}", self._serve, methods=["GET"])]
 
     async def _serve(self, request: Request) -> Response:

@@ -33,7 +33,7 @@ from idp.web.edge import BrowserEdge
 
 WRONG = Text("This code is wrong or no longer good. Look for the latest mail, or send a new one.")
 NOT_THIS_PASSWORD = Text(
-    "This address is confirmed, but the password that was chosen here does not count. Sign in, or choose a new one."
+    "This address is confirmed, but the password that you chose here is not valid. Sign in, or choose a new one."
 )
 NOT_YET = Text("This address is not confirmed yet. Open the link in the mail first, or enter its code.")
 SENT_AGAIN = Message(
@@ -65,7 +65,8 @@ class AfterVerification:
 
     async def go_on(self, visit: Visit, user: User) -> Response:
         """Sign in the user who registered here, if the account has the password that was chosen here. Else
-        somebody registered the address too, or has set a password since, and only that tells whose it is."""
+        the address was registered by another user too, or its account got a password since: then only that
+        password tells whose it is."""
         registered = visit.transaction.registered
         if registered is None:
             return self._edge.resume(visit.transaction)

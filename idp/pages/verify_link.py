@@ -46,7 +46,7 @@ class VerifyLinkPage(MailLinkPage):
             token,
             tx=tx,
             title=Text("Confirm this address?"),
-            sentence=Text("Somebody made an account with it. Go on only if that was you."),
+            sentence=Text("Someone created an account with this address. Continue only if that was you."),
             email=email,
             button=Text("Confirm"),
             form_action=("https:",),
@@ -74,15 +74,15 @@ class VerifyLinkPage(MailLinkPage):
             return self.tell(
                 title=Text("Your email is confirmed"),
                 sentence=Text(
-                    "It was registered more than once, and not all of that may have been you, so no password "
-                    "that was chosen then is good. Choose one now."
+                    "This address was registered more than once, perhaps not always by you. None of the "
+                    "passwords that were chosen then is valid. Choose a new one now."
                 ),
                 next_url=self.parts.path("/recover"),
                 next_label=Text("Choose a password"),
             )
         return self.tell(
             title=Text("Your email is confirmed"),
-            sentence=Text("Go on in the browser in which you began, or sign in here."),
+            sentence=Text("Continue in the browser where you started, or sign in here."),
             next_url=self.parts.path("/account"),
             next_label=Text("Sign in here"),
         )

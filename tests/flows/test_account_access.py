@@ -140,7 +140,7 @@ async def test_a_deleted_account_comes_back_by_the_link_of_the_mail(
     page = await other_browser.get((await provider.mails.latest(EMAIL)).link)
     assert (await other_browser.log_in()).status_code == 401  # opening it is not enough
     page = await other_browser.submit(page)
-    assert "is back" in page.text
+    assert "is restored" in page.text
     assert (await other_browser.get(link_to(page, "/account"))).url.path == "/login"
     assert (await other_browser.log_in()).url.path == "/account"
     assert (await browser.get("/account")).url.path == "/login"
@@ -166,9 +166,9 @@ async def test_without_a_grace_period_the_page_promises_none(make_provider: Make
     browser = await provider.browser()
     await browser.log_in()
     page = await browser.get("/account/delete")
-    assert "nobody can bring it back" in page.text
+    assert "nobody can restore it" in page.text
     page = await browser.submit(page, confirmation=EMAIL)
-    assert "gone for good" in page.text
+    assert "deleted for good" in page.text
 
 
 async def test_deleting_asks_for_the_address_to_be_typed(person: User, browser: Browser) -> None:

@@ -10,7 +10,7 @@ from tests.support.registering import register
 from tests.support.upstreams import MakeFederated, SignInElsewhere, Upstreams, link_to, path_of, text_of
 
 VERA = "vera@example.com"
-NO_ACCOUNT = "You have no account here, and new accounts are not made this way."
+NO_ACCOUNT = "You have no account here, and you cannot create one this way."
 
 
 @pytest.fixture

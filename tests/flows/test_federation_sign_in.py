@@ -181,7 +181,7 @@ async def test_a_closed_registration_takes_nobody_in(
     provider = await make_federated(registration={"mode": "closed"})
     page = await elsewhere(await provider.browser(), "google", "vera")
     assert path_of(page) == "/login"
-    assert "new accounts are not made this way" in page.text
+    assert "you cannot create one this way" in page.text
     assert await provider.parts.accounts.find("vera@example.com") is None
 
 
@@ -192,7 +192,7 @@ async def test_a_disabled_account_stays_shut(federated: RunningProvider, elsewhe
     await federated.parts.accounts.disable(user.id)
     for name in PROVIDERS:
         page = await elsewhere(await federated.browser(), name, "vera")
-        assert "This account is switched off" in page.text
+        assert "This account is disabled" in page.text
 
 
 async def test_two_tabs_with_two_providers_do_not_get_into_each_others_way(

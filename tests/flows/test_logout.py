@@ -177,7 +177,7 @@ async def test_a_request_that_is_not_in_order_still_lets_the_person_sign_out(
     page = await log_out(browser, **request_of_the_app)
     assert page.status_code == 400
     assert ("decision", "yes") in the_form(page).buttons
-    assert "not in order" in page.text
+    assert "a mistake in" in page.text
     response = await browser.submit(page, follow=False, decision="yes")
     assert response.status_code == 200  # and nobody is sent anywhere
     assert "You are signed out" in response.text

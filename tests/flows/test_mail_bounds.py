@@ -52,7 +52,7 @@ async def test_strangers_who_ask_for_mails_keep_nobody_from_recovering(
         provider.settings.accounts.mail_ticket_ttl - 119
     )  # the last link is dead, the hour not over
     page = await browser.submit(await browser.get("/recover"), email=EMAIL)
-    assert "Look into your mail" in page.text
+    assert "Check your mail" in page.text
     reset = await browser.get((await provider.mails.latest(EMAIL)).link)
     assert reset.url.path == "/recover/reset"
     assert reset.status_code == 200

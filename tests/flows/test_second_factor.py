@@ -495,7 +495,7 @@ async def test_a_trusted_browser_is_asked_again_after_a_password_change(make_pro
     await with_code(browser, await browser.log_in(), pocket.code(), trust="yes")
     browser.client.cookies.delete("idp_session")
     assert (await browser.log_in()).url.path == "/account"
-    assert "Browsers that are not asked" in (await browser.get("/account/security")).text
+    assert "Trusted browsers" in (await browser.get("/account/security")).text
     await provider.parts.accounts.set_password(person.id, PASSWORD)
     assert (await browser.log_in()).url.path == "/mfa"
 

@@ -23,7 +23,7 @@ def test_a_page_asks_for_every_step_that_leads_to_it() -> None:
         assert leading <= set(page.steps)
 
 
-def test_every_page_that_a_mail_leads_to_is_served(provider: RunningProvider) -> None:
+async def test_every_page_that_a_mail_leads_to_is_served(provider: RunningProvider) -> None:
     served = {
         route.path
         for route in routes_of(provider.parts, discovery_of(provider.parts))

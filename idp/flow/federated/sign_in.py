@@ -45,9 +45,9 @@ FRESH_FOR: Final = 60.0
 """Upstream tokens that expire within so many seconds are refreshed before they are handed out."""
 
 REFUSALS: Mapping[str, str] = {
-    "disabled": Text("This account is switched off. Ask whoever runs this service."),
-    "registration_closed": Text("You have no account here, and new accounts are not made this way."),
-    "domain_not_allowed": Text("Accounts are made only for addresses of certain domains."),
+    "disabled": Text("This account is disabled. Contact the administrator of this service."),
+    "registration_closed": Text("You have no account here, and you cannot create one this way."),
+    "domain_not_allowed": Text("Only addresses of certain domains can have an account here."),
 }
 
 

@@ -1,4 +1,4 @@
-"""/account/connections: accounts elsewhere that one signs in with; linking and unlinking them."""
+"""/account/connections: accounts at other providers that the user signs in with; linking and unlinking them."""
 
 from collections.abc import Mapping
 from contextlib import suppress

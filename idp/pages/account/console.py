@@ -1,4 +1,4 @@
-"""What the pages of the account have in common: who may see them, how their forms come and go."""
+"""What the pages of the account have in common: the sign-in that they ask for, and how their forms come and go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ DONE: Mapping[str, str] = {
     "ended": Text("That session has ended."),
     "others": Text("All other sessions have ended."),
     "apps_ended": Text("All sign-ins in apps have ended."),
-    "unlinked": Text("That account is not linked any more."),
-    "revoked": Text("That app has no access any more."),
+    "unlinked": Text("The account was unlinked."),
+    "revoked": Text("The app no longer has access."),
 }
 """What is said after a change, by the name that the redirect carries."""
 

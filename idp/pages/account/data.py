@@ -1,4 +1,4 @@
-"""/account/data: everything that is kept about a person, as a file."""
+"""/account/data: everything that is kept about a user, as a file."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

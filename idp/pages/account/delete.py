@@ -82,7 +82,7 @@ class RestorePage(MailLinkPage):
             request,
             request.query_params.get("token", ""),
             title=Text("Keep your account?"),
-            sentence=Text("It will be as it was. Apps have to be given access again."),
+            sentence=Text("It will be as it was before. You will have to give apps access again."),
             button=Text("Keep it"),
         )
 
@@ -94,10 +94,10 @@ class RestorePage(MailLinkPage):
             await self._deletion.restore(form.get("token", ""))
         except (InvalidValue, Conflict, Unavailable) as error:
             return self.tell(
-                status=error.status, title=Text("Your account was not brought back"), sentence=error.sentence
+                status=error.status, title=Text("Your account was not restored"), sentence=error.sentence
             )
         return self.tell(
-            title=Text("Your account is back"),
+            title=Text("Your account is restored"),
             sentence=Text("Sign in as before."),
             next_url=self.parts.path("/account"),
             next_label=Text("Sign in"),

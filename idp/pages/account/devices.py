@@ -1,4 +1,4 @@
-"""A browser and its system in words, from the User-Agent header. A guess for people, never a decision."""
+"""A browser and its system in words, from the User-Agent header. A guess for users to read; it decides nothing."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def device_of(user_agent: str) -> str:
     browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
     if browser and system:
         return Text("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or Text("A browser that does not say which")
+    return browser or system or Text("Unknown browser")
 
 
 def _first(known: Sequence[tuple[str, str]], user_agent: str) -> str | None:

@@ -40,7 +40,7 @@ class EmailPage(ConsolePage):
 
 
 class VerifyOwnEmailPage(ConsolePage):
-    """Verifies the address of somebody who uses the account already."""
+    """Verifies the address of a user who has the account in use already."""
 
     path = "/account/email/verify"
     template = "account/code.html"

@@ -163,7 +163,7 @@ class ConfirmEmailPage(ConsolePage):
     texts: ClassVar[Mapping[str, Any]] = {
         "title": Text("Confirm the new address"),
         "sentence": Text(
-            "A mail to the new address has a code and a link. Enter the code, or open the link."
+            "We sent a mail with a code and a link to the new address. Enter the code, or open the link."
         ),
         "action": path,
         "again": None,

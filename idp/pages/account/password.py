@@ -1,4 +1,4 @@
-"""/account/password: changing it, with a choice for the other places where one is signed in."""
+"""/account/password: changing it, with a choice for the other browsers in which the user is signed in."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""/account/profile: what apps learn of a person, as OpenID Connect names it (Core §5.1)."""
+"""/account/profile: what apps learn of a user, as OpenID Connect names it (Core §5.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ NAMES = (*(field.name for field in CLAIMS), "zoneinfo")
 
 
 class ProfilePage(ConsolePage):
-    """The standard claims that are the person's to set."""
+    """The standard claims that the user may set."""
 
     path = "/account/profile"
     template = "account/profile.html"
@@ -99,6 +99,6 @@ class ProfilePage(ConsolePage):
 
 @lru_cache(maxsize=1)
 def time_zones() -> tuple[str, ...]:
-    """Return the zones by which people know where they are: `Europe/Berlin`, not `Etc/GMT-1`."""
+    """Return the zones that users know: `Europe/Berlin`, not `Etc/GMT-1`."""
     known = (zone for zone in claim_values.time_zones() if "/" in zone and not zone.startswith("Etc/"))
     return ("UTC", *sorted(known))

@@ -62,7 +62,9 @@ class LinkStep:
         name, session, address = started.provider, visit.session, visit.browser.visitor.address
         try:
             if session is None or session.user_id != started.user_id:
-                raise FlowError("You are not signed in any more as who asked for this. Start again.")
+                raise FlowError(
+                    "You are no longer signed in to the account that asked for this. Start again."
+                )
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
             await self._federation.link_asked(upstream, identity, session.account, address=address)

@@ -49,8 +49,8 @@ class Onward:
             case Waiting(arrival, link_user):
                 self._metrics.federated_sign_in(upstream.name, "must_prove")
                 told = Text(
-                    "There is an account with the address %(email)s already. Sign in to it this once, "
-                    "and your %(provider)s account will be linked to it.",
+                    "An account with the address %(email)s already exists. Sign in to it once, and your "
+                    "%(provider)s account will be linked to it.",
                     email=arrival.email or "",
                     provider=upstream.label,
                 )
@@ -75,7 +75,7 @@ class Onward:
         word = error.outcome if isinstance(error, UpstreamError) else "refused"
         self._metrics.federated_sign_in(name if known else "-", word)
         reason = error.detail or error.sentence
-        log.warning("a sign-in elsewhere came to nothing", provider=name[:60], outcome=word, reason=reason)
+        log.warning("a sign-in at a provider failed", provider=name[:60], outcome=word, reason=reason)
         if isinstance(error, Throttled) or not known:
             return
         client_id = visit.client.client_id if visit.client else None

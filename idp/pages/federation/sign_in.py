@@ -1,4 +1,4 @@
-"""Going to a provider, and coming back."""
+"""The way to a provider and back."""
 
 from dataclasses import replace
 
@@ -120,12 +120,12 @@ class SignInElsewhere:
         pairs = query.multi_items()
         if len(pairs) != len(dict(pairs)) or len(pairs) > MOST_PARAMETERS:
             raise FlowError(
-                "The answer of the provider is malformed. Start again.", detail="repeated parameters"
+                "The provider's answer could not be read. Start again.", detail="repeated parameters"
             )
         return dict(pairs)
 
     async def signed_out(self, request: Request) -> Response:
-        """Go on where a sign-out led that ended a session elsewhere too."""
+        """Go on to where the sign-out leads, which has ended the session at the provider too."""
         onward = await self._federation.departures.signed_out_there(request.query_params.get("state"))
         if onward is not None:
             return RedirectResponse(onward, status_code=303)
