@@ -30,6 +30,11 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
         )
 
 
+def test_a_document_has_no_rest_of_a_merge() -> None:
+    for file in (ROOT / "docs").rglob("*.md"):
+        assert not re.search(r"^(<<<<<<<|>>>>>>>) ", file.read_text(), re.MULTILINE), file
+
+
 def test_every_line_of_the_threats_has_a_test() -> None:
     rows = [
         line
