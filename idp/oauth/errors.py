@@ -47,7 +47,6 @@ __all__ = [
     "RequestNotSupportedError",
     "RequestURINotSupportedError",
     "StepRequiredError",
-    "TemporarilyUnavailableError",
     "UnauthorizedClientError",
     "UnmetAuthenticationRequirementsError",
     "UnsupportedGrantTypeError",
@@ -106,16 +105,6 @@ class UnmetAuthenticationRequirementsError(OAuth2Error):
 
     error = "unmet_authentication_requirements"
     description = "The requested authentication context cannot be reached"
-
-
-class TemporarilyUnavailableError(OAuth2Error):
-    """Too many requests, or a part is away (RFC 6749 §4.1.2.1). `retry_after` is in seconds."""
-
-    error = "temporarily_unavailable"
-
-    def __init__(self, description: str, *, status_code: int = 503, retry_after: float = 1.0) -> None:
-        super().__init__(description, status_code=status_code)
-        self.retry_after = retry_after
 
 
 class MissingTokenError(OAuth2Error):

@@ -6,7 +6,6 @@ refused and an empty one counts as absent (RFC 6749 §3.1, §3.2).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
@@ -101,9 +100,6 @@ def error_response(error: OAuth2Error) -> CoreResponse:
     """Answer with a protocol error as JSON (RFC 6749 §5.2)."""
     headers = dict(NO_STORE)
     headers.update((name, value) for name, value in error.get_headers() if name == "WWW-Authenticate")
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        headers["Retry-After"] = str(max(1, ceil(retry_after)))
     return CoreResponse(error.status_code, dict(error.get_body()), headers, error=error)
 
 

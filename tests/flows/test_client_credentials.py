@@ -81,6 +81,16 @@ async def test_a_public_client_is_refused_even_if_its_record_has_the_grant(provi
 
 async def test_its_token_is_no_way_to_claims_about_people(service: RelyingParty) -> None:
     response = await service.userinfo(str((await ask(service))["access_token"]))
+    assert response.status_code == 401  # it is for another resource server
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
+
+
+async def test_its_token_for_this_server_lacks_the_scope_of_userinfo(provider: RunningProvider) -> None:
+    service = await provider.relying_party(
+        grant_types=("client_credentials",), redirect_uris=(), scopes=("read",)
+    )
+    body = (await service.post("/token", {"grant_type": "client_credentials"})).json()
+    response = await service.userinfo(body["access_token"])
     assert response.status_code == 403
     assert 'error="insufficient_scope"' in response.headers["www-authenticate"]
 
