@@ -126,8 +126,9 @@ def _send_again(browser: httpx.Client, email: str) -> float:
 def _wrong_code(browser: httpx.Client, email: str) -> float:
     """On the page that follows a registration, which is not measured."""
     form = _form(browser, "/register") | {"email": email, "password": "quiet otters row at noon", "name": ""}
-    verify = browser.post("/register", data=form).headers["location"]
-    return _submit(browser, verify, code="000000")
+    page = browser.post("/register", data=form, follow_redirects=True)
+    given = _hidden(page.text) | {"code": "000000"}
+    return _seconds(lambda: browser.post(page.url.path, data=given))
 
 
 def _wrong_code_by_api(browser: httpx.Client, email: str) -> float:
@@ -160,11 +161,14 @@ QUESTIONS: Mapping[str, Ask] = {
 def _submit(browser: httpx.Client, path: str, **fields: str) -> float:
     """Open a page, which is not measured, and send its form."""
     form = _form(browser, path) | fields
-    return _seconds(lambda: browser.post(path.partition("?")[0], data=form))
+    return _seconds(lambda: browser.post(path, data=form))
 
 
 def _form(browser: httpx.Client, path: str) -> dict[str, str]:
-    page = browser.get(path).text
+    return _hidden(browser.get(path).text)
+
+
+def _hidden(page: str) -> dict[str, str]:
     hidden = {name: re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("csrf_token", "tx")}
     return {name: html.unescape(found[1]) for name, found in hidden.items() if found}
 
