@@ -9,7 +9,7 @@ from idp.federation.claims import text_of
 from idp.federation.credentials import AppleCredentials, Credentials
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.oidc import OpenIdUpstream
-from idp.federation.upstream import Memory
+from idp.federation.upstream import PendingAuthorization
 
 
 class AppleUpstream(OpenIdUpstream):
@@ -17,7 +17,7 @@ class AppleUpstream(OpenIdUpstream):
 
     credentials_type: ClassVar[type[Credentials]] = AppleCredentials
 
-    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+    async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
         """Take the name from beside the code: Apple tells it there, once, and not in the ID token."""
         identity = await super().finish(answer, memory)
         return identity if identity.name else replace(identity, name=_name_in(answer.get("user", "")))

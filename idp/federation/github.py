@@ -13,15 +13,15 @@ from idp.federation.http import ProviderHttp
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.federation.upstream import (
     CANCELLATIONS,
-    Ask,
     AuthorizationRedirect,
     Cancelled,
-    Memory,
+    PendingAuthorization,
     Preset,
     Report,
     UpstreamDown,
     UpstreamError,
     UpstreamRefused,
+    UpstreamRequest,
     challenge,
     label_of,
     parameters,
@@ -73,9 +73,9 @@ class GitHubUpstream:
     def _is_restricted(self) -> bool:
         return bool(self.settings.organizations or self.settings.teams)
 
-    async def begin(self, ask: Ask) -> AuthorizationRedirect:
+    async def begin(self, ask: UpstreamRequest) -> AuthorizationRedirect:
         """Say where to send the person. GitHub cannot be asked to check the password again."""
-        memory = Memory(ask.redirect_uri, random_token(48), random_token(), self._clock.now())
+        memory = PendingAuthorization(ask.redirect_uri, random_token(48), random_token(), self._clock.now())
         query = parameters(
             {
                 "client_id": self.settings.client_id,
@@ -91,7 +91,7 @@ class GitHubUpstream:
         )
         return AuthorizationRedirect(with_query(f"{self.base_url}/login/oauth/authorize", query), memory)
 
-    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+    async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
         """Redeem the code and ask the API who it is."""
         self._raise_error(answer)
         code = answer.get("code")

@@ -17,15 +17,15 @@ from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.federation.metadata import MetadataSource, ProviderMetadata
 from idp.federation.upstream import (
     CANCELLATIONS,
-    Ask,
     AuthorizationRedirect,
     Cancelled,
-    Memory,
+    PendingAuthorization,
     Preset,
     Report,
     UpstreamDown,
     UpstreamError,
     UpstreamRefused,
+    UpstreamRequest,
     challenge,
     label_of,
     parameters,
@@ -72,10 +72,10 @@ class OpenIdUpstream:
 
     # Going there ---------------------------------------------------------------------------------
 
-    async def begin(self, ask: Ask) -> AuthorizationRedirect:
+    async def begin(self, ask: UpstreamRequest) -> AuthorizationRedirect:
         """Say where to send the person."""
         metadata = await self.metadata.get()
-        memory = Memory(
+        memory = PendingAuthorization(
             redirect_uri=ask.redirect_uri,
             code_verifier=random_token(48),
             nonce=random_token(),
@@ -103,7 +103,7 @@ class OpenIdUpstream:
         )
         return AuthorizationRedirect(with_query(metadata.authorization_endpoint, query), memory)
 
-    def prompt(self, ask: Ask) -> str | None:
+    def prompt(self, ask: UpstreamRequest) -> str | None:
         """Say what the person is to be asked there."""
         if ask.reauthenticate and self.preset.asks_again:
             return "login"
@@ -117,7 +117,7 @@ class OpenIdUpstream:
 
     # Coming back ---------------------------------------------------------------------------------
 
-    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+    async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
         """Check what came back and return who it is."""
         metadata = await self.metadata.get()
         self._check_iss(answer.get("iss"), metadata)  # before all else: errors carry it too (RFC 9207 §2.4)
@@ -157,7 +157,9 @@ class OpenIdUpstream:
         if told is not None and told != self.issuer:
             raise self.refused(f"the answer is from {told[:200]!r}: mix-up (RFC 9207)")
 
-    async def _redeem(self, metadata: ProviderMetadata, code: str, memory: Memory) -> UpstreamTokens:
+    async def _redeem(
+        self, metadata: ProviderMetadata, code: str, memory: PendingAuthorization
+    ) -> UpstreamTokens:
         return await self._token_request(
             metadata,
             {
@@ -181,7 +183,7 @@ class OpenIdUpstream:
         except Malformed as error:
             raise self.refused(f"the token endpoint's answer is malformed: {error}") from error
 
-    async def _id_claims(self, issued: UpstreamTokens, memory: Memory) -> dict[str, Any]:
+    async def _id_claims(self, issued: UpstreamTokens, memory: PendingAuthorization) -> dict[str, Any]:
         if issued.id_token is None:
             raise self.refused("the token endpoint gives no ID token; is the scope openid among those asked?")
         try:
@@ -208,7 +210,7 @@ class OpenIdUpstream:
         )
         return claims, alg
 
-    def _check_freshness(self, claims: Mapping[str, Any], memory: Memory) -> None:
+    def _check_freshness(self, claims: Mapping[str, Any], memory: PendingAuthorization) -> None:
         """OIDC Core §3.1.3.7: with max_age there has to be an auth_time, and it has to be recent."""
         signed_in_at = auth_time(claims)
         sentence = Text(

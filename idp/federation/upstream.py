@@ -75,8 +75,8 @@ class UpstreamDown(UpstreamError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What a sign-in elsewhere is to be like."""
+class UpstreamRequest:
+    """What we ask a provider for."""
 
     redirect_uri: str = ""
     """Filled in with `state` where the sign-in begins."""
@@ -90,8 +90,8 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What has to be known again when the person comes back; kept here, never sent."""
+class PendingAuthorization:
+    """What has to be known again when the user comes back; kept here, never sent."""
 
     redirect_uri: str
     code_verifier: str
@@ -106,7 +106,7 @@ class AuthorizationRedirect:
     """Where to send the person."""
 
     url: str
-    memory: Memory
+    memory: PendingAuthorization
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,11 @@ class Upstream(Protocol):
     """What people read on its button."""
     settings: UpstreamSettings
 
-    async def begin(self, ask: Ask) -> AuthorizationRedirect:
+    async def begin(self, ask: UpstreamRequest) -> AuthorizationRedirect:
         """Say where to send the person; raise `UpstreamError`."""
         ...
 
-    async def finish(self, answer: Mapping[str, str], memory: Memory) -> UpstreamIdentity:
+    async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
         """Check what came back and return who it is; raise `UpstreamError`."""
         ...
 

@@ -8,7 +8,7 @@ from idp.flow.steps import Login, SecondFactor
 from idp.flow.transaction import Proof, Transaction, Transactions
 from idp.flow.visits import Browser, Visit
 from idp.identity.acr import ACR_MULTI
-from idp.identity.second_factor import Proven, SecondFactors
+from idp.identity.second_factor import ProvenFactor, SecondFactors
 from idp.identity.sessions import CurrentSession, Sessions, StartedSession
 
 
@@ -50,7 +50,7 @@ class SignIn:
         )
         return Progress(await self._transactions.save(proven), started.token)
 
-    async def step_up(self, visit: Visit, proven: Proven, *, trust: bool = False) -> Progress:
+    async def step_up(self, visit: Visit, proven: ProvenFactor, *, trust: bool = False) -> Progress:
         """Give the session the factor that was proven, under a new id. With `trust` the browser becomes a
         trusted one, if the operator allows that and the factor is a strong one."""
         session = visit.signed_in
@@ -70,7 +70,9 @@ class SignIn:
             )
         return Progress(transaction, started.token, device)
 
-    async def strengthen(self, browser: Browser, session: CurrentSession, proven: Proven) -> StartedSession:
+    async def strengthen(
+        self, browser: Browser, session: CurrentSession, proven: ProvenFactor
+    ) -> StartedSession:
         """Replace the session by one that has the factor too: a new id, as at every change of privilege."""
         return await self._sessions.strengthen(
             session.user_id,

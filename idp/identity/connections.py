@@ -34,7 +34,7 @@ from idp.storage.models import FederatedIdentity, User, new_id
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class UpstreamAccount:
     """An account at another provider."""
 
     provider: str
@@ -83,7 +83,7 @@ class Connections:
         async with self._database.reading() as uow:
             return list(await uow.identities.of_user(user_id))
 
-    async def sign_in(self, user_id: str, elsewhere: Elsewhere) -> User:
+    async def sign_in(self, user_id: str, elsewhere: UpstreamAccount) -> User:
         """Return the user whose account is linked, note the sign-in and keep what came with it. Raise `Conflict`
         when the link has gone, or is another user's, by now."""
         async with self._database.unit_of_work() as uow:
@@ -96,14 +96,14 @@ class Connections:
                 raise Conflict("This account is not linked any more.")
             return user
 
-    async def _note_use(self, uow: UnitOfWork, link: FederatedIdentity, elsewhere: Elsewhere) -> bool:
+    async def _note_use(self, uow: UnitOfWork, link: FederatedIdentity, elsewhere: UpstreamAccount) -> bool:
         sealed = self._seal(link.id, elsewhere.tokens)
         return await uow.identities.note_use(
             link.id, self._clock.now(), email=elsewhere.email, sealed_tokens=sealed
         )
 
     async def create(
-        self, elsewhere: Elsewhere, email: str, *, invitation: str | None = None, address: str = ""
+        self, elsewhere: UpstreamAccount, email: str, *, invitation: str | None = None, address: str = ""
     ) -> User:
         """Make an account with an address that is known to be theirs, by an invitation where one is needed;
         raise `Conflict` when the address is taken and `InvalidValue` when the invitation is not good."""
@@ -131,7 +131,7 @@ class Connections:
         return user
 
     async def link(
-        self, account: ProvenAccount, elsewhere: Elsewhere, how: str, *, address: str = ""
+        self, account: ProvenAccount, elsewhere: UpstreamAccount, how: str, *, address: str = ""
     ) -> User:
         """Link the two and tell the owner by mail; raise `Conflict` when it is linked to another account.
 
@@ -140,7 +140,9 @@ class Connections:
         async with self._database.unit_of_work() as uow:
             return await self._link(uow, await still(uow, account), elsewhere, how, address)
 
-    async def link_automatically(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
+    async def link_automatically(
+        self, user_id: str, elsewhere: UpstreamAccount, *, address: str = ""
+    ) -> User:
         """Link an account elsewhere whose address is proven to the account that has this address; raise `Conflict`
         when it has another by now, or `elsewhere` is linked to another account."""
         async with self._database.unit_of_work() as uow:
@@ -149,7 +151,9 @@ class Connections:
                 raise Conflict("This address has been verified or changed meanwhile.")
             return await self._link(uow, user, elsewhere, "automatic", address)
 
-    async def _link(self, uow: UnitOfWork, user: User, elsewhere: Elsewhere, how: str, address: str) -> User:
+    async def _link(
+        self, uow: UnitOfWork, user: User, elsewhere: UpstreamAccount, how: str, address: str
+    ) -> User:
         link = await uow.identities.find(elsewhere.provider, elsewhere.issuer, elsewhere.subject)
         if link is None:
             await self._add(uow, user, elsewhere, how, address, tell=True)
@@ -157,7 +161,7 @@ class Connections:
             raise Conflict("That account is linked to another account here.")
         return user
 
-    async def take_over(self, user_id: str, elsewhere: Elsewhere, *, address: str = "") -> User:
+    async def take_over(self, user_id: str, elsewhere: UpstreamAccount, *, address: str = "") -> User:
         """Give an account that never verified its address to the address's owner: password, sessions, tokens,
         factors, links and what was filled in go (pre-hijacking). `elsewhere` has the address that is proven.
         Raise `Conflict` if the account is verified by now, its address another, or if it has a second factor."""
@@ -222,7 +226,7 @@ class Connections:
             await uow.identities.replace_tokens(link.id, link.sealed_tokens, sealed or "")
 
     async def _add(
-        self, uow: UnitOfWork, user: User, elsewhere: Elsewhere, how: str, address: str, *, tell: bool
+        self, uow: UnitOfWork, user: User, elsewhere: UpstreamAccount, how: str, address: str, *, tell: bool
     ) -> None:
         now, identity_id = self._clock.now(), new_id()
         await uow.identities.add(
@@ -265,7 +269,7 @@ def _in_use(user: User | None) -> User:
     return user
 
 
-def _profile(elsewhere: Elsewhere) -> dict[str, Any]:
+def _profile(elsewhere: UpstreamAccount) -> dict[str, Any]:
     """Return what the other provider suggests about a person, as far as it is fit to be shown."""
     profile: dict[str, Any] = {}
     for claim, value in {"name": elsewhere.name or "", **elsewhere.claims}.items():

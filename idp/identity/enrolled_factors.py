@@ -14,7 +14,7 @@ from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import EnrollableFactor
 from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.identity.factors.registry import FactorRegistry, credentials, has_factor
-from idp.identity.second_factor import Proven
+from idp.identity.second_factor import ProvenFactor
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.models import User
 
@@ -41,7 +41,7 @@ class EnrolledFactor:
 class FinishedEnrolment:
     """The outcome of an enrolment: the factor was proven by it, and there may be codes to show."""
 
-    proven: Proven
+    proven: ProvenFactor
     recovery_codes: list[str] | None
     """Ten new ones when the person had none; shown now and never again."""
 
@@ -95,7 +95,7 @@ class EnrolledFactors:
         await self.tell_owner(user)
         codes = self._factors[RecoveryCodes]
         fresh = None if await codes.left(user.id) else await codes.make(user)
-        return FinishedEnrolment(Proven(factor.kind, amr), fresh)
+        return FinishedEnrolment(ProvenFactor(factor.kind, amr), fresh)
 
     async def tell_owner(self, user: User) -> None:
         """Tell the owner by mail that a factor was added."""

@@ -1,7 +1,7 @@
 """How many mails a stranger can have sent: to one address, from one network, and in all.
 
-Nobody is locked out by it. A mail that is withheld is one whose forerunner still works: whoever reads the
-mailbox has what they need, and the answer on the page is the same.
+Nobody is locked out by it. A mail is withheld only while the one before it still works: the owner of the mailbox
+has what they need, and the answer on the page is the same.
 """
 
 from idp.config import HOUR, AccountSettings

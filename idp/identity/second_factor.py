@@ -28,7 +28,7 @@ WARN_AFTER = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ProvenFactor:
     """A second factor that was proven, and what it adds to `amr`."""
 
     kind: str
@@ -76,7 +76,7 @@ class SecondFactors:
 
     async def check(
         self, user: User, kind: str, answer: ChallengeAnswer, *, address: str, strong: bool = False
-    ) -> Proven | None:
+    ) -> ProvenFactor | None:
         """Check an answer; None when it is wrong, or weak where a strong one is due. Raise `Throttled` when
         answers come too fast."""
         factor = self._factors.all.get(kind)
@@ -90,7 +90,7 @@ class SecondFactors:
         await self._throttle.succeeded(account, address)
         if not factor.weak:
             await self._resets.object(user)
-        return Proven(kind, amr, ACR_SINGLE if factor.weak else ACR_MULTI)
+        return ProvenFactor(kind, amr, ACR_SINGLE if factor.weak else ACR_MULTI)
 
     async def challenges_without_page(self, user: User, ceremony: str) -> Mapping[str, Any]:
         """Return what a client needs, beside the names of the factors, to have the person answer with them: by

@@ -1,7 +1,7 @@
 """Mail tickets: a link and a six-digit code in one mail, either of which proves that its reader got it.
 
 A ticket is for one purpose and one person, is used once, and the last mail of a kind makes the earlier
-ones worthless. The code can be tried a few times only, whoever tries.
+ones worthless. The code can be tried a few times only, by all together.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from idp.clock import ManualClock
 from idp.config import load_settings
 from idp.crypto import MasterKey
 from idp.errors import Conflict, IdpError, InvalidValue
-from idp.identity.connections import Connections, Elsewhere
+from idp.identity.connections import Connections, UpstreamAccount
 from idp.identity.generation import ProvenAccount
 from idp.identity.mail import Mailer
 from idp.identity.ways_in import WaysIn
@@ -20,9 +20,9 @@ from tests.support.provider import MASTER_KEY
 VERA = "vera@example.com"
 
 
-def account(number: int, provider: str = "google") -> Elsewhere:
+def account(number: int, provider: str = "google") -> UpstreamAccount:
     """Return an account elsewhere."""
-    return Elsewhere(
+    return UpstreamAccount(
         provider, provider.title(), "https://g.example", str(number), VERA, "Vera", tokens=b"secret"
     )
 

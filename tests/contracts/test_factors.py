@@ -12,7 +12,7 @@ from idp.identity.factors.passkeys import Passkeys
 from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.identity.factors.registry import FACTORS
 from idp.identity.factors.totp import Totp
-from idp.identity.second_factor import Proven
+from idp.identity.second_factor import ProvenFactor
 from idp.storage.models import User
 from tests.support.authenticator import Passkey, totp
 from tests.support.databases import BOTH
@@ -145,7 +145,7 @@ async def test_only_a_weak_factor_leaves_the_acr_as_it_is(owner: Owner) -> None:
     proven = await second_factors.check(owner.user, owner.kind, answer, address="192.0.2.1")
     assert proven is not None
     weak = owner.kind == "email"
-    assert proven == Proven(owner.kind, proven.amr, "urn:idp:acr:1fa" if weak else "urn:idp:acr:mfa")
+    assert proven == ProvenFactor(owner.kind, proven.amr, "urn:idp:acr:1fa" if weak else "urn:idp:acr:mfa")
     assert ("mfa" in proven.amr) is not weak
     assert (owner.kind in await second_factors.options(owner.user, strong=True)) is not weak
     owner.provider.clock.advance(30)

@@ -16,7 +16,15 @@ from idp.errors import ConfigurationError
 from idp.federation import registry
 from idp.federation.presets import PRESETS
 from idp.federation.registry import build_upstream
-from idp.federation.upstream import Ask, Cancelled, Memory, Preset, Upstream, UpstreamDown, UpstreamRefused
+from idp.federation.upstream import (
+    Cancelled,
+    PendingAuthorization,
+    Preset,
+    Upstream,
+    UpstreamDown,
+    UpstreamRefused,
+    UpstreamRequest,
+)
 from idp.outgoing import Outgoing
 from tests.support.provider import START
 from tests.support.upstreams import Upstreams
@@ -62,9 +70,9 @@ def upstream(kind: str, upstreams: Upstreams, outgoing: Outgoing, clock: ManualC
     return build_upstream("mine", settings, outgoing, clock)
 
 
-async def begin(upstream: Upstream, **asked: object) -> tuple[str, dict[str, str], Memory]:
+async def begin(upstream: Upstream, **asked: object) -> tuple[str, dict[str, str], PendingAuthorization]:
     """Go to the provider; return the URL, its query and what is remembered."""
-    redirect = await upstream.begin(Ask(REDIRECT_URI, "the-state", **asked))  # type: ignore[arg-type]
+    redirect = await upstream.begin(UpstreamRequest(REDIRECT_URI, "the-state", **asked))  # type: ignore[arg-type]
     query = {name: value[0] for name, value in parse_qs(urlsplit(redirect.url).query).items()}
     return redirect.url, query, redirect.memory
 

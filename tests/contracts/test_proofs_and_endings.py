@@ -19,7 +19,7 @@ from idp.authentication import Authentication
 from idp.crypto import digest
 from idp.errors import IdpError
 from idp.flow.consents import Consents
-from idp.identity.connections import Elsewhere
+from idp.identity.connections import UpstreamAccount
 from idp.identity.endings import ENDINGS, Event, What, end
 from idp.identity.factors.passkeys import Passkeys
 from idp.identity.factors.recovery_codes import RecoveryCodes
@@ -79,7 +79,7 @@ class World:
             await parts.sessions.start(user.id, by_password(now, user.generation), Visitor())
             for _ in range(2)
         ]
-        elsewhere = Elsewhere("google", "Google", "google", f"subject-{number}")
+        elsewhere = UpstreamAccount("google", "Google", "google", f"subject-{number}")
         await parts.federation.connections.link(ProvenAccount.of(user), elsewhere, "asked")
         passkey = Passkey()
         passkeys = parts.factors[Passkeys]
@@ -105,7 +105,7 @@ class Account:
     user: User
     session: StartedSession
     weaker: StartedSession
-    elsewhere: Elsewhere
+    elsewhere: UpstreamAccount
     passkey: Passkey
 
     @property
@@ -281,7 +281,7 @@ class Account:
         return is_trusted
 
     async def link_an_account(self) -> Usable | None:
-        another = Elsewhere("github", "GitHub", "github", f"subject-{self.number}")
+        another = UpstreamAccount("github", "GitHub", "github", f"subject-{self.number}")
         await self.parts.federation.connections.link(self.proven, another, "asked")
         return lambda: self.parts.federation.connections.find("github", "github", another.subject)
 

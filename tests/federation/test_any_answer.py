@@ -19,7 +19,7 @@ from idp.config import UpstreamSettings
 from idp.dev.upstreams.google import SigningKey
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.registry import build_upstream
-from idp.federation.upstream import Memory, UpstreamError
+from idp.federation.upstream import PendingAuthorization, UpstreamError
 from idp.keys.signing import signer
 from idp.outgoing import Outgoing
 from tests.support.any_json import ANY_JSON, altered
@@ -27,7 +27,7 @@ from tests.support.any_json import ANY_JSON, altered
 KEY = SigningKey()
 NOW = 1_800_000_000
 ISSUER = "https://id.example"
-MEMORY = Memory("https://us.example/callback", "verifier", "the-nonce", NOW, max_age=600)
+MEMORY = PendingAuthorization("https://us.example/callback", "verifier", "the-nonce", NOW, max_age=600)
 DISCOVERY = {
     "issuer": ISSUER,
     "authorization_endpoint": f"{ISSUER}/authorize",

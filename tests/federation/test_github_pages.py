@@ -9,7 +9,7 @@ from idp.clock import ManualClock
 from idp.config import UpstreamSettings
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.registry import build_upstream
-from idp.federation.upstream import Memory
+from idp.federation.upstream import PendingAuthorization
 from idp.outgoing import Outgoing
 
 API = "https://github.example/api/v3"
@@ -29,7 +29,7 @@ async def come_back(emails: Callable[[httpx.Request], httpx.Response]) -> Upstre
     )
     upstream = build_upstream("theirs", settings, outgoing, ManualClock())
     try:
-        memory = Memory("https://us.example/callback", "verifier", "", 0)
+        memory = PendingAuthorization("https://us.example/callback", "verifier", "", 0)
         return await upstream.finish({"code": "a-code"}, memory)
     finally:
         await outgoing.aclose()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from idp.crypto import digest
-from idp.identity.connections import Elsewhere
+from idp.identity.connections import UpstreamAccount
 from idp.identity.endings import ENDINGS, Event, Kept, What, end
 from idp.identity.generation import ProvenAccount
 from idp.identity.registration import NewAccount
@@ -276,7 +276,7 @@ async def take_over(provider: RunningProvider, user: User) -> None:
     await make_unverified(provider, user)
     async with provider.database.unit_of_work() as uow:  # with a factor it would not be taken over
         await uow.factors.delete(TotpCredential, ID, user.id)
-    owner = Elsewhere("google", "Google", "google", "owner", email=EMAIL)
+    owner = UpstreamAccount("google", "Google", "google", "owner", email=EMAIL)
     await provider.parts.federation.connections.take_over(user.id, owner)
 
 

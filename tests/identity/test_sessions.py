@@ -12,7 +12,7 @@ from idp.errors import FlowError
 from idp.identity.accounts import Accounts
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE
 from idp.identity.login import by_password
-from idp.identity.second_factor import Proven
+from idp.identity.second_factor import ProvenFactor
 from idp.identity.sessions import Sessions, StartedSession, Visitor
 from idp.storage.database import Database
 from idp.storage.models import BrowserSession, User
@@ -119,7 +119,7 @@ async def test_second_factor_keeps_the_time_of_the_first_and_all_else_of_the_aut
     once = Authentication(clock.now() - 60, ACR_SINGLE, ("fed",), 0, upstream="google", factor_waived=True)
     first = await sessions.start(ada.id, once, Visitor())
     clock.advance(30)
-    with_code = Proven("totp", ("otp", "mfa")).added_to(first.session.authentication)
+    with_code = ProvenFactor("totp", ("otp", "mfa")).added_to(first.session.authentication)
     second = await sessions.strengthen(ada.id, with_code, Visitor(), replacing=first.token)
     assert second.session.authentication == replace(once, acr=ACR_MULTI, amr=("fed", "otp", "mfa"))
     assert await sessions.current(first.token) is None

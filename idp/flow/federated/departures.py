@@ -7,7 +7,7 @@ from typing import Final, Literal
 from idp.crypto import MasterKey, digest, equal, random_token
 from idp.errors import FlowError, NotFound
 from idp.federation.registry import Providers
-from idp.federation.upstream import Ask, Memory, Upstream
+from idp.federation.upstream import PendingAuthorization, Upstream, UpstreamRequest
 from idp.flow.federated.paths import callback_path, signed_out_path
 from idp.flow.transaction import Transaction
 from idp.storage.ephemeral import EphemeralStore
@@ -33,7 +33,7 @@ class Started:
     """The user whose account is to be linked, with the purpose link."""
     browser: str
     """Digest of the browser cookie."""
-    memory: Memory
+    memory: PendingAuthorization
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Departures:
         self,
         upstream: Upstream,
         transaction: Transaction,
-        ask: Ask,
+        ask: UpstreamRequest,
         *,
         purpose: Purpose = "sign_in",
         user_id: str | None = None,

@@ -33,7 +33,7 @@ from idp.flow.federated.departures import EXPIRED, Departures
 from idp.flow.transaction import Transaction
 from idp.identity.acr import ACR_MULTI, ACR_SINGLE, AMR_FEDERATED, AMR_MULTI
 from idp.identity.addresses import email_key, same_mailbox
-from idp.identity.connections import Connections, Elsewhere
+from idp.identity.connections import Connections, UpstreamAccount
 from idp.identity.generation import ProvenAccount
 from idp.identity.invitations import is_invited
 from idp.identity.way_back import DELETED, WayBack
@@ -52,7 +52,7 @@ REFUSALS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class Admitted:
     """The user is signed in to this account."""
 
     user_id: str
@@ -71,14 +71,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
+class Refused:
     """The user does not get in."""
 
     sentence: str
     reason: str
 
 
-Outcome = Entered | Waiting | TurnedAway
+Outcome = Admitted | Waiting | Refused
 
 
 class FederatedSignIn:
@@ -170,19 +170,19 @@ class FederatedSignIn:
             case Reject(reason):
                 return await self._turn_away(reason, identity, address)
 
-    def _entered(self, upstream: Upstream, identity: UpstreamIdentity, user: User, outcome: str) -> Entered:
+    def _entered(self, upstream: Upstream, identity: UpstreamIdentity, user: User, outcome: str) -> Admitted:
         authentication = _authentication(upstream, identity, self._clock.now(), user.generation)
-        return Entered(user.id, authentication, outcome)
+        return Admitted(user.id, authentication, outcome)
 
-    async def _turn_away(self, reason: Why, identity: UpstreamIdentity, address: str) -> TurnedAway:
+    async def _turn_away(self, reason: Why, identity: UpstreamIdentity, address: str) -> Refused:
         """Say why; an owner who has deleted the account is sent the link that brings it back."""
         user = await self.connections.find(*identity.key)
         if user is None and identity.email is not None:
             user = await self.connections.account_of(identity.email)
         if reason != "disabled" or user is None or not self._way_back.is_open(user):
-            return TurnedAway(REFUSALS[reason], reason)
+            return Refused(REFUSALS[reason], reason)
         await self._way_back.offer(user, address=address)
-        return TurnedAway(DELETED, "deleted")
+        return Refused(DELETED, "deleted")
 
     async def _decide(
         self,
@@ -274,9 +274,9 @@ def _local(user: User | None, email: str | None = None, *, has_factor: bool = Fa
     )
 
 
-def _elsewhere(upstream: Upstream, identity: UpstreamIdentity) -> Elsewhere:
+def _elsewhere(upstream: Upstream, identity: UpstreamIdentity) -> UpstreamAccount:
     kept = identity.tokens if upstream.settings.keep_tokens else None
-    return Elsewhere(
+    return UpstreamAccount(
         provider=identity.provider,
         label=upstream.label,
         issuer=identity.issuer,

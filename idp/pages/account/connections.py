@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from idp.errors import FlowError, InvalidValue
-from idp.federation.upstream import Ask
+from idp.federation.upstream import UpstreamRequest
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.identity import page_paths
 from idp.identity.accounts import Accounts
@@ -98,7 +98,7 @@ class ConnectionsPage(ConsolePage):
         upstream = await self._federation.providers.get(name)
         browser = self.edge.named_browser(visit.request)
         transaction = (await self.parts.visits.begin(browser, self.path)).transaction
-        ask = Ask(select_account=True)
+        ask = UpstreamRequest(select_account=True)
         url = await self._federation.departures.begin(
             upstream, transaction, ask, purpose="link", user_id=visit.user_id
         )

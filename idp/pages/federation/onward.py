@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from idp.errors import IdpError, NotFound, Throttled
 from idp.federation.upstream import Upstream, UpstreamError
-from idp.flow.federated.sign_in import Entered, FederatedSignIn, Outcome, TurnedAway, Waiting
+from idp.flow.federated.sign_in import Admitted, FederatedSignIn, Outcome, Refused, Waiting
 from idp.flow.notices import notice
 from idp.flow.sign_in import SignIn
 from idp.flow.steps import SIGN_IN_STEPS
@@ -35,7 +35,7 @@ class Onward:
     async def go_on(self, visit: Visit, upstream: Upstream, settled: Outcome) -> Response:
         """Sign the user in, or ask what has to be asked first."""
         match settled:
-            case Entered():
+            case Admitted():
                 self._metrics.federated_sign_in(upstream.name, settled.outcome)
                 progress = await self._sign_in.sign_in(
                     visit.browser, visit.transaction, settled.user_id, settled.authentication
@@ -60,7 +60,7 @@ class Onward:
                         visit, arrived=arrived, registered=None, notice=notice(told, "notice")
                     )
                 )
-            case TurnedAway(sentence, reason):
+            case Refused(sentence, reason):
                 return await self.back(visit, upstream.name, UpstreamError(sentence, detail=reason))
 
     async def back(self, visit: Visit, name: str, error: IdpError) -> Response:

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from idp.errors import FlowError, IdpError, NotFound
-from idp.federation.upstream import Ask
+from idp.federation.upstream import UpstreamRequest
 from idp.flow.dispatch import GoTo
 from idp.flow.federated.paths import callback_path, signed_out_path
 from idp.flow.federated.sign_in import FederatedSignIn
@@ -140,12 +140,12 @@ def _check_wanted(visit: Visit, name: str) -> None:
         )
 
 
-def _ask(visit: Visit, login_hint: str | None) -> Ask:
+def _ask(visit: Visit, login_hint: str | None) -> UpstreamRequest:
     """Pass on what the app asked for (OIDC Core §3.1.2.1)."""
     transaction, request = visit.transaction, visit.request
     prompts = request.prompts if request else ()
     hint = login_hint or (request.login_hint if request else None)
-    return Ask(
+    return UpstreamRequest(
         reauthenticate=isinstance(visit.decision, GoTo) and visit.decision.reason.anew,
         max_age=request.max_age if request else None,
         select_account=transaction.switching or "select_account" in prompts,
