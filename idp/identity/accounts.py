@@ -19,6 +19,7 @@ from idp.events.catalogue import (
 from idp.identity.addresses import email_key
 from idp.identity.endings import Event, Kept, end
 from idp.identity.generation import ProvenAccount, look
+from idp.identity.new_user import new_user
 from idp.identity.passwords import PasswordHasher, check_acceptable
 from idp.identity.usernames import assign_username
 from idp.storage.database import Database, UnitOfWork
@@ -79,16 +80,14 @@ class Accounts:
         """Make several accounts, or none of them if one is refused. Raises as `create` does."""
         now = self._clock.now()
         users = [
-            User(
-                email=new.email.strip(),
-                email_key=email_key(new.email),
-                email_verified=new.verified,
+            new_user(
+                new.email,
+                now,
+                verified=new.verified,
                 password_hash=new.password_hash,
-                profile=dict(new.profile),
-                roles=list(new.roles),
+                profile=new.profile,
+                roles=new.roles,
                 tier=new.tier,
-                created_at=now,
-                updated_at=now,
             )
             for new in people
         ]

@@ -27,6 +27,7 @@ from idp.identity.generation import ProvenAccount, still
 from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.names import claim_name
+from idp.identity.new_user import new_user
 from idp.identity.usernames import CLAIM as USERNAME
 from idp.identity.ways_in import LookUp, check_way_in_remains
 from idp.storage.database import Database, UnitOfWork
@@ -108,19 +109,7 @@ class Connections:
         """Make an account with an address that is known to be theirs, by an invitation where one is needed;
         raise `Conflict` when the address is taken and `InvalidValue` when the invitation is not good."""
         key, now = email_key(email), self._clock.now()
-        user = User(
-            id=new_id(),
-            email=email.strip(),
-            email_key=key,
-            email_verified=True,
-            verification_due=False,
-            password_hash=None,
-            profile=_profile(elsewhere),
-            roles=[],
-            created_at=now,
-            updated_at=now,
-            delete_at=None,
-        )
+        user = new_user(email, now, verified=True, profile=_profile(elsewhere))
         async with self._database.unit_of_work() as uow:
             if invitation is not None:
                 await use_invitation(uow, invitation, key, now)

@@ -27,13 +27,14 @@ from idp.identity.invitations import use_invitation
 from idp.identity.mail import Mailer
 from idp.identity.mail_throttle import MailThrottle
 from idp.identity.names import claim_name
+from idp.identity.new_user import new_user
 from idp.identity.own_claims import clean_claim
 from idp.identity.password_policy import PasswordPolicy
 from idp.identity.passwords import PasswordHasher
 from idp.identity.tickets import VERIFY_EMAIL, Tickets
 from idp.identity.way_back import WayBack
 from idp.storage.database import Database, UnitOfWork
-from idp.storage.models import Invitation, MailTicket, User, new_id
+from idp.storage.models import Invitation, MailTicket, User
 
 NOBODY = "nobody"
 """Stands for the id of a person who does not exist."""
@@ -231,18 +232,13 @@ class Registration:
         now = self._clock.now()
         if await uow.users.by_email_key(key) is not None:
             return None
-        user = User(
-            id=new_id(),
-            email=chosen.email,
-            email_key=key,
-            email_verified=False,
+        user = new_user(
+            chosen.email,
+            now,
+            verified=False,
             verification_due=True,
             password_hash=chosen.password_hash,
-            profile=dict(chosen.profile),
-            roles=[],
-            created_at=now,
-            updated_at=now,
-            delete_at=None,
+            profile=chosen.profile,
         )
         try:
             await uow.users.add(user)

@@ -4,14 +4,12 @@ A ticket is for one purpose and one person, is used once, and the last mail of a
 ones worthless. The code can be tried a few times only, by all together.
 """
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
 
 from idp.clock import Clock
 from idp.config import AccountSettings
-from idp.crypto import digest, equal, random_token
+from idp.crypto import digest, random_token
+from idp.identity.mail_codes import MOST_WRONG_CODES, MailCodes
 from idp.storage.database import UnitOfWork
 from idp.storage.models import MailTicket, new_id
 
@@ -20,9 +18,6 @@ CHANGE_EMAIL = "change_email"
 UNDO_EMAIL_CHANGE = "undo_email_change"
 RESET_PASSWORD = "reset_password"
 RESTORE_ACCOUNT = "restore_account"
-
-MOST_WRONG_CODES = 5
-CODE_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +33,7 @@ class Tickets:
 
     def __init__(self, key: bytes, settings: AccountSettings, clock: Clock) -> None:
         """Take a key of 32 bytes that serves nothing else, for the digests of the codes."""
-        self._key = key
+        self._codes = MailCodes(key)
         self._settings = settings
         self._clock = clock
 
@@ -55,14 +50,14 @@ class Tickets:
         """Make a ticket; with `alone`, earlier ones of this user and purpose end."""
         now = self._clock.now()
         ticket_id, token = new_id(), random_token()
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        code = self._codes.new()
         ticket = MailTicket(
             id=ticket_id,
             purpose=purpose,
             user_id=user_id,
             email=email,
             token_digest=digest(token),
-            code_digest=self._code_digest(ticket_id, code),
+            code_digest=self._codes.digest(code, ticket_id),
             wrong_codes=0,
             created_at=now,
             expires_at=now + (self._settings.mail_ticket_ttl if ttl is None else ttl),
@@ -100,13 +95,9 @@ class Tickets:
             return None
         if not await uow.tickets.count_wrong_code(ticket.id, MOST_WRONG_CODES):
             return None
-        typed = "".join(character for character in code if character.isdigit())
-        if not equal(self._code_digest(ticket.id, typed), ticket.code_digest):
+        if not self._codes.is_right(code, ticket.code_digest, ticket.id):
             return None
         return ticket if await uow.tickets.use(ticket.id, self._clock.now()) else None
 
     def _is_open(self, ticket: MailTicket) -> bool:
         return ticket.used_at is None and ticket.expires_at > self._clock.now()
-
-    def _code_digest(self, ticket_id: str, code: str) -> str:
-        return hmac.new(self._key, f"{ticket_id}:{code}".encode(), hashlib.sha256).hexdigest()

@@ -1,12 +1,9 @@
 """Arrivals: users who came back from a provider and have to show or say something before they are signed in."""
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from idp.crypto import MasterKey, digest, equal, random_token
+from idp.crypto import MasterKey, digest, random_token
 from idp.errors import FlowError, InvalidValue
 from idp.federation.identity import UpstreamIdentity
 from idp.flow.federated.departures import EXPIRED
@@ -14,6 +11,7 @@ from idp.flow.transaction import Transaction
 from idp.identity.addresses import email_key
 from idp.identity.connections import Connections
 from idp.identity.mail import Mailer
+from idp.identity.mail_codes import MOST_WRONG_CODES, MailCodes
 from idp.identity.mail_throttle import MailThrottle
 from idp.storage.database import Database
 from idp.storage.ephemeral import EphemeralStore
@@ -23,8 +21,6 @@ Stage = Literal["address", "code", "profile", "link"]
 
 ARRIVAL_TTL: Final = 1800.0
 """Seconds."""
-MOST_WRONG_CODES: Final = 5
-CODE_DIGITS: Final = 6
 CONFIRM_ADDRESS: Final = "confirm_address"
 
 
@@ -66,7 +62,7 @@ class Arrivals:
         self._mailer = mailer
         self._mail_throttle = mail_throttle
         self._kept = Kept(store, ARRIVAL, master_key)
-        self._code_key = master_key.derive("federation-codes")
+        self._codes = MailCodes(master_key.derive("federation-codes"))
 
     async def of(self, transaction: Transaction) -> Arrival | None:
         """Return the arrival of a transaction."""
@@ -100,7 +96,7 @@ class Arrivals:
         key = email_key(email)
         await self._mail_throttle.check(CONFIRM_ADDRESS, key, address)
         account = await self._connections.account_of(email)
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        code = self._codes.new()
         waiting = replace(
             arrival,
             id=random_token(),  # a new one, so that the tries at the old code are over
@@ -109,7 +105,7 @@ class Arrivals:
             mailed_to=email.strip() if account is None else account.email,
             code_digest=None,
         )
-        waiting = replace(waiting, code_digest=self._code_digest(waiting.id, code))
+        waiting = replace(waiting, code_digest=self._codes.digest(code, waiting.id))
         async with self._database.unit_of_work() as uow:
             await self._mailer.queue(uow, "confirm_address", waiting.mailed_to or "", path="/", code=code)
         await self._kept.delete(arrival.id)
@@ -125,10 +121,9 @@ class Arrivals:
             "This code is wrong or no longer good. Look for the latest mail, or send a new one.", field="code"
         )
         tries = await self._store.increment(f"fed-code:{digest(arrival.id)}", ARRIVAL_TTL)
-        typed = "".join(character for character in code if character.isdigit())
         if tries > MOST_WRONG_CODES or arrival.code_digest is None or arrival.mailed_to is None:
             raise wrong
-        if not equal(self._code_digest(arrival.id, typed), arrival.code_digest):
+        if not self._codes.is_right(code, arrival.code_digest, arrival.id):
             raise wrong
         await self.forget(arrival)
         await guesses.succeeded(CONFIRM_ADDRESS, guessed_at, address)
@@ -141,6 +136,3 @@ class Arrivals:
 
     async def _keep(self, arrival: Arrival) -> None:
         await self._kept.put(arrival.id, arrival)
-
-    def _code_digest(self, arrival_id: str, code: str) -> str:
-        return hmac.new(self._code_key, f"{arrival_id}:{code}".encode(), hashlib.sha256).hexdigest()
