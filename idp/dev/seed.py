@@ -48,7 +48,7 @@ async def _demo_client(provider: Provider, demo_url: str) -> str:
             client_name="Demo app",
             redirect_uris=(f"{demo_url}/callback",),
             post_logout_redirect_uris=(f"{demo_url}/",),
-            audiences=(f"{demo_url}/resource",),
+            audiences=(provider.settings.issuer, f"{demo_url}/resource"),  # userinfo, and the API of the demo
         ),
         provider.clock.now(),
         client_id=DEMO_CLIENT,
