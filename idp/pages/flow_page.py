@@ -137,6 +137,7 @@ class FlowPage:
         """Render the template with what every page of the flow shows."""
         visit = turn.visit
         shown: dict[str, Any] = {
+            "brand": visit.situation.policy.brand,
             "client": client_view(visit.client),
             "csrf": self.edge.token(visit.browser, self.form_purpose(visit), visit.transaction.handle),
             "tx": visit.transaction.handle,

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from idp.authentication import Authentication
-from idp.config import NO_CONTEXT, Policy, PolicyContext, RegistrationSettings, SecondFactorSettings
+from idp.config import (
+    NO_CONTEXT,
+    BrandSettings,
+    Policy,
+    PolicyContext,
+    RegistrationSettings,
+    SecondFactorSettings,
+    SettingsPolicies,
+)
 from idp.flow.dispatch import dispatch
 from idp.flow.situation import SignedInUser, Situations
 from idp.flow.steps import STEPS
@@ -20,6 +28,29 @@ STRICT = Policy(
     registration=RegistrationSettings(verify_email="never"),
     second_factor=SecondFactorSettings(policy="required"),
 )
+
+
+async def test_one_client_may_have_its_own_rules_and_brand_on_the_pages(
+    provider: RunningProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, shop = [await provider.relying_party() for _ in range(2)]
+    of_the_bank = Policy(
+        registration=RegistrationSettings(mode="closed"), brand=BrandSettings(name="The Bank")
+    )
+
+    async def of(_self: SettingsPolicies, context: PolicyContext = NO_CONTEXT) -> Policy:
+        return of_the_bank if context.client_id == bank.client_id else Policy()
+
+    monkeypatch.setattr(SettingsPolicies, "of", of)
+    for app, name, registers in ((bank, "The Bank", False), (shop, Policy().brand.name, True)):
+        browser = await provider.browser()
+        page = await browser.get(app.authorization_url())
+        assert f"{name}</title>" in page.text
+        assert ("/register" in page.text) is registers
+        tx = page.url.params["tx"]
+        assert (
+            "New accounts are not made here" in (await browser.get(f"/register?tx={tx}")).text
+        ) is not registers
 
 
 class StrictForTheBank:
