@@ -52,7 +52,7 @@ async def test_first_sign_in_and_again_with_both_providers(
     await sign_out(page)
     await go(page, own_demo, "GitHub", "Dana Demo")
     await expect(
-        page.get_by_text("There is an account with the address demo@example.com already")
+        page.get_by_text("An account with the address demo@example.com already exists")
     ).to_be_visible()
     await page.get_by_label("Email").fill(own_demo.email)
     await page.get_by_label("Password", exact=True).fill(own_demo.password)

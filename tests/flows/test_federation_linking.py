@@ -46,7 +46,7 @@ async def test_the_owner_of_the_address_signs_in_first_and_then_it_is_linked(
     browser = await federated.browser()
     page = await elsewhere(browser, "google", "vera")
     assert path_of(page) == "/login"
-    assert "There is an account with the address vera@example.com already" in page.text
+    assert "An account with the address vera@example.com already exists" in page.text
     assert SESSION not in browser.cookies
     assert await identities(federated, VERA) == []
     page = await browser.submit(page, email=VERA, password=PASSWORD)

@@ -8,8 +8,8 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.sign_in import SignIn
 from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
-from idp.pages.federation.onward import Onward
-from idp.pages.federation.sign_in import SignInElsewhere
+from idp.pages.federation.responses import FederatedResponses
+from idp.pages.federation.sign_in import UpstreamSignInPages
 from idp.pages.federation.welcome import WelcomePage
 from idp.pages.parts import PageParts
 
@@ -24,11 +24,11 @@ class FederationPages:
         sign_in: SignIn,
         metrics: Metrics,
     ) -> None:
-        onward = Onward(parts, federation, sign_in, metrics)
-        linking = LinkStep(parts, federation, onward, metrics)
+        responses = FederatedResponses(parts, federation, sign_in, metrics)
+        linking = LinkStep(parts, federation, responses, metrics)
         self._pages = (
-            SignInElsewhere(parts, federation, onward, linking, metrics),
-            WelcomePage(parts, federation, onward),
+            UpstreamSignInPages(parts, federation, responses, linking, metrics),
+            WelcomePage(parts, federation, responses),
             linking,
         )
 

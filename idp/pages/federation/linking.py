@@ -14,7 +14,7 @@ from idp.flow.steps import LinkIdentity
 from idp.flow.visits import Visit
 from idp.identity import page_paths
 from idp.ops.metrics import Metrics
-from idp.pages.federation.onward import Onward
+from idp.pages.federation.responses import FederatedResponses
 from idp.pages.parts import PageParts
 from idp.text import Text
 
@@ -23,12 +23,12 @@ class LinkStep:
     """The step of the flow, and the end of a link that was asked for on the account page."""
 
     def __init__(
-        self, parts: PageParts, federation: FederatedSignIn, onward: Onward, metrics: Metrics
+        self, parts: PageParts, federation: FederatedSignIn, responses: FederatedResponses, metrics: Metrics
     ) -> None:
         self._edge = parts.edge
         self._visits = parts.visits
         self._federation = federation
-        self._onward = onward
+        self._responses = responses
         self._metrics = metrics
 
     @property
@@ -53,7 +53,7 @@ class LinkStep:
                 word = "linked"
                 self._metrics.federated_sign_in(arrival.provider, word)
             except (FlowError, Conflict, NotFound) as error:  # linked elsewhere meanwhile: sign-in goes on
-                await self._onward.note(visit, arrival.provider, error)
+                await self._responses.note(visit, arrival.provider, error)
                 word = "refused"
         return self._edge.resume(await self._visits.prove(visit, word, arrived=None))
 
@@ -69,7 +69,7 @@ class LinkStep:
             identity = await upstream.finish(answer, started.memory)
             await self._federation.link_asked(upstream, identity, session.account, address=address)
         except IdpError as error:
-            await self._onward.note(visit, name, error)
+            await self._responses.note(visit, name, error)
             told = notice(error)
         else:
             self._metrics.federated_sign_in(name, "linked")

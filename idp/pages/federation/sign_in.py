@@ -14,8 +14,8 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
-from idp.pages.federation.onward import Onward, is_asked
 from idp.pages.federation.paths import leave
+from idp.pages.federation.responses import FederatedResponses, is_asked
 from idp.pages.offers import wants
 from idp.pages.parts import PageParts
 from idp.pages.views import SignedOutView
@@ -24,14 +24,14 @@ from idp.web.forms import read_form
 MOST_PARAMETERS = 20
 
 
-class SignInElsewhere:
+class UpstreamSignInPages:
     """The way there and back."""
 
     def __init__(
         self,
         parts: PageParts,
         federation: FederatedSignIn,
-        onward: Onward,
+        responses: FederatedResponses,
         linking: LinkStep,
         metrics: Metrics,
     ) -> None:
@@ -39,7 +39,7 @@ class SignInElsewhere:
         self._edge = parts.edge
         self._visits = parts.visits
         self._federation = federation
-        self._onward = onward
+        self._responses = responses
         self._linking = linking
         self._metrics = metrics
 
@@ -76,7 +76,7 @@ class SignInElsewhere:
             response = leave(await self._federation.departures.begin(upstream, transaction, ask))
         except IdpError as error:
             visit = replace(visit, transaction=replace(visit.transaction, hint_used=True))
-            response = await self._onward.back(visit, upstream.name, error)
+            response = await self._responses.back(visit, upstream.name, error)
         self._edge.keep_name(request, response, visit.browser)
         return response
 
@@ -109,8 +109,8 @@ class SignInElsewhere:
                 upstream, identity, visit.transaction, address=browser.visitor.address
             )
         except IdpError as error:
-            return await self._onward.back(visit, name, error)
-        return await self._onward.go_on(visit, upstream, settled)
+            return await self._responses.back(visit, name, error)
+        return await self._responses.go_on(visit, upstream, settled)
 
     async def _answer(self, request: Request) -> dict[str, str]:
         query = request.query_params

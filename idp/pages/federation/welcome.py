@@ -12,7 +12,7 @@ from idp.flow.notices import notice
 from idp.flow.steps import Welcome
 from idp.flow.transaction import Arrived
 from idp.identity.names import claim_name
-from idp.pages.federation.onward import Onward
+from idp.pages.federation.responses import FederatedResponses
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
@@ -26,10 +26,10 @@ class WelcomePage(FlowPage):
     steps = (Welcome.name,)
     fields = ("email", "code", "name")
 
-    def __init__(self, parts: PageParts, federation: FederatedSignIn, onward: Onward) -> None:
+    def __init__(self, parts: PageParts, federation: FederatedSignIn, responses: FederatedResponses) -> None:
         super().__init__(parts)
         self._federation = federation
-        self._onward = onward
+        self._responses = responses
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
         """Ask for what is missing."""
@@ -77,7 +77,7 @@ class WelcomePage(FlowPage):
             proven_here=arrival.proven_here,
             confirmed=True,
         )
-        return await self._onward.go_on(turn.visit, upstream, settled)
+        return await self._responses.go_on(turn.visit, upstream, settled)
 
     async def _take_code(self, turn: Turn, arrival: Arrival) -> Response:
         code = turn.form.get("code", "").strip()
@@ -88,7 +88,7 @@ class WelcomePage(FlowPage):
         settled = await self._federation.settle(
             upstream, identity, turn.visit.transaction, address=turn.address, proven_here=True
         )
-        return await self._onward.go_on(turn.visit, upstream, settled)
+        return await self._responses.go_on(turn.visit, upstream, settled)
 
     async def _lost(self, turn: Turn) -> Response:
         """The arrival has expired, or another request used it: the user signs in anew."""

@@ -20,8 +20,8 @@ from idp.text import Text
 log = structlog.get_logger("idp.federation")
 
 
-class Onward:
-    """Turns an outcome into an answer."""
+class FederatedResponses:
+    """Turns the outcome of a sign-in at a provider into a response."""
 
     def __init__(
         self, parts: PageParts, federation: FederatedSignIn, sign_in: SignIn, metrics: Metrics
