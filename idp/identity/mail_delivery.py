@@ -139,7 +139,7 @@ class MailDelivery:
         if speaks != self._smtputf8:
             with suppress(IdpError):  # the next connection will do
                 await self._reach.note(smtputf8=speaks)
-                self._smtputf8 = speaks
+                self._smtputf8 = speaks  # race: every connection tells the same
 
     async def _send(self, smtp: aiosmtplib.SMTP, mail: OutboxMail) -> Exception | None:
         """Return why the server refused the mail, None when it took it; raise when the server is gone."""
