@@ -181,7 +181,14 @@ def build_provider(settings: Settings, clock: Clock | None = None) -> Provider:
     catalogues = load_catalogues(TRANSLATIONS, settings.locale)
     mailer = Mailer(settings, TEMPLATES, clock, catalogues, on_brand=text_on(settings.brand.color))
     way_back = WayBack(database, tickets, mailer, mail_throttle, clock)
-    login = PasswordLogin(database, hasher, sign_in_throttle, way_back, clock)
+    login = PasswordLogin(
+        database,
+        hasher,
+        sign_in_throttle,
+        way_back,
+        clock,
+        by_username=settings.accounts.username_sign_in,
+    )
     registration = Registration(
         database, hasher, policy, tickets, mail_throttle, mailer, way_back, policies, clock
     )

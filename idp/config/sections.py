@@ -116,6 +116,9 @@ class AccountSettings(Section):
         description="Whether people choose and change their username (preferred_username). Otherwise only the "
         "operator sets it: idp user username.",
     )
+    username_sign_in: bool = Field(
+        default=False, description="Whether people may sign in with their username in place of the address."
+    )
     reserved_usernames: Texts = Field(
         (), description="Usernames that people cannot choose, beside admin, root, support and the like."
     )

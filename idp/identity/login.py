@@ -14,6 +14,7 @@ from idp.identity.acr import ACR_SINGLE, AMR_PASSWORD
 from idp.identity.addresses import email_key
 from idp.identity.passwords import PasswordHasher
 from idp.identity.throttle import SignInThrottle
+from idp.identity.usernames import username_key, username_of
 from idp.identity.way_back import DELETED, WayBack
 from idp.storage.database import Database
 from idp.storage.models import User
@@ -53,12 +54,16 @@ class PasswordLogin:
         throttle: SignInThrottle,
         way_back: WayBack,
         clock: Clock,
+        *,
+        by_username: bool = False,
     ) -> None:
+        """`by_username`: whether a username may be given in place of the address."""
         self._database = database
         self._hasher = hasher
         self._throttle = throttle
         self._way_back = way_back
         self._clock = clock
+        self._by_username = by_username
         self._imitates_until = float("-inf")
 
     async def authenticate(
@@ -70,7 +75,7 @@ class PasswordLogin:
         `AccountDeleted` for the right password of an account that its owner can still bring back: a mail says how.
         Every place that takes a password comes here, the password grant too.
         """
-        key = _key_of(email)
+        key = await self._key_of(email)
         await self._throttle.check(key, address)
         await self._imitate_stored_hashes()
         async with self._database.reading() as uow:
@@ -91,6 +96,18 @@ class PasswordLogin:
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)
         return AuthenticatedUser(user, by_password(self._clock.now(), user.generation))
+
+    async def _key_of(self, typed: str) -> str:
+        """Return the unique form of the address, for a username that of its account: under either, tries count
+        together."""
+        if not self._by_username or "@" in typed:
+            return _key_of(typed)
+        try:
+            username = username_of(typed)
+        except InvalidValue:
+            return _key_of(typed)
+        async with self._database.reading() as uow:
+            return await uow.usernames.email_key_of(username_key(username)) or _key_of(username)
 
     async def _imitate_stored_hashes(self) -> None:
         """Now and then, for known and unknown accounts alike, look at what the hashes of accounts cost."""
@@ -122,6 +139,7 @@ class PasswordLogin:
 
 
 def _key_of(email: str) -> str:
+    """Return the unique form of an address, or for what is none a key that no account has."""
     try:
         return email_key(email)
     except InvalidValue:

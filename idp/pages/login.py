@@ -78,6 +78,7 @@ class LoginPage(FlowPage):
             providers=offer.buttons,
             organisations=offer.has_domains,
             passkeys=passkeys,
+            usernames=policy.accounts.username_sign_in,
         )
         return self.page(
             view,

@@ -26,6 +26,8 @@ class LoginView(View, template="login.html"):
     organisations: bool = False
     """Whether some users are sent on by the domain of their address."""
     passkeys: bool = False
+    usernames: bool = False
+    """Whether a username may be given in place of the address."""
 
 
 @dataclass(frozen=True, slots=True)

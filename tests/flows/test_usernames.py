@@ -2,8 +2,9 @@
 
 import pytest
 
+from idp.errors import Throttled
 from idp.storage.models import User
-from tests.support.provider import EMAIL, Browser, MakeProvider, RelyingParty, RunningProvider
+from tests.support.provider import EMAIL, PASSWORD, Browser, MakeProvider, RelyingParty, RunningProvider
 
 
 async def told(app: RelyingParty, browser: Browser) -> object:
@@ -75,3 +76,40 @@ async def test_an_account_without_a_name_has_what_the_setting_says(
     browser = await provider.browser()
     name = await told(await provider.relying_party(), browser)
     assert name == (person.id if expected == "sub" else expected)
+
+
+async def test_a_username_signs_in_where_the_setting_says_so(make_provider: MakeProvider) -> None:
+    provider = await make_provider(accounts={"username_sign_in": True})
+    person = await provider.create_user()
+    await provider.parts.accounts.change_username(person.id, "alice")
+    for typed in ("Alice", EMAIL):
+        browser = await provider.browser()
+        page = await browser.get("/login")
+        assert "Email or username" in page.text
+        done = await browser.submit(page, email=typed, password=PASSWORD)
+        assert done.url.path == "/account"
+    for typed, password in (("alice", "wrong"), ("bob", PASSWORD), ("ali ce", PASSWORD)):
+        browser = await provider.browser()
+        refused = await browser.submit(await browser.get("/login"), email=typed, password=password)
+        assert "do not match" in refused.text
+
+
+async def test_tries_at_the_name_and_at_the_address_count_together(make_provider: MakeProvider) -> None:
+    provider = await make_provider(
+        accounts={"username_sign_in": True}, throttle={"free_tries_per_account": 4}
+    )
+    person = await provider.create_user()
+    await provider.parts.accounts.change_username(person.id, "alice")
+    login = provider.parts.login
+    for typed in ("alice", EMAIL, "ALICE", EMAIL):
+        assert await login.authenticate(typed, "wrong", "192.0.2.1") is None
+    for typed in ("alice", EMAIL):
+        with pytest.raises(Throttled):
+            await login.authenticate(typed, PASSWORD, "192.0.2.2")
+
+
+async def test_a_username_signs_nobody_in_unless_the_setting_says_so(
+    provider: RunningProvider, person: User
+) -> None:
+    await provider.parts.accounts.change_username(person.id, "alice")
+    assert await provider.parts.login.authenticate("alice", PASSWORD, "192.0.2.1") is None

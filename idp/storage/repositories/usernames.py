@@ -35,6 +35,15 @@ class Usernames:
             return False
         return True
 
+    async def email_key_of(self, key: str) -> str | None:
+        """Return the address (`email_key`) of the account that has a name now."""
+        statement = (
+            select(User.email_key)
+            .join(Username, Username.user_id == User.id)
+            .where(Username.key == key, Username.released_at.is_(None))
+        )
+        return await self._session.scalar(statement)
+
     async def release(self, user_id: str, now: float, *, keep: str | None) -> None:
         """Give up every name of an account but the one under the key `keep`."""
         statement = update(Username).where(Username.user_id == user_id, Username.released_at.is_(None))
