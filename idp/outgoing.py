@@ -188,7 +188,7 @@ class Outgoing:
         transport: httpx.AsyncBaseTransport | None = None,
         trust: Trust | None = None,
     ) -> None:
-        """`setting` is the name of the one that `allow_private` comes from, for whoever reads the log."""
+        """`setting` is the name of the setting that `allow_private` comes from, for the log."""
         self.allow_private = allow_private
         self.limits = limits or Limits()
         self.transport = transport

@@ -1,4 +1,4 @@
-"""GitHub, which speaks OAuth 2.0 and not OpenID Connect: who somebody is comes from its API."""
+"""GitHub, which speaks OAuth 2.0 and not OpenID Connect: the identity of a user comes from its API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -92,7 +92,7 @@ class GitHubUpstream:
         return AuthorizationRedirect(with_query(f"{self.base_url}/login/oauth/authorize", query), memory)
 
     async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
-        """Redeem the code and ask the API who it is."""
+        """Redeem the code and read the identity of the user from the API."""
         self._raise_error(answer)
         code = answer.get("code")
         if not code:

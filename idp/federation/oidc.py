@@ -118,7 +118,7 @@ class OpenIdUpstream:
     # Coming back ---------------------------------------------------------------------------------
 
     async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
-        """Check what came back and return who it is."""
+        """Check what came back and return the identity of the user."""
         metadata = await self.metadata.get()
         self._check_iss(answer.get("iss"), metadata)  # before all else: errors carry it too (RFC 9207 §2.4)
         self.raise_error(answer)
@@ -149,7 +149,7 @@ class OpenIdUpstream:
         return UpstreamRefused(self.label, f"{self.name}: {detail}", sentence)
 
     def check_claims(self, claims: Mapping[str, Any]) -> None:
-        """Refuse who may not come in, by the claims of the ID token."""
+        """Refuse a user who may not come in, by the claims of the ID token."""
 
     def _check_iss(self, told: str | None, metadata: ProviderMetadata) -> None:
         if told is None and metadata.announces_iss:

@@ -99,10 +99,10 @@ def _fits(key: PublishedKey, alg: str) -> bool:
 
 
 class FetchedKeys:
-    """The key set at one address, kept for `ttl` seconds. Of many who want it at once, one asks."""
+    """The key set at one address, kept for `ttl` seconds. Of many requests that want it at once, one fetches it."""
 
     def __init__(self, fetch: Callable[[], Awaitable[KeySet]], clock: Clock, ttl: float) -> None:
-        """`fetch` may raise what it likes; the one who asks gets it."""
+        """Whatever `fetch` raises reaches the callers that wait for it."""
         self._fetch = fetch
         self._clock = clock
         self._ttl = ttl
@@ -134,7 +134,9 @@ class FetchedKeys:
         if self._under_way is None:
             self._under_way = asyncio.ensure_future(self._fetch())
             self._under_way.add_done_callback(self._keep)
-        return await asyncio.shield(self._under_way)  # who goes away does not take the others' answer along
+        return await asyncio.shield(
+            self._under_way
+        )  # a caller that gives up does not end the fetch for the others
 
     def _keep(self, task: asyncio.Future[KeySet]) -> None:
         self._under_way = None

@@ -1,7 +1,7 @@
 """How many connections a worker keeps, in all and by address.
 
-Where there is no room, the oldest connection that has no request under way is closed for the new one: who
-opens connections and sends nothing loses them first, and an honest request is there within a moment.
+Where there is no room, the oldest connection that has no request under way is closed for the new one. An
+attacker that opens connections and sends nothing loses them first; an honest request is there within a moment.
 """
 
 import ipaddress

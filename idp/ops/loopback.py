@@ -1,4 +1,4 @@
-"""Development is for this machine: who comes from elsewhere, or by another name, is turned away."""
+"""Development is for this machine: a request from elsewhere, or by another name, is turned away."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 

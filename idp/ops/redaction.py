@@ -1,6 +1,6 @@
 """What the log leaves out: secrets, and more of a value than anybody reads.
 
-Nothing is trusted to be discreet: a value under a telling name is dropped whoever logs it, and text that
+Nothing is trusted to be discreet: a value under a telling name is dropped wherever it is logged, and text that
 others write (libraries, tracebacks) is combed for tokens and SQL parameters. Values come from outside, so
 they are cut before they are combed, and each expression takes time in proportion to the text.
 """
