@@ -52,9 +52,10 @@ class Deletion:
         """Bring a deleted account back by the link of the mail, within the grace period."""
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
+            found = await self._tickets.look_up(uow, token, RESTORE_ACCOUNT)
+            user = await uow.users.locked(found.user_id) if found else None
             ticket = await self._tickets.redeem_token(uow, token, RESTORE_ACCOUNT)
-            user = await uow.users.locked(ticket.user_id) if ticket else None
-            if user is None or user.delete_at is None or user.delete_at <= now:
+            if ticket is None or user is None or user.delete_at is None or user.delete_at <= now:
                 raise InvalidValue("This link has been used or has expired.", field="token")
             user.enable(DisabledBy.OWNER)
             user.delete_at = None

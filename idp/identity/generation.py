@@ -15,6 +15,7 @@ between. Therefore:
   API (`Grant.stands_with`).
 - A session that has ended is compared in the same way: no grant is added in it and no code of it redeemed.
 - A secret is replaced only where the one that was verified still stands.
+- The row of the account is locked before any other of its rows, so that none of these wait for each other.
 
 The conditions are in `idp.storage.repositories.standing`.
 """

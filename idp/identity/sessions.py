@@ -85,10 +85,12 @@ class Sessions:
         `replacing` is the token that the browser came with: that session ends, so a token planted before
         the sign-in, or one with fewer privileges, is worth nothing after it.
         """
+        account = ProvenAccount(user_id, authentication.generation)
         async with self._database.unit_of_work() as uow:
+            user = await still(uow, account)  # before any session: whatever ends the proof locks it first too
             if replacing is not None:
                 await self._end_replaced(uow, replacing)
-            return await self._start(uow, user_id, authentication, visitor)
+            return await self._start(uow, user, authentication, visitor)
 
     async def strengthen(
         self, user_id: str, authentication: Authentication, visitor: Visitor, *, replacing: str | None
@@ -96,24 +98,25 @@ class Sessions:
         """Go on with the session of the token `replacing` as one with a stronger authentication, under a new
         id and a new token. Raise `FlowError` when that session has ended: what was signed out meanwhile stays
         signed out."""
+        account = ProvenAccount(user_id, authentication.generation)
         async with self._database.unit_of_work() as uow:
+            user = await still(uow, account)
             if replacing is None or not await self._end_replaced(uow, replacing):
                 raise FlowError(ENDED, detail="the session has ended")
-            return await self._start(uow, user_id, authentication, visitor)
+            return await self._start(uow, user, authentication, visitor)
 
     async def _end_replaced(self, uow: UnitOfWork, token: str) -> bool:
         old = await uow.sessions.by_token_digest(digest(token))
         return old is not None and await uow.sessions.end(old.id, self._clock.now())
 
     async def _start(
-        self, uow: UnitOfWork, user_id: str, authentication: Authentication, visitor: Visitor
+        self, uow: UnitOfWork, user: User, authentication: Authentication, visitor: Visitor
     ) -> StartedSession:
         now, token, lifetimes = self._clock.now(), random_token(), await self._lifetimes()
-        user = await still(uow, ProvenAccount(user_id, authentication.generation))
         started = BrowserSession(
             id=new_id(),
             token_digest=digest(token),
-            user_id=user_id,
+            user_id=user.id,
             generation=authentication.generation,
             auth_time=authentication.auth_time,
             acr=authentication.acr,
@@ -128,9 +131,9 @@ class Sessions:
             factor_waived=authentication.factor_waived,
         )
         await uow.sessions.add(started)
-        await uow.sessions.end_surplus(user_id, lifetimes.most_per_user, now, kept_id=started.id)
+        await uow.sessions.end_surplus(user.id, lifetimes.most_per_user, now, kept_id=started.id)
         signed_in = SignedIn(
-            user_id=user_id,
+            user_id=user.id,
             address=started.address,
             session_id=started.id,
             amr=authentication.amr,
