@@ -264,7 +264,7 @@ async def test_an_app_that_requires_it_has_a_factor_set_up_on_the_way(
     app = person.app("--require-second-factor")
     await person.visit(app)
     await person.give_password()
-    await expect(person.page.get_by_text("Set one up to go on.")).to_be_visible()
+    await expect(person.page.get_by_text("Set one up to continue.")).to_be_visible()
     await person.set_up_app()
     await person.page.get_by_role("link", name="I have saved them: continue").click()
     assert (await person.arrived(app))["acr"] == MULTI
