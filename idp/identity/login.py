@@ -43,6 +43,8 @@ def by_password(now: float, generation: int) -> Authentication:
 class AccountDeleted(InvalidValue):
     """The password is right, and the owner has deleted the account."""
 
+    status = 401
+
 
 class PasswordLogin:
     """Tells whether a password is that of an account, with the same work whatever the answer."""

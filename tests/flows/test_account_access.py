@@ -122,14 +122,17 @@ async def test_a_deleted_account_has_no_session_and_its_tokens_are_dead(
     assert introspected.json() == {"active": False}
 
 
-async def test_signing_in_to_a_deleted_account_says_what_a_wrong_password_says(
+async def test_only_the_right_password_of_a_deleted_account_says_that_it_is_deleted(
     provider: RunningProvider, person: User, browser: Browser
 ) -> None:
     await browser.log_in()
-    wrong = await (await provider.browser()).log_in(EMAIL, "not the password")
+    before = await (await provider.browser()).log_in(EMAIL, "not the password")
     await delete(browser)
-    gone = await (await provider.browser()).log_in()
-    assert seen(gone, EMAIL) == seen(wrong, EMAIL)
+    wrong = await (await provider.browser()).log_in(EMAIL, "not the password")
+    assert seen(wrong, EMAIL) == seen(before, EMAIL)
+    right = await (await provider.browser()).log_in()
+    assert right.status_code == 401
+    assert "deleted by its owner" in right.text
 
 
 async def test_a_deleted_account_comes_back_by_the_link_of_the_mail(
@@ -137,8 +140,9 @@ async def test_a_deleted_account_comes_back_by_the_link_of_the_mail(
 ) -> None:
     await browser.log_in()
     await delete(browser)
-    page = await other_browser.get((await provider.mails.latest(EMAIL)).link)
+    await other_browser.get((await provider.mails.latest(EMAIL)).link)
     assert (await other_browser.log_in()).status_code == 401  # opening it is not enough
+    page = await other_browser.get((await provider.mails.latest(EMAIL)).link)  # the sign-in sent a new one
     page = await other_browser.submit(page)
     assert "is restored" in page.text
     assert (await other_browser.get(link_to(page, "/account"))).url.path == "/login"
