@@ -87,7 +87,7 @@ async def sessions(stranger: Stranger) -> None:
 
 async def profile_refused(stranger: Stranger) -> None:
     await page_of_account("profile")(stranger)
-    await stranger.page.get_by_label("Username").fill("?")
+    await stranger.page.get_by_label("Birthdate").fill("?")
     await stranger.press("Save")
     await stranger.page.locator(".field-error").wait_for()
 

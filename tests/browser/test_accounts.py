@@ -113,7 +113,7 @@ async def test_a_deleted_account_has_no_tokens_and_comes_back_by_its_mail(
     owner = Stranger(phone, stranger.demo, stranger.email)
     await phone.goto(f"{stranger.demo.issuer}/login")
     await owner.sign_in()
-    await expect(phone.get_by_role("alert")).to_contain_text("do not match")
+    await expect(phone.get_by_role("alert")).to_contain_text("deleted by its owner")
     await phone.goto(await stranger.link())
     await owner.press("Keep it")
     await phone.get_by_role("link", name="Sign in").click()
