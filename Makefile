@@ -49,8 +49,8 @@ check: $(VENV)/.test ## Run the linters and the tests of what changed, within a 
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST) $$($(BIN)/python tests/support/affected.py)
 
 # Tracing doubles the processor time of what runs in the tests' own process, and not that of browsers, databases and
-# servers beside it: the run takes about half as long again. CI runs the suite once, so.
-cover: $(VENV)/.test $(VENV)/.node ## Run what CI runs: as make test, and at least 95 % of lines and branches are run
+# servers beside it: the run takes about half as long again, too long for CI on two slow cores.
+cover: $(VENV)/.test $(VENV)/.node ## As make test, and fail unless at least 95 % of lines and branches are run
 	@$(MAKE) --no-print-directory test PYTEST='$(COVER) $(PYTEST)'
 
 lint: $(VENV)/.test ## Run the linters, the type checker and the architecture contracts
