@@ -4,6 +4,7 @@ Each is one statement that commits by itself. On PostgreSQL it goes straight to 
 goes through a unit of work like all others.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, exists, select
@@ -109,5 +110,11 @@ class HotPath:
 
 def _take(model: type[Base], table: Table, values: tuple[Any, ...], start: int) -> Any:
     """Return a row of a wider one as the model that it is of; no session knows it."""
-    names = (model.__mapper__.get_property_by_column(column).key for column in table.c)
-    return model(**dict(zip(names, values[start : start + len(table.c)], strict=True)))
+    return model(**dict(zip(_names(model, table), values[start : start + len(table.c)], strict=True)))
+
+
+@cache
+def _names(model: type[Base], table: Table) -> tuple[str, ...]:
+    """Return the attributes of a model in the order of its columns. To ask the mapper costs twice what it costs
+    to make the model."""
+    return tuple(model.__mapper__.get_property_by_column(column).key for column in table.c)
