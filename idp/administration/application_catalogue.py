@@ -64,6 +64,27 @@ OIDC_OP_TOKEN_ENDPOINT = "<issuer>/token"
 OIDC_OP_USER_ENDPOINT = "<issuer>/userinfo\"""",
         "tried": "tests/clients/test_django.py",
     },
+    "express": {
+        "label": "Express (express-openid-connect)",
+        "redirect_uris": ("<url>/callback",),
+        "post_logout_redirect_uris": ("<url>/",),
+        "metadata": {"require_pkce": True, "id_token_claims": True, "scopes": _WITH_GROUPS},
+        "place": "app.js, package express-openid-connect",
+        "settings": """app.use(auth({
+  issuerBaseURL: "<issuer>",
+  baseURL: "<url>",
+  clientID: "<client_id>",
+  clientSecret: "<client_secret>",
+  secret: "a long random text",
+  idpLogout: true,
+  routes: { postLogoutRedirect: "<url>/" },
+  authorizationParams: { response_type: "code", scope: "openid profile email groups" },
+}))""",
+        "notes": (
+            "`req.oidc.user` and `claimIncludes` read only the ID token. `groups` are the roles of `idp user roles`.",
+        ),
+        "tried": "tests/clients/test_express.py",
+    },
     "gitea": {
         "label": "Gitea or Forgejo",
         "redirect_uris": ("<url>/user/oauth2/idp/callback",),
