@@ -334,6 +334,27 @@ OAUTH2_CONFIG = [{
     --username-claim subject --scopes "openid profile email" --autocreate 1""",
         "notes": ("The URL has the port, and no path: `https://pve.example.com:8006`.",),
     },
+    "social-auth": {
+        "label": "Python Social Auth (Django)",
+        "redirect_uris": ("<url>/complete/oidc/",),
+        "metadata": {"require_pkce": True, "scopes": _WITH_GROUPS},
+        "place": "settings.py, package social-auth-app-django",
+        "settings": """AUTHENTICATION_BACKENDS = ["social_core.backends.open_id_connect.OpenIdConnectAuth"]
+SOCIAL_AUTH_OIDC_OIDC_ENDPOINT = "<issuer>"
+SOCIAL_AUTH_OIDC_KEY = "<client_id>"
+SOCIAL_AUTH_OIDC_SECRET = "<client_secret>"
+SOCIAL_AUTH_OIDC_USE_PKCE = True
+SOCIAL_AUTH_OIDC_SCOPE = ["groups"]
+SOCIAL_AUTH_OIDC_GROUPS_KEY = "groups"
+SOCIAL_AUTH_OIDC_GROUPS_MAP = {"editors": ["Editors"]}
+SOCIAL_AUTH_PIPELINE = (*DEFAULT_AUTH_PIPELINE, "social_core.pipeline.user.sync_groups")""",
+        "notes": (
+            "The redirect URI has the prefix under which `social_django.urls` is included; here there is none.",
+            "The map leads from roles of `idp user roles` to groups that exist in Django. It needs version 7 of "
+            "social-auth-core.",
+        ),
+        "tried": "tests/clients/test_social_auth.py",
+    },
     "spring": {
         "label": "Spring Security",
         "redirect_uris": ("<url>/login/oauth2/code/idp",),
