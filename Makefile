@@ -39,7 +39,8 @@ run: $(VENV)/.runtime ## Start a complete demo on this machine
 	@DEMO_STARTED=$(STARTED) $(BIN)/idp dev $(RUN)
 
 test: $(VENV)/.test $(VENV)/.node ## Run the linters, the type checker, the architecture contracts and all tests
-	@$(BIN)/python tests/support/chromium.py
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.apache
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
 

@@ -233,14 +233,14 @@ OAUTH2_USER_CREATION=1""",
         "label": "Apache (mod_auth_openidc)",
         "redirect_uris": ("<url>/oidc/callback",),
         "post_logout_redirect_uris": ("<url>/",),
-        "metadata": {"require_pkce": True},
+        "metadata": {"require_pkce": True, "scopes": ("openid", "profile", "email", "roles")},
         "place": "the virtual host",
         "settings": """OIDCProviderMetadataURL <issuer>/.well-known/openid-configuration
 OIDCClientID <client_id>
 OIDCClientSecret <client_secret>
 OIDCRedirectURI <url>/oidc/callback
 OIDCCryptoPassphrase "a long random text"
-OIDCScope "openid profile email"
+OIDCScope "openid profile email roles"
 OIDCPKCEMethod S256
 OIDCRemoteUserClaim sub
 
@@ -248,6 +248,22 @@ OIDCRemoteUserClaim sub
     AuthType openid-connect
     Require valid-user
 </Location>""",
+        "notes": (
+            "The application behind Apache reads the claims in the request headers `OIDC_CLAIM_sub`, "
+            "`OIDC_CLAIM_email`, ...; a claim with several values, such as `roles`, has commas between them.",
+            "`Require claim roles:admin` in place of `Require valid-user` admits only users with the role `admin`. "
+            "The others get 401, or 403 with `AuthzSendForbiddenOnFailure On`.",
+            "A link to `/oidc/callback?logout=` and the encoded URL of a page signs the user out here too. "
+            "That URL must be among the client's `post_logout_redirect_uris`.",
+            "For an API, `AuthType oauth20` introspects access tokens. Register the API with "
+            "`idp client create --name API --grant client_credentials --audience` and the `aud` of its tokens. Set "
+            "`OIDCOAuthServerMetadataURL` to the issuer and `/.well-known/oauth-authorization-server`, and "
+            "`OIDCOAuthClientID` and `OIDCOAuthClientSecret` to what the command printed. Set "
+            "`OIDCOAuthTokenIntrospectionInterval -1`, so that Apache asks at every request: a token that "
+            "it keeps as valid may have been revoked since. The module itself recommends its successor for APIs, "
+            "mod_oauth2, not tried here.",
+        ),
+        "tried": "tests/clients/test_mod_auth_openidc.py",
     },
     "nextcloud": {
         "label": "Nextcloud",

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.newcomer import Newcomer
-from tests.support.chromium import in_ci
+from tests.support.installing import in_ci
 from tests.support.running import RunningDemo
 
 AXE = Path(__file__).parents[1] / "clients/node/node_modules/axe-core/axe.min.js"

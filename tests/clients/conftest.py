@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import in_ci
+from tests.support.installing import in_ci
 from tests.support.person import Person
 from tests.support.running import Account
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.support import chromium as program
+from tests.support.installing import in_ci
 
 PATIENCE = 30_000
 """Milliseconds to wait for a page or for something on it: two slow cores serve it, and draw it too."""
@@ -23,7 +24,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """This worker's browser."""
     found = program.find()
     if found is None:
-        if program.in_ci():
+        if in_ci():
             pytest.fail("CI must run the browser tests, and there is no Chromium.")
         pytest.skip("There is no Chromium on this machine.")
     async with async_playwright() as playwright:

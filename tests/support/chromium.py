@@ -6,9 +6,10 @@
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.installing import in_ci, install_debian_packages, run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -18,10 +19,6 @@ PLAYWRIGHT_PATTERNS = (
     "chromium-*/chrome-mac*/*.app/Contents/MacOS/*",
     "chromium_headless_shell-*/chrome*/*headless*shell",
 )
-
-
-def in_ci() -> bool:
-    return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def playwright_cache() -> Path:
@@ -57,27 +54,9 @@ def launch_arguments() -> list[str]:
 
 def install() -> None:
     """Try the ways this machine offers; whether one worked is for `find()` to say."""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-        _run([*apt, "update"], environment)
-        _run([*apt, "install", "-y", "--no-install-recommends", "chromium"], environment)
+    install_debian_packages("chromium")
     if find() is None:
-        _run([sys.executable, "-m", "playwright", "install", "chromium"], dict(os.environ))
-
-
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        command,
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        print(f"{' '.join(command)} failed:\n{done.stdout[-1000:]}", file=sys.stderr)  # noqa: T201 - this is a command
+        run([sys.executable, "-m", "playwright", "install", "chromium"], dict(os.environ))
 
 
 def main() -> int:
