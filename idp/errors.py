@@ -81,8 +81,8 @@ class FlowError(IdpError):
 class ClientRequestError(IdpError):
     """An app sent the user here with a request that cannot be answered to the app (RFC 6749 §4.1.2.1).
 
-    `facts` are for the app's developer: what was sent, what is registered. Only the log and the
-    development pages show them.
+    `facts` are for the app's developer: what was sent, what is registered. Only the development pages show them.
+    The endpoint that raises this error has logged it (`idp.endpoints.protocol_errors`).
     """
 
     def __init__(self, sentence: str, *, status: int = 400, facts: Mapping[str, str] | None = None) -> None:

@@ -9,7 +9,7 @@ from idp.errors import NotFound
 from idp.events.audit import record as record_event
 from idp.events.catalogue import ClientChanged, ClientCreated, ClientDeleted
 from idp.oauth import registration
-from idp.oauth.client_metadata import PUBLIC, ClientMetadata
+from idp.oauth.client_metadata import PUBLIC, SECRET_METHODS, ClientMetadata
 from idp.oauth.client_records import read_metadata
 from idp.oauth.registration import RegistrationPolicy, build_client, change_client
 from idp.storage.database import Database, UnitOfWork
@@ -85,7 +85,9 @@ class ClientAdministration:
     def demands(self, metadata: ClientMetadata) -> str:
         """Say in one sentence what the app of a client must be able to do."""
         if "authorization_code" not in metadata.grant_types:
-            return f"The app must authenticate at the token endpoint with {metadata.auth_method}."
+            method = metadata.auth_method
+            methods = " or ".join(SECRET_METHODS if method in SECRET_METHODS else (method,))
+            return f"The app must authenticate at the token endpoint with {methods}."
         if self._policy.always_pkce or metadata.auth_method == PUBLIC or metadata.require_pkce:
             return "The app must use PKCE with S256."
         if metadata.require_pkce is None:

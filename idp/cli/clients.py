@@ -67,7 +67,7 @@ def create(
             field="token_endpoint_auth_method",
         )
     if "client_name" not in fields:
-        raise typer.BadParameter("Give the name that people see with --name.")
+        raise typer.TyperException("The app needs a name, which people see: give it with --name")
     new = NewClient(ClientMetadata(**fields), client_id, read_secret(client_secret_file))
     settings = read_settings()
 

@@ -118,7 +118,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"users": rows})
     else:
-        print_table(rows, ("id", "email", "email_verified", "roles", "disabled"))
+        print_table(rows, ("id", "email", "username", "name", "email_verified", "roles", "disabled"))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import uvicorn
+from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -120,22 +121,38 @@ async def _announce(
 ) -> None:
     while not (main.started and beside.started):  # noqa: ASYNC110  uvicorn tells it by nothing else
         await asyncio.sleep(0.01)
-    provider_url = settings.issuer
-    people = "\n".join(f"    {person.email:<20} {person.password}" for person in seed.PEOPLE)
     print(  # noqa: T201  this is what the command is for
-        f"""
+        banner(settings, demo_url, time.time() - started),
+        file=sys.stdout,
+        flush=True,
+    )
+
+
+def banner(settings: Settings, demo_url: str, seconds: float) -> str:
+    """Return what the demo says when it is ready, `seconds` after the command was given."""
+    issuer = settings.issuer
+    people = "\n".join(f"    {person.email:<20} {person.password}" for person in seed.PEOPLE)
+    scheme = urlsplit(settings.database_url).scheme
+    file = make_url(settings.database_url).database if scheme.startswith("sqlite") else None
+    begin_anew = f"delete {file}" if file else "choose an empty database"
+    other_issuer = (
+        ""
+        if issuer == Settings.model_fields["issuer"].default
+        else f"""
+  For idp in another terminal:  export IDP_ISSUER={issuer}
+  For the apps in examples/:    export ISSUER={issuer}
+"""
+    )
+    return f"""
   Open {demo_url} and press "Sign in". Sign in as
 
 {people}
 
     Demo app    {demo_url}
-    Provider    {provider_url}/.well-known/openid-configuration
-    Account     {provider_url}/account
-    Mail        {provider_url}/dev/mail
-
-  Ready in {time.time() - started:.1f} s, on {urlsplit(settings.database_url).scheme} \
-({settings.database_url}), for this machine only. Stop with Ctrl+C.
-""",
-        file=sys.stdout,
-        flush=True,
-    )
+    Provider    {issuer}/.well-known/openid-configuration
+    Account     {issuer}/account
+    Mail        {issuer}/dev/mail
+{other_issuer}
+  Passwords that you change stay changed. To start over, stop and {begin_anew}.
+  Ready in {seconds:.1f} s, on {scheme} ({settings.database_url}), for this machine only. Stop with Ctrl+C.
+"""

@@ -77,6 +77,7 @@ class AuthorizeEndpoint:
         try:
             return get_instead(self._edge.links.path(paths.AUTHORIZATION), await form_pairs(request))
         except InvalidRequestError as error:
+            self._errors.tell(paths.AUTHORIZATION, error, client_id=None)
             raise ClientRequestError(f"{error.description}.", status=error.status_code) from error
 
     async def begin(self, request: Request) -> Response:

@@ -98,6 +98,7 @@ class EndSessionEndpoint:
                 return await self._confirmed(request)
             return get_instead(self._edge.links.path(paths.END_SESSION), pairs)
         except InvalidRequestError as error:
+            self._errors.tell(paths.END_SESSION, error, client_id=None)
             sentence = Text("Signing out did not work: %(reason)s.", reason=error.description)
             raise ClientRequestError(sentence, status=error.status_code) from error
 

@@ -119,7 +119,8 @@ class RequestLog:
             response.headers.setdefault("Retry-After", error.retry_after_header)
             return response
         if isinstance(error, IdpError) and not isinstance(error, ConfigurationError):
-            log.warning("refused", reason=error.sentence, detail=error.detail, **_facts(error))
+            if not isinstance(error, ClientRequestError):  # the endpoint has logged it as `oauth_error`
+                log.warning("refused", reason=error.sentence, detail=error.detail)
             return self._render(error.status, error.sentence, error_id, scope, error)
         log.error("unexpected error", exc_info=error)
         return self._render(500, _UNEXPECTED, error_id, scope, error)
@@ -131,10 +132,6 @@ class RequestLog:
             self._observer.request(route, method, status, seconds)
         if self._enabled:
             write_request(method, route, status, seconds, state.get("address", ""))
-
-
-def _facts(error: IdpError) -> dict[str, object]:
-    return {"facts": error.facts} if isinstance(error, ClientRequestError) else {}
 
 
 def _identify(scope: Scope, state: dict[str, Any]) -> str:

@@ -63,7 +63,10 @@ def test_a_preset_that_is_none_or_lacks_its_url_is_refused(migrated: Idp) -> Non
         (("--public",), "must use PKCE with S256."),
         (("--require-pkce",), "must use PKCE with S256."),
         (("--no-require-pkce",), "may leave out PKCE"),
-        (("--grant", "client_credentials"), "authenticate at the token endpoint"),
+        (
+            ("--grant", "client_credentials"),
+            "authenticate at the token endpoint with client_secret_basic or client_secret_post.",
+        ),
     ],
 )
 def test_creating_a_client_says_what_the_app_must_be_able_to_do(
@@ -74,6 +77,12 @@ def test_creating_a_client_says_what_the_app_must_be_able_to_do(
     assert "Its issuer is http://localhost:8000" in outcome.err
     assert ("--id-token-claims" in outcome.err) is ("client_credentials" not in options)
     assert "--id-token-claims" not in migrated(*APP, "--id-token-claims").err
+
+
+def test_a_client_without_a_name_is_refused_in_a_plain_sentence(migrated: Idp) -> None:
+    outcome = migrated("client", "create", "--redirect-uri", "https://app.example.com/cb")
+    assert outcome.err.startswith("The app needs a name, which people see: give it with --name. See:")
+    assert outcome.code == 2
 
 
 def test_the_strict_setting_is_told_and_leaves_no_exemption(

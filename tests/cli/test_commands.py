@@ -307,6 +307,9 @@ def test_an_account_is_changed_by_address_or_id(migrated: Idp) -> None:
     assert migrated("user", "set-password", made["id"], "--password", "another password").code == 0
     assert "ada@example.com" in migrated("user", "show", made["id"]).out
     assert "ada@example.com" in migrated("user", "list").out
+    migrated("user", "username", made["id"], "countess")
+    assert migrated("user", "list").out.split()[:4] == ["id", "email", "username", "name"]
+    assert "countess" in migrated("user", "list").out
     assert "--yes" in migrated("user", "delete", made["id"]).err
     assert migrated("user", "delete", made["id"], "--yes", "--json").json["deleted"] is True
     assert "There is no account" in migrated("user", "delete", "ada@example.com", "--yes").err

@@ -39,8 +39,19 @@ async def test_a_redirect_uri_that_is_not_registered_is_told_with_those_that_are
             relying_party.authorization_url(redirect_uri="https://other.example/cb"), follow=False
         )
     facts = the_error(logs)["facts"]
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["oauth_error"]
     assert facts["redirect_uri sent"] == "https://other.example/cb"
     assert relying_party.redirect_uri in facts["redirect_uris registered"]
+
+
+@pytest.mark.parametrize("path", ["/authorize", "/end_session"])
+async def test_a_form_that_cannot_be_read_is_one_line_of_the_log(
+    provider: RunningProvider, path: str
+) -> None:
+    with capture_logs() as logs:
+        await provider.http("POST", path, content=b"{}", headers={"Content-Type": "application/json"})
+    warnings = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+    assert (warnings, the_error(logs)["endpoint"]) == (["oauth_error"], path)
 
 
 async def test_what_the_protocol_expects_is_no_warning(relying_party: RelyingParty, browser: Browser) -> None:

@@ -111,6 +111,18 @@ def test_text_is_for_people(stream: io.StringIO) -> None:
     assert "{" not in stream.getvalue()
 
 
+def test_facts_are_values_of_the_line_in_the_text_form(stream: io.StringIO) -> None:
+    configure_logging(LogSettings(format="text"), stream)
+    facts = {"redirect_uri sent": "https://other.example/cb", "error": "x\x1b", "client_secret": "s3cret"}
+    structlog.get_logger().warning("oauth_error", error="invalid_request", facts=facts)
+    written = stream.getvalue()
+    assert "redirect_uri_sent=https://other.example/cb" in written
+    assert "error=invalid_request" in written
+    assert "facts" not in written
+    assert "s3cret" not in written
+    assert "\x1b" not in written
+
+
 @pytest.mark.parametrize("character", ["\x1b", "\x9b", "\r", "\n", "\x00", "\x07", "\u202e", "\u2028"])
 def test_nothing_that_a_terminal_obeys_is_written_raw(stream: io.StringIO, character: str) -> None:
     configure_logging(LogSettings(format="text"), stream)
