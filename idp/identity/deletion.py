@@ -12,6 +12,12 @@ from idp.identity.mail import Mailer
 from idp.identity.tickets import RESTORE_ACCOUNT, Tickets
 from idp.storage.database import Database
 from idp.storage.models import DisabledBy, User
+from idp.text import Text
+
+LINK_DEAD = Text(
+    "This link has been used or has expired, or a later mail has replaced it. Sign in as before: if your account is "
+    "still deleted, you get a mail with a new link."
+)
 
 
 class Deletion:
@@ -48,6 +54,13 @@ class Deletion:
             )
             return user.delete_at
 
+    async def can_restore(self, token: str) -> bool:
+        """Tell whether a link still brings an account back; nothing is used up."""
+        async with self._database.reading() as uow:
+            ticket = await self._tickets.look_up(uow, token, RESTORE_ACCOUNT)
+            user = await uow.users.get(ticket.user_id) if ticket is not None else None
+        return user is not None and user.delete_at is not None and user.delete_at > self._clock.now()
+
     async def restore(self, token: str) -> User:
         """Bring a deleted account back by the link of the mail, within the grace period."""
         async with self._database.unit_of_work() as uow:
@@ -56,7 +69,7 @@ class Deletion:
             user = await uow.users.locked(found.user_id) if found else None
             ticket = await self._tickets.redeem_token(uow, token, RESTORE_ACCOUNT)
             if ticket is None or user is None or user.delete_at is None or user.delete_at <= now:
-                raise InvalidValue("This link has been used or has expired.", field="token")
+                raise InvalidValue(LINK_DEAD, field="token")
             user.enable(DisabledBy.OWNER)
             user.delete_at = None
             await uow.users.save(user)

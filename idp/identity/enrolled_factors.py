@@ -122,10 +122,10 @@ class EnrolledFactors:
             if stored is None or not await uow.factors.rename(stored, credential_id, user.id, cleaned):
                 raise NotFound("There is no such factor.")
 
-    async def remove(self, user: User, kind: str, credential_id: str) -> None:
-        """Remove a factor and tell the owner by mail. The trusted browsers are forgotten, and with the last
-        factor the recovery codes go too: they stand in for it. Raise `InvalidValue` if it is the last way in
-        that works."""
+    async def remove(self, user: User, kind: str, credential_id: str) -> bool:
+        """Remove a factor, tell the owner by mail, and return whether it was the last one. The trusted browsers are
+        forgotten, and with the last factor the recovery codes go too: they stand in for it. Raise `InvalidValue` if
+        it is the last way in that works."""
         stored = credentials().get(kind)
         await self._resets.object(user)
         ways_in = await self._look_up()
@@ -141,6 +141,7 @@ class EnrolledFactors:
                 await uow.users.save(owner)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), now)
             await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=page_paths.SECURITY)
+        return last
 
     async def put_off(self, user_id: str) -> None:
         """Note that a person was asked to enrol and did not want to now: the grace begins, once."""

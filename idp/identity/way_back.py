@@ -58,5 +58,5 @@ class WayBack:
         issued = await self._tickets.issue(uow, user.id, RESTORE_ACCOUNT, user.email, ttl=ttl)
         path = f"{page_paths.RESTORE_ACCOUNT}?token={issued.token}"
         await self._mailer.queue(
-            uow, "account_deleted", user.email, user=user, path=path, delete_at=user.delete_at
+            uow, "restore_account", user.email, user=user, path=path, delete_at=user.delete_at
         )

@@ -120,6 +120,9 @@ async def test_it_is_set_up_renamed_and_removed_on_the_security_page(browser: Br
     assert form.fields["name"] == "Magic"
     page = await browser.post("/account/security", {**form.fields, "decision": "remove"})
     assert "No second step is set up yet." in page.text
+    assert (
+        "Removed: Word. It was your last second step, so your recovery codes were removed too." in page.text
+    )
 
 
 async def test_it_is_asked_for_after_the_password(provider: RunningProvider, browser: Browser) -> None:

@@ -169,6 +169,13 @@ async def test_a_link_with_a_made_up_token_is_dead(browser: Browser, path: str, 
     assert (answer.status_code, "This link is no longer good" in answer.text) == (400, True)
 
 
+@pytest.mark.parametrize("token", ["", "made-up", "x" * 5000, "%00", "%F0%9F%A6%A6"])
+async def test_a_made_up_link_restores_nothing_and_says_so_at_once(browser: Browser, token: str) -> None:
+    answer = await browser.get(f"/account/restore?token={token}")
+    assert (answer.status_code, "was not restored" in answer.text) == (400, True)
+    assert "Keep your account?" not in answer.text
+
+
 async def test_a_transaction_ends_after_its_time(provider: RunningProvider, browser: Browser) -> None:
     page = await register(browser)
     provider.clock.advance(provider.settings.sessions.transaction_ttl)

@@ -55,6 +55,18 @@ async def test_the_last_way_to_sign_in_cannot_be_removed(
     assert await identities(federated, VERA) == [("google", "1001")]
 
 
+async def test_a_user_without_a_password_is_not_told_that_a_password_protects_the_account(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    await elsewhere(browser, "google", "vera")
+    assert "Only a password protects" not in (await browser.get("/account")).text
+    await federated.create_user("alice@example.com", PASSWORD)
+    browser = await federated.browser()
+    page = await browser.log_in("alice@example.com", PASSWORD)
+    assert "Only a password protects" in page.text
+
+
 async def test_of_two_links_only_one_can_go(
     federated: RunningProvider, elsewhere: SignInElsewhere, upstreams: Upstreams
 ) -> None:

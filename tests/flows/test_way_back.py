@@ -27,6 +27,7 @@ async def comes_back(provider: RunningProvider, mails_before: int) -> bool:
     mails = await provider.mails.to(EMAIL)
     if len(mails) == mails_before or "/account/restore" not in (await provider.mails.latest(EMAIL)).text:
         return False
+    assert "Somebody tried to register, to sign in or" in (await provider.mails.latest(EMAIL)).text
     browser = await provider.browser()
     await browser.submit(await browser.get((await provider.mails.latest(EMAIL)).link))
     return (await (await provider.browser()).log_in()).url.path == "/account"

@@ -139,7 +139,7 @@ class ConsolePage:
         """Return the page."""
         request, session = visit.request, visit.session
         browser = self.edge.named_browser(request)
-        done = None if visit.form else DONE.get(request.query_params.get("done", ""))
+        done = None if visit.form else self.done_sentence(request)
         response = self.parts.renderer.page(
             self.template,
             csrf=self.edge.token(browser, self._purpose(session)),
@@ -156,9 +156,13 @@ class ConsolePage:
         self.edge.keep_name(request, response, browser)
         return response
 
-    def done(self, what: str) -> Response:
+    def done_sentence(self, request: Request) -> str | None:
+        """Return what the page says about the change that led back to it."""
+        return DONE.get(request.query_params.get("done", ""))
+
+    def done(self, what: str, **details: str) -> Response:
         """Lead back to the page, which then says what was done."""
-        return self.edge.links.redirect(self.under or self.path, done=what)
+        return self.edge.links.redirect(self.under or self.path, done=what, **details)
 
     def _purpose(self, session: CurrentSession) -> str:
         """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""

@@ -11,7 +11,7 @@ from idp.clock import Clock
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity import page_paths
 from idp.identity.accounts import Accounts
-from idp.identity.deletion import Deletion
+from idp.identity.deletion import LINK_DEAD, Deletion
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.mail_link import MailLinkPage
@@ -77,10 +77,13 @@ class RestorePage(MailLinkPage):
         return [Route(self.path, self.show, methods=["GET"]), Route(self.path, self.take, methods=["POST"])]
 
     async def show(self, request: Request) -> Response:
-        """Ask for the press of a button."""
+        """Ask for the press of a button, if the link is good."""
+        token = request.query_params.get("token", "")
+        if not await self._deletion.can_restore(token):
+            return self._dead(400, LINK_DEAD)
         return self.ask(
             request,
-            request.query_params.get("token", ""),
+            token,
             title=Text("Keep your account?"),
             sentence=Text("It will be as it was before. You will have to give apps access again."),
             button=Text("Keep it"),
@@ -93,12 +96,19 @@ class RestorePage(MailLinkPage):
             self.parts.admission.check(request)
             await self._deletion.restore(form.get("token", ""))
         except (InvalidValue, Conflict, Unavailable) as error:
-            return self.tell(
-                status=error.status, title=Text("Your account was not restored"), sentence=error.sentence
-            )
+            return self._dead(error.status, error.sentence)
         return self.tell(
             title=Text("Your account is restored"),
             sentence=Text("Sign in as before."),
+            next_url=self.parts.path("/account"),
+            next_label=Text("Sign in"),
+        )
+
+    def _dead(self, status: int, sentence: str) -> Response:
+        return self.tell(
+            status=status,
+            title=Text("Your account was not restored"),
+            sentence=sentence,
             next_url=self.parts.path("/account"),
             next_label=Text("Sign in"),
         )

@@ -47,8 +47,9 @@ class HomePage(ConsolePage):
     async def context(self, visit: AccountVisit) -> Mapping[str, Any]:
         """Show who is signed in, and hint at what would protect them better."""
         browser = self.edge.named_browser(visit.request)
-        enrolled = self._factors_possible and await self._second_factors.is_enrolled(visit.user_id)
+        user = await self.accounts.proven(visit.account)
+        only_password = user.password_hash is not None and not await self._second_factors.is_enrolled(user.id)
         return {
             "sign_out_csrf": self.edge.token(browser, SIGN_OUT),
-            "suggest_factor": self._factors_possible and not enrolled,
+            "suggest_factor": self._factors_possible and only_password,
         }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.identity import page_paths
@@ -16,6 +17,7 @@ from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.devices import device_of
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
+from idp.text import Text
 
 
 class SecurityPage(ConsolePage):
@@ -59,6 +61,21 @@ class SecurityPage(ConsolePage):
             ],
         }
 
+    def done_sentence(self, request: Request) -> str | None:
+        """Name the factor that was removed, by the kind that the redirect carries."""
+        kind = request.query_params.get("kind", "")
+        label = next((each.label for each in self._enrolled.possible if each.kind == kind), None)
+        match request.query_params.get("done"):
+            case "removed" if label:
+                return Text("Removed: %(factor)s.", factor=label)
+            case "last_removed" if label:
+                return Text(
+                    "Removed: %(factor)s. It was your last second step, so your recovery codes were removed too.",
+                    factor=label,
+                )
+            case _:
+                return super().done_sentence(request)
+
     async def take(self, visit: AccountVisit) -> Response | None:
         """Rename or remove a factor or a trusted browser, which asks for a recent proof of a factor. Objecting
         to an administrator's reset loses nothing, so being signed in is enough."""
@@ -74,7 +91,8 @@ class SecurityPage(ConsolePage):
             case "distrust":
                 await self._trusted_browsers.distrust(user.id, credential_id)
             case "remove":
-                await self._enrolled.remove(user, kind, credential_id)
+                last = await self._enrolled.remove(user, kind, credential_id)
+                return self.done("last_removed" if last else "removed", kind=kind)
             case _:
                 await self._enrolled.rename(user, kind, credential_id, form.get("name", ""))
         return self.edge.links.redirect(self.path)
