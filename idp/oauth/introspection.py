@@ -16,8 +16,7 @@ from idp.oauth.errors import InvalidRequestError
 from idp.oauth.http import CoreRequest
 from idp.oauth.refresh_tokens import PresentedRefreshToken
 from idp.oauth.tokens import AccessToken, TokenMint
-from idp.storage.hot_path import HotPath
-from idp.storage.models import User
+from idp.storage.hot_path import HotPath, TokenUser
 
 PARAMETERS = CLIENT_AUTH_PARAMETERS | {"token", "token_type_hint"}
 _COPIED = (
@@ -84,8 +83,8 @@ class Introspection(AuthlibIntrospectionEndpoint):
     def _with_status(self, token: AccessToken) -> AccessToken:
         if token.grant_id is None:  # a client's own
             return replace(token, revoked=not wait(self._hot_path.token_stands(None, token.jti)))
-        status = wait(self._hot_path.token_status(token.grant_id, token.jti))
-        return replace(token, revoked=status.jti_revoked or not status.grant_active, user=status.user)
+        user = wait(self._hot_path.token_user(token.grant_id, token.jti))
+        return replace(token, revoked=user is None, user=user)
 
     def check_permission(
         self,
@@ -119,15 +118,15 @@ class Introspection(AuthlibIntrospectionEndpoint):
             "iss": self._mint.issuer,
             "exp": int(row.expires_at),
             "iat": int(row.created_at),
-            **_about(token.found.user, grant.scope.split()),
+            **_about(TokenUser.of(token.found.user), grant.scope.split()),
         }
 
 
-def _about(user: User | None, scopes: Collection[str]) -> dict[str, Any]:
+def _about(user: TokenUser | None, scopes: Collection[str]) -> dict[str, Any]:
     """Return the `username` (RFC 7662 §2.2), and the address where the scope `email` was granted."""
     if user is None:
         return {}
-    about = {"username": user.profile.get("preferred_username")}
+    about: dict[str, Any] = {"username": user.username}
     if "email" in scopes:
         about |= {"email": user.email, "email_verified": user.email_verified}
     return {name: value for name, value in about.items() if value is not None}

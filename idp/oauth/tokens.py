@@ -19,7 +19,7 @@ from idp.oauth.claims import ClaimsRequest
 from idp.oauth.clients import Client
 from idp.oauth.scopes import claims_of
 from idp.oauth.subject import Subject
-from idp.storage.models import User
+from idp.storage.hot_path import TokenUser
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # RFC 9068 §2.1
 ACCESS_TOKEN_ALGORITHMS = ("RS256",)
@@ -34,8 +34,8 @@ class AccessToken(TokenMixin):
     claims: Mapping[str, Any]
     revoked: bool = False
     """Whether it was revoked, or what it stands on has ended: what the database said, if it was asked."""
-    user: User | None = None
-    """The person that it is about, if the database was asked."""
+    user: TokenUser | None = None
+    """The user that it is about, if introspection asked the database."""
 
     @property
     def jti(self) -> str:

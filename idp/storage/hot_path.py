@@ -4,8 +4,9 @@ Each is one statement that commits by itself. On PostgreSQL it goes straight to 
 goes through a unit of work like all others.
 """
 
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Table, exists, select
 from sqlalchemy.sql import bindparam
@@ -20,7 +21,7 @@ from idp.storage.repositories.refresh_tokens import (
     FoundRefreshToken,
     rotation_values,
 )
-from idp.storage.repositories.standing import grant_stands
+from idp.storage.repositories.standing import account_stands, grant_stands
 
 _grants, _tokens, _users = table_of(Grant), table_of(RefreshToken), table_of(User)
 _revoked = table_of(RevokedToken)
@@ -36,6 +37,11 @@ _STATUS = Statement(
     .select_from(_grants.join(_users, _users.c.id == _grants.c.user_id))
     .where(_grants.c.id == bindparam("grant_id"))
 )
+_USER = Statement(
+    select(_jti_is_revoked, _users.c.email, _users.c.email_verified, _users.c.profile)
+    .select_from(_grants.join(_users, account_stands(_grants.c.user_id, _grants.c.generation)))
+    .where(_grants.c.id == bindparam("grant_id"), _grants.c.revoked_at.is_(None))
+)
 _FIND = Statement(
     select(*_tokens.c, *_grants.c, *_users.c)
     .select_from(
@@ -46,6 +52,20 @@ _FIND = Statement(
     .where(_tokens.c.digest == bindparam("digest"))
 )
 _ROTATE = Statement(ROTATE)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUser:
+    """What introspection tells about the user of a token."""
+
+    email: str
+    email_verified: bool
+    username: str | None
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """Return it of an account."""
+        return cls(user.email, user.email_verified, user.profile.get("preferred_username"))
 
 
 class HotPath:
@@ -66,6 +86,17 @@ class HotPath:
             return row is not None and not row[0]
         row = await self._direct.row(_STANDS, {"jti": jti, "grant_id": grant_id})
         return row is not None and not row[0]
+
+    async def token_user(self, grant_id: str, jti: str) -> TokenUser | None:
+        """Return the user of an access token that stands; None if it does not."""
+        if self._direct is None:
+            status = await self.token_status(grant_id, jti)
+            stands = status.grant_active and not status.jti_revoked
+            return TokenUser.of(status.user) if stands and status.user is not None else None
+        row = await self._direct.row(_USER, {"jti": jti, "grant_id": grant_id})
+        if row is None or row[0]:
+            return None
+        return TokenUser(row[1], row[2], row[3].get("preferred_username"))
 
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
         """Tell the same, with the grant and the user."""

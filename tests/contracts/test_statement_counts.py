@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.support.provider import MakeProvider, RunningProvider, callback_of
+from tests.support.provider import EMAIL, MakeProvider, RunningProvider, callback_of
 
 MANAGES_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
@@ -78,11 +78,27 @@ async def test_the_hot_paths_take_as_many_statements_as_before(
     with statements.counted():
         assert (await rp.userinfo(tokens["access_token"])).is_success
         counts["userinfo"] = len(statements)
+    with statements.counted():
+        told = (await rp.post("/introspect", {"token": tokens["access_token"]})).json()
+        counts["introspection"] = len(statements)
+    assert (told["active"], told["email"]) == (True, EMAIL)
     assert counts == EXPECTED[provider.database.is_sqlite]
 
 
 EXPECTED = {
-    True: {"a code without a question": 4, "redeeming it": 4, "refreshing": 4, "userinfo": 1},
-    False: {"a code without a question": 4, "redeeming it": 4, "refreshing": 2, "userinfo": 1},
+    True: {
+        "a code without a question": 4,
+        "redeeming it": 4,
+        "refreshing": 4,
+        "userinfo": 1,
+        "introspection": 1,
+    },
+    False: {
+        "a code without a question": 4,
+        "redeeming it": 4,
+        "refreshing": 2,
+        "userinfo": 1,
+        "introspection": 1,
+    },
 }
 """By whether the database is SQLite. PostgreSQL rotates a refresh token in one statement."""
