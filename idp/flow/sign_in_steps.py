@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from idp.flow.situation import Situation
+from idp.flow.situation import SignedInUser, Situation
 from idp.flow.step import Reason, Step
 from idp.oauth.errors import AccountSelectionRequiredError, InteractionRequiredError, LoginRequiredError
 
@@ -20,7 +20,7 @@ class Login(Step):
 
     @staticmethod
     def _why(situation: Situation) -> str | None:
-        session, request, transaction = situation.session, situation.request, situation.transaction
+        session, transaction = situation.session, situation.transaction
         if session is None:
             return "nobody is signed in in this browser"
         if transaction.switching:  # before the proof: it may be that of the account to leave
@@ -31,15 +31,7 @@ class Login(Step):
             return "the user has to sign in to the account that another one is to be linked to"
         if transaction.demand.recent and situation.is_stale(situation.policy.accounts.recent_sign_in):
             return "the destination asks for a recent sign-in"
-        if request is None:
-            return None
-        if situation.prompted("login") or request.max_age == 0:
-            return "the client asked for a new sign-in"
-        if situation.is_stale(request.max_age):
-            return "the last sign-in is older than max_age"
-        if not request.expects(session.user_id):
-            return "another user is signed in than the client expects"
-        return None
+        return _why_for_the_client(situation, session)
 
     @staticmethod
     def _anew(situation: Situation) -> bool:
@@ -48,6 +40,22 @@ class Login(Step):
             or situation.account_to_link is not None
             or situation.transaction.demand.recent
         )
+
+
+def _why_for_the_client(situation: Situation, session: SignedInUser) -> str | None:
+    """Say why what the client asked for, or takes, needs another sign-in than that of the session."""
+    request = situation.request
+    if request is None:
+        return None
+    if situation.prompted("login") or request.max_age == 0:
+        return "the client asked for a new sign-in"
+    if situation.is_stale(request.max_age):
+        return "the last sign-in is older than max_age"
+    if not request.expects(session.user_id):
+        return "another user is signed in than the client expects"
+    if not situation.takes_provider(session.authentication.upstream):
+        return "the user came from a provider from which the client takes no users"
+    return None
 
 
 class SelectAccount(Step):

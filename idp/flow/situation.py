@@ -97,6 +97,12 @@ class Situation:
             self.transaction.proof(step, self.session.session_id) is not None
         )
 
+    def takes_provider(self, name: str | None) -> bool:
+        """Whether the client takes users who signed in at this provider (its metadata `providers`); None is none,
+        which every client takes."""
+        wanted = self.client.metadata.providers if self.client else ()
+        return name is None or not wanted or name in wanted
+
     def prompted(self, prompt: str) -> bool:
         """Whether the client asked for this prompt."""
         return self.request is not None and prompt in self.request.prompts

@@ -17,7 +17,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tier": (Text("See what you have subscribed to"), Text("The tier of your account here")),
     "roles": (Text("See your roles"), Text("What you may do in apps of this service")),
     "groups": (Text("See your groups"), Text("What you may do in apps of this service")),
-    "account": (Text("Manage your account here"), Text("Your profile, password, sessions and apps")),
+    "account": (Text("Manage your account here"), Text("Your profile, sessions and apps")),
     "offline_access": (Text("Keep access while you are away"), Text("Until you take it back")),
 }
 

@@ -390,6 +390,25 @@ async def test_a_posted_answer_comes_back_as_get_in_the_same_browser(
     assert unknown.status_code == 400
 
 
+async def test_of_posted_answers_one_is_kept_for_a_state_with_what_an_answer_has(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    """Anybody may post there: with one state, any number of large rows could be stored."""
+    browser = await federated.browser()
+    callback = urlsplit(await callback_for(browser, upstreams))
+    state = parse_qs(callback.query)["state"][0]
+    form = {"state": state, "code": "c" * 20_000, "x": "y" * 20_000}
+    names = set()
+    for _ in range(3):
+        posted = await federated.http("POST", callback.path, data=form)
+        names.add(posted.headers["location"])
+    assert len(names) == 1
+    kept = await federated.parts.federation.departures.take_posted(state)
+    assert {name: len(value) for name, value in kept.items()} == {"state": len(state), "code": 4096}
+    elsewhere = await federated.http("POST", "/federation/github/callback", data={"state": state})
+    assert elsewhere.status_code == 400
+
+
 async def test_only_people_of_the_hosted_domain_come_in(
     make_federated: MakeFederated, upstreams: Upstreams, elsewhere: SignInElsewhere
 ) -> None:

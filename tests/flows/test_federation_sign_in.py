@@ -175,6 +175,20 @@ async def test_a_client_orders_and_hides_providers(make_federated: MakeFederated
     assert _offered((await browser.get(none.authorization_url())).text) == []
 
 
+async def test_a_session_from_a_provider_that_the_client_does_not_take_signs_in_again(
+    make_federated: MakeFederated, elsewhere: SignInElsewhere
+) -> None:
+    provider = await make_federated()
+    browser = await provider.browser()
+    await elsewhere(browser, "google", "vera")
+    takes = await provider.relying_party(providers=("google",), first_party=True)
+    takes_none = await provider.relying_party(providers=("none",), first_party=True)
+    assert "code" in callback_of(await browser.get(takes.authorization_url()))
+    assert path_of(await browser.get(takes_none.authorization_url())) == "/login"
+    silent = callback_of(await browser.get(takes_none.authorization_url(prompt="none")))
+    assert silent["error"] == "login_required"
+
+
 async def test_a_closed_registration_takes_nobody_in(
     make_federated: MakeFederated, elsewhere: SignInElsewhere
 ) -> None:

@@ -19,6 +19,9 @@ Purpose = Literal["sign_in", "link"]
 STATE_TTL: Final = 900.0
 POSTED_TTL: Final = 120.0
 """Seconds."""
+ANSWER: Final = ("state", "code", "iss", "user", "error", "error_description")
+"""The members of a posted answer (RFC 6749 §4.1.2, RFC 9207 §2; `user` is Apple's)."""
+LONGEST_MEMBER: Final = 4096
 EXPIRED: Final = Text("This sign-in has expired or was finished already. Start again.")
 
 
@@ -102,14 +105,19 @@ class Departures:
             raise FlowError(EXPIRED, detail="the state was used by another request")
         return started
 
-    async def keep_posted(self, state: str | None, answer: Mapping[str, str]) -> str:
-        """Keep an answer that came as a cross-site post, for the GET that follows; raise `FlowError` unless
-        its state is known."""
-        if await self._states.get(state or "") is None:
-            raise FlowError(EXPIRED, detail="no such state: used, expired, or made up")
-        posted = random_token()
-        await self._posted.put(posted, dict(answer))
-        return posted
+    async def keep_posted(self, provider: str, answer: Mapping[str, str]) -> str:
+        """Keep an answer that came as a cross-site post, for the GET that follows, and return its name there.
+
+        Raise `FlowError` unless its state is one that was sent to this provider. Anybody may post: of each state
+        the latest answer is kept, of that what a provider's answer has, and of each member a bounded length.
+        """
+        state = answer.get("state", "")
+        started = await self._states.get(state)
+        if started is None or started.provider != provider:
+            raise FlowError(EXPIRED, detail="no such state at this provider: used, expired, or made up")
+        kept = {name: answer[name][:LONGEST_MEMBER] for name in ANSWER if name in answer}
+        await self._posted.put(state, kept)
+        return state
 
     async def take_posted(self, posted: str) -> dict[str, str]:
         """Return what `keep_posted` kept, once."""

@@ -68,9 +68,9 @@ class UpstreamSignInPages:
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)
         _check_wanted(visit, upstream.name)
+        self._parts.admission.check(request)  # before anything is stored: a refusal stores nothing
         response: Response
         try:
-            self._parts.admission.check(request)
             ask = _ask(visit, request.query_params.get("login_hint"))
             transaction = await self._visits.amend(visit, notice=None, hint_used=True)
             response = leave(await self._federation.departures.begin(upstream, transaction, ask))
@@ -83,9 +83,9 @@ class UpstreamSignInPages:
     async def callback_by_post(self, request: Request) -> Response:
         """Go on as GET: a cross-site post comes without our SameSite cookies (Apple's form_post)."""
         self._parts.admission.check(request)
-        form = await read_form(request)
-        posted = await self._federation.departures.keep_posted(form.get("state"), form)
-        return self._edge.links.redirect(callback_path(request.path_params["name"]), posted=posted)
+        name = request.path_params["name"]
+        posted = await self._federation.departures.keep_posted(name, await read_form(request))
+        return self._edge.links.redirect(callback_path(name), posted=posted)
 
     async def callback(self, request: Request) -> Response:
         """Take what a provider answers."""
