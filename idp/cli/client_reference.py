@@ -13,7 +13,7 @@ _INTRODUCTION = """# Client metadata
 
 <!-- Written by `idp client metadata --markdown`; change idp/oauth/client_metadata.py instead. -->
 
-What a client can be registered with. The names are those of RFC 7591 §2, OpenID Connect Dynamic Client
+The attributes that a client can be registered with. The names are those of RFC 7591 §2, OpenID Connect Dynamic Client
 Registration 1.0 §2 and RP-Initiated Logout 1.0 §3.1; some attributes are this provider's own. The options are
 those of `idp client create` and `idp client update`.
 
@@ -69,11 +69,11 @@ def render_applications() -> dict[str, str]:
     ]
     pages["README.md"] = (
         f"# Applications\n\n{_WRITTEN}\n\n"
-        "A page for each application: how to register it here, and what to enter there. `idp client create --for NAME` "
+        "Each application has a page: how to register it here, and what to enter there. `idp client create --for NAME` "
         "prints the same with your own values. An application that is not here needs the four things of "
         "[first-app.md](../first-app.md).\n\n"
-        "The one identity that never changes its owner is `sub`. Where an application lets you choose the claim that "
-        "it keys accounts by, choose `sub`.\n\n"
+        "Only `sub` always identifies the same user. Where an application lets you choose the claim that "
+        "identifies accounts, choose `sub`.\n\n"
         "| Application | Preset | |\n|---|---|---|\n" + "".join(lines)
     )
     return pages
@@ -98,7 +98,7 @@ def _application(application: "Application") -> str:
         f"# {application.label}\n\n{_WRITTEN}\n\n"
         f"{_tried(application)}.\n\n"
         f"## Here\n\n```sh\nidp client create --for {application.name}{here}\n```\n\n"
-        f"This registers a client with these values; every option of `idp client create` overrules one.\n\n"
+        f"This registers a client with these values. Each option of `idp client create` overrides one of them.\n\n"
         f"| Attribute | Value |\n|---|---|\n{''.join(rows)}\n"
         f"## There\n\nIn {application.place}, with the issuer `{ISSUER}` and the id and secret "
         f"that the command printed:\n\n"

@@ -42,19 +42,24 @@ def create(
         str | None,
         typer.Option(
             "--for",
-            help="An application of docs/integrations: grafana, gitlab, nextcloud, ... Options overrule it.",
+            help="An application of docs/integrations: grafana, gitlab, ... Other options override its values.",
         ),
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="Where that application runs.")] = None,
-    client_id: Annotated[str | None, typer.Option("--client-id", help="Its id; none makes one.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The URL of that application, with --for.")] = None,
+    client_id: Annotated[
+        str | None, typer.Option("--client-id", help="The client id. If unset, one is generated.")
+    ] = None,
     client_secret_file: SecretFile = None,
     public: Annotated[
-        bool, typer.Option("--public", help="It cannot keep a secret: a browser or native app.")
+        bool,
+        typer.Option(
+            "--public", help="The app cannot keep a secret: it runs in a browser or on users' devices."
+        ),
     ] = False,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
-    """Register a client. Its secret is shown this once."""
+    """Register a client. Its secret is shown only now."""
     from idp.administration.applications import application_named
     from idp.administration.clients import NewClient
 
@@ -97,12 +102,12 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="JSON or TOML with a list `clients` of metadata, each perhaps with client_id and client_secret.",
+            help="JSON or TOML with a list `clients` of metadata. Each may also have client_id and client_secret.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Register several clients, or none of them if one is refused. Secrets that are made are shown this once."""
+    """Register several clients, or none of them if one is refused. Generated secrets are shown only now."""
     from idp.administration.clients import client_information
 
     clients_read = read_clients(file)
@@ -150,12 +155,12 @@ def show(client_id: ClientId, as_json: AsJson = False) -> None:
 def update(
     client_id: ClientId,
     enabled: Annotated[
-        bool | None, typer.Option("--enable/--disable", help="Whether it may be used.")
+        bool | None, typer.Option("--enable/--disable", help="Whether the client may be used.")
     ] = None,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
-    """Change a client. A list that is given replaces the old one; one empty value ('') empties it."""
+    """Change a client. A list that you give replaces the old one; one empty value ('') empties it."""
     changes = given_metadata(given)
 
     async def work() -> tuple["ClientRecord", str | None]:
@@ -169,7 +174,7 @@ def update(
 def rotate_secret(
     client_id: ClientId, client_secret_file: SecretFile = None, as_json: AsJson = False
 ) -> None:
-    """Give a client a new secret, shown this once. The old one stops working at once."""
+    """Give a client a new secret, which is shown only now. The old one stops working at once."""
 
     async def work() -> tuple["ClientRecord", str]:
         async with _open() as clients:
@@ -181,7 +186,7 @@ def rotate_secret(
 @app.command()
 def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a client with its grants and consents."""
-    confirm(f"Delete the client {client_id} with everything that people allowed it?", yes=yes)
+    confirm(f"Delete the client {client_id} with the consents of its users?", yes=yes)
 
     async def work() -> None:
         async with _open() as clients:
@@ -197,7 +202,7 @@ def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> No
 @app.command()
 def presets(
     markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="A directory to write a page for each application to.")
+        Path | None, typer.Option("--markdown", help="Write a page for each application to this directory.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -250,7 +255,7 @@ def _show(
         return
     print_fields(fields)
     if secret is not None:
-        typer.echo("\nThe secret is shown this once; keep it where the app finds it.", err=True)
+        typer.echo("\nThe secret is shown only now; keep it where the app finds it.", err=True)
 
 
 def _with_secret(fields: dict[str, Any], secret: str | None) -> dict[str, Any]:
@@ -260,10 +265,10 @@ def _with_secret(fields: dict[str, Any], secret: str | None) -> dict[str, Any]:
 
 
 def _hints(settings: "Settings", metadata: ClientMetadata) -> list[str]:
-    """Return what an operator should know before the app is tried."""
+    """Return what the operator should know before trying the app."""
     hints = [f"Its issuer is {settings.issuer} (IDP_ISSUER)."]
     if "authorization_code" in metadata.grant_types and not metadata.id_token_claims:
         hints.append(
-            "Name and address are at userinfo. If the app reads only the ID token, add --id-token-claims."
+            "The app gets name and address from userinfo. If it reads only the ID token, add --id-token-claims."
         )
     return hints

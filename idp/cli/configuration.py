@@ -15,9 +15,9 @@ _INTRODUCTION = """# Configuration
 <!-- Written by `idp config --markdown`; change idp/config/ instead. -->
 
 Every setting is an environment variable. The same name with `_FILE` reads the value from a file, as container
-secrets want it. A file `idp.toml` (or the one that `IDP_CONFIG` names) may hold them too:
+secrets want it. Settings may also be in a file `idp.toml` (or the one that `IDP_CONFIG` names):
 `IDP_TOKENS__CODE_TTL` is `code_ttl` in its table `[tokens]`.
-The environment is stronger than the file. An unknown name is refused.
+The environment overrides the file. An unknown name is refused.
 """
 
 
@@ -25,7 +25,7 @@ def config(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference as Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every setting: its name, its default and what it is for."""
+    """Print every setting with its default and its meaning."""
     entries = list(_entries())
     if as_json:
         print_json({"settings": [entry for _, entry in entries]})

@@ -1,4 +1,4 @@
-"""What a command needs around its work: settings, a migrated database, an event loop, output."""
+"""What every command uses: settings, a migrated database, an event loop, output."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def settings() -> "Settings":
@@ -65,7 +65,7 @@ async def open_provider(settings: "Settings") -> AsyncIterator["Provider"]:
 
 
 async def require_migrated(database: "Database") -> None:
-    """Raise `ConfigurationError` unless the schema is the one that this program wants."""
+    """Raise `ConfigurationError` unless the schema is the one that this program needs."""
     from idp.storage import migrations
 
     revision = None if _is_missing_file(database) else await migrations.current(database)
@@ -73,13 +73,13 @@ async def require_migrated(database: "Database") -> None:
         raise ConfigurationError("The database is not set up yet; run: idp migrate")
     if revision != migrations.head():
         raise ConfigurationError(
-            f"The database is at revision {revision} and this program wants {migrations.head()}; "
+            f"The database is at revision {revision} and this program needs {migrations.head()}; "
             "run: idp migrate"
         )
 
 
 def _is_missing_file(database: "Database") -> bool:
-    """Tell whether it is a file of SQLite that is not there; asking SQLite would make it."""
+    """Tell whether the SQLite file is missing. Connecting to it would make it."""
     file = database.url.database
     return database.is_sqlite and file not in {None, "", ":memory:"} and not Path(str(file)).exists()
 
@@ -118,16 +118,16 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def has_terminal() -> bool:
-    """Tell whether somebody can be asked."""
+    """Tell whether there is a user to ask."""
     return sys.stdin.isatty()
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask on the terminal; raise `InvalidValue` where there is none, `typer.Abort` for a no."""
+    """Ask on the terminal; raise `InvalidValue` without a terminal, `typer.Abort` for a no."""
     if yes:
         return
     if not has_terminal():
-        raise InvalidValue(f"{question} Say so with --yes.")
+        raise InvalidValue(f"{question} Confirm it with --yes.")
     typer.confirm(question, abort=True, err=True)
 
 

@@ -1,4 +1,4 @@
-"""`idp doctor`: what is wrong with an installation, and what to do about it."""
+"""`idp doctor`: the faults of an installation, and how to mend them."""
 
 import asyncio
 import stat
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from idp.storage.database import Database
 
 OTHERS = stat.S_IRWXO | stat.S_IWGRP
-"""Rights that nobody but the owner may have; a group may read what is mounted for it."""
+"""Rights that only the owner may have. The group may read, because secrets are mounted so in containers."""
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check the settings and every server that they name. The exit code is 1 when something fails."""
+    """Check the settings and every server that they name. The exit code is 1 if a check fails."""
     findings = run(_examine())
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings]})
@@ -52,10 +52,12 @@ async def _examine() -> list[Finding]:
 
 def _settings(settings: "Settings") -> Finding:
     if settings.dev:
-        return Finding("settings", "warn", "IDP_DEV is on: errors are explained to everybody; unset it.")
+        return Finding("settings", "warn", "IDP_DEV is on: pages explain errors to everybody. Unset it.")
     if not settings.secure:
         return Finding(
-            "settings", "warn", f"The issuer {settings.issuer} is http: for trying out on this machine only."
+            "settings",
+            "warn",
+            f"The issuer {settings.issuer} uses http, which is only for trying out on this machine.",
         )
     return Finding("settings", "ok", f"The issuer is {settings.issuer}.")
 
@@ -103,8 +105,8 @@ async def _usernames(database: "Database") -> Finding:
     return Finding(
         "usernames",
         "warn",
-        f"Accounts that lost a username, because an older account has it or it cannot be one: {refused}. "
-        "idp user list --json shows it as refused_username; give each another with: idp user username ACCOUNT NAME",
+        f"Accounts whose username was removed, because an older account has it or it is not allowed: {refused}. "
+        "idp user list --json shows it as refused_username. Give each a new one: idp user username ACCOUNT NAME",
     )
 
 
@@ -148,6 +150,6 @@ def _files(settings: "Settings") -> Finding:
         return Finding(
             "files",
             "warn",
-            f"Other users of this machine can read or change what holds secrets; run: chmod 600 {' '.join(open_)}",
+            f"Other users of this machine can read or change files with secrets; run: chmod 600 {' '.join(open_)}",
         )
-    return Finding("files", "ok", "The files with secrets are their owner's alone.")
+    return Finding("files", "ok", "Only their owner can read the files with secrets.")

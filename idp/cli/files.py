@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SecretFile = Annotated[
     Path | None,
     typer.Option(
-        "--client-secret-file", help="A file with the secret that the app has already; none makes one."
+        "--client-secret-file",
+        help="A file with the secret that the app already has. If unset, one is generated.",
     ),
 ]
 
@@ -37,7 +38,7 @@ def read_text(path: Path, field: str) -> str:
 
 
 def read_clients(path: Path) -> "list[NewClient]":
-    """Read a JSON or TOML file with a list `clients`; raise `InvalidValue` that names the client."""
+    """Read a JSON or TOML file with a list `clients`; raise `InvalidValue` with the number of the client."""
     entries = read_list(path, "clients")
     return [_client(number, entry) for number, entry in enumerate(entries, start=1)]
 

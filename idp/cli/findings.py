@@ -1,4 +1,4 @@
-"""What `idp doctor` says about each part of an installation."""
+"""The results that `idp doctor` reports about each part of an installation."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,7 +11,7 @@ State = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one part."""
+    """The result of checking one part."""
 
     part: str
     state: State

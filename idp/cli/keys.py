@@ -19,7 +19,7 @@ app = typer.Typer(help="Signing keys and the master key.", rich_markup_mode=None
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the signing keys and what each does now."""
+    """List the signing keys and the state of each."""
     _show(_done(lambda keys: keys.all()), as_json=as_json)
 
 
@@ -27,12 +27,20 @@ def list_(as_json: AsJson = False) -> None:
 def rotate(
     emergency: Annotated[
         bool,
-        typer.Option("--emergency", help="A key leaked: drop the present ones now, with all they signed."),
+        typer.Option(
+            "--emergency",
+            help="A key leaked: remove the present keys at once. The tokens that they signed stop working.",
+        ),
     ] = False,
-    alg: Annotated[str | None, typer.Option("--alg", help="Only keys for RS256, ES256 or EdDSA.")] = None,
+    alg: Annotated[
+        str | None,
+        typer.Option(
+            "--alg", help="Rotate only this algorithm: RS256, ES256 or EdDSA. If unset, all of them."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make new signing keys. Tokens that the old ones signed stay good until they expire."""
+    """Make new signing keys. Tokens that the old ones signed stay valid until they expire."""
     _show(_done(lambda keys: keys.rotate(alg, emergency=emergency)), as_json=as_json)
 
 
@@ -41,7 +49,7 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A private key in PEM form.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take in a signing key of your own; it signs from now on."""
+    """Import a signing key of your own; it signs from now on."""
     imported = _done(lambda keys: keys.import_pem(file))
     if not imported and not as_json:
         typer.echo("This key is known already.")

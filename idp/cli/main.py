@@ -1,4 +1,4 @@
-"""The entry point `idp`: the table of commands, and what becomes of a failure."""
+"""The entry point `idp`: the table of commands, and the exit code and sentence of a failure."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ TRACEBACK = "--traceback"
 app = typer.Typer(
     name="idp",
     help="An OAuth 2.0 authorization server and OpenID Connect provider.",
-    epilog=f"Any command takes {TRACEBACK}, which shows where an unexpected error arose.",
+    epilog=f"With {TRACEBACK}, any command shows where an unexpected error arose.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -48,9 +48,9 @@ def root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong use.
+    """Run a command and return its exit code: 0, 1 for a failure, 2 for wrong usage.
 
-    The files that it makes are for its user alone: the database of SQLite and its side files, keys.
+    Only its user may read the files that it makes: keys, the SQLite database and its side files.
     """
     before = os.umask(0o077)
     try:
@@ -78,7 +78,7 @@ def _run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  an operator gets a sentence whatever happens
         if show:
             traceback.print_exc()
-        # The message of an unknown error may hold anything; it is for who asks for it.
+        # The message of an unknown error may hold anything, so it is shown only on request.
         return _fail(f"Something unexpected went wrong ({type(error).__name__}); run again with {TRACEBACK}.")
     return code if isinstance(code, int) else 0
 

@@ -1,4 +1,4 @@
-"""`idp provider`: other providers that people may sign in with."""
+"""`idp provider`: other providers that users may sign in with."""
 
 import re
 import sys
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from idp.administration.providers import KnownProvider, ProviderAdministration
     from idp.config import Settings, UpstreamSettings
 
-app = typer.Typer(help="Other providers that people may sign in with.", rich_markup_mode=None)
+app = typer.Typer(help="Other providers that users may sign in with.", rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name; part of the callback.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The name of the provider here; it is part of the redirect URI.")
+]
 
 
 @app.command()
@@ -40,16 +42,18 @@ def add(
         str | None,
         typer.Option(
             "--type",
-            help="oidc for any OpenID provider, or one of those in docs/providers; none goes by the name.",
+            help="oidc for any OpenID provider, or one of those in docs/providers. If unset, the name is the type.",
         ),
     ] = None,
-    client_id: Annotated[str, typer.Option("--client-id", help="The client id there.")] = "",
+    client_id: Annotated[
+        str, typer.Option("--client-id", help="The client id that the provider issued.")
+    ] = "",
     client_secret: Annotated[
         str | None,
         typer.Option(
             "--client-secret",
-            help="The client secret there. Other users of this machine see it while the command runs; without "
-            "it and --client-secret-file it is asked for on the terminal.",
+            help="The client secret that the provider issued. Other users of this machine see it while the command "
+            "runs. If neither this nor --client-secret-file is given, it is asked for on the terminal.",
         ),
     ] = None,
     client_secret_file: Annotated[
@@ -57,7 +61,9 @@ def add(
         typer.Option("--client-secret-file", help="A file with the client secret; - is standard input."),
     ] = None,
     issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer of an OpenID provider.")] = None,
-    base_url: Annotated[str | None, typer.Option("--base-url", help="A GitHub Enterprise server.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="The URL of a GitHub Enterprise server.")
+    ] = None,
     scope: Annotated[list[str] | None, typer.Option("--scope", help="A scope to ask for.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="The name on the button.")] = None,
     option: Annotated[
@@ -67,7 +73,10 @@ def add(
         ),
     ] = None,
     private_key: Annotated[
-        Path | None, typer.Option("--private-key", help="A file with our private key there, in PEM form.")
+        Path | None,
+        typer.Option(
+            "--private-key", help="A file with the private key (PEM) whose public key the provider has."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +105,7 @@ def add(
         print_json(described)
     else:
         print_fields(described)
-        typer.echo(f"Register the redirect URI there, then try it: idp provider test {name}")
+        typer.echo(f"Register the redirect URI at the provider, then try it: idp provider test {name}")
 
 
 @app.command("list")
@@ -118,7 +127,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command("test")
 def try_(name: Name, as_json: AsJson = False) -> None:
-    """Ask the provider for its metadata and say what is wrong. The exit code is 1 when something is."""
+    """Ask the provider for its metadata and report faults. The exit code is 1 if there are any."""
     settings = read_settings()
 
     async def work() -> tuple[dict[str, Any], list[str]]:
@@ -136,7 +145,7 @@ def try_(name: Name, as_json: AsJson = False) -> None:
             say(f"FAIL  {fault}")
         if not faults:
             typer.echo(
-                "ok    It answers as it should. Its side must know the redirect_uri above, letter by letter."
+                "ok    It answers as it should. The redirect_uri above must be registered there, letter by letter."
             )
     if faults:
         raise typer.Exit(1)
@@ -144,14 +153,14 @@ def try_(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Remove a provider. The links of accounts to it are kept, for the day when it is added again."""
+    """Remove a provider. The links of accounts to it are kept, and work again if it is added again."""
     settings = read_settings()
 
     async def work() -> int:
         async with _open(settings) as providers:
             providers.check_removable(name)
             confirm(
-                f"Remove the provider {name}? People who sign in with nothing else cannot until it is back.",
+                f"Remove the provider {name}? Users without another way to sign in cannot sign in until it is back.",
                 yes=yes,
             )
             return await providers.remove(name)
@@ -163,8 +172,8 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     say(f"The provider {name} is removed.")
     if links:
         typer.echo(
-            f"Accounts that are linked to it: {links}. The links are kept and work again when the provider is back "
-            "under its name and issuer. Their owners see them under Connections and can unlink them. People "
+            f"Accounts that are linked to it: {links}. The links are kept and work again when the provider is added "
+            "again with the same name and issuer. Their owners see them under Connections and can unlink them. People "
             "without another way to sign in can set a password by mail, under Forgot your password."
         )
 

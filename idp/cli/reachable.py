@@ -1,4 +1,4 @@
-"""What `idp doctor` finds out about the servers that an installation needs, and why one cannot be used."""
+"""The checks of `idp doctor` on the servers that an installation needs."""
 
 import asyncio
 import time
@@ -18,9 +18,9 @@ CLOCK_LEEWAY: Final = 5.0
 
 
 async def check_redis(settings: "Settings") -> Finding:
-    """Ask Redis for a sign of life."""
+    """Connect to Redis, and check that it evicts nothing."""
     if settings.redis_url is None:
-        return Finding("redis", "ok", "Not configured; ephemeral state is kept in the database.")
+        return Finding("redis", "ok", "Not configured; the database keeps short-lived state.")
     from redis.asyncio import Redis
     from redis.exceptions import AuthenticationError, RedisError
 
@@ -42,7 +42,7 @@ async def check_redis(settings: "Settings") -> Finding:
         if any(isinstance(cause, AuthenticationError) for cause in causes(error)):
             reason = "Redis refuses the user or password of IDP_REDIS_URL."
         reason = tls_fault(error, urlsplit(settings.redis_url).netloc.rpartition("@")[2]) or reason
-        return Finding("redis", "warn", f"{reason} Until it answers, the database stands in.")
+        return Finding("redis", "warn", f"{reason} Until it answers, the database keeps short-lived state.")
     return Finding("redis", "ok", "Redis answers, and evicts nothing.")
 
 
@@ -65,14 +65,14 @@ async def check_issuer(settings: "Settings") -> Finding:
             "issuer",
             "warn",
             fault
-            or f"{url} cannot be read from here ({type(error).__name__}); fine if the server is not running.",
+            or f"{url} cannot be read from here ({type(error).__name__}); expected if the server is not running.",
         )
     if found != settings.issuer:
         return Finding(
             "issuer",
             "fail",
-            f"{url} is answered by something else (status {response.status_code}); check IDP_ISSUER, the "
-            "proxy's routes and its path.",
+            f"{url} does not answer as this issuer (status {response.status_code}); check IDP_ISSUER, and the "
+            "proxy's routes and path.",
         )
     difference = _clock_difference(response.headers.get("Date"), there)
     if difference is not None and abs(difference) > CLOCK_LEEWAY:

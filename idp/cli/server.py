@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FACTORY = "idp.app:create_app"
 GRACE = 20
-"""Seconds that requests in flight have to end at shutdown."""
+"""Seconds in which running requests must end at shutdown."""
 KEEP_ALIVE = 65
 """Seconds that an idle connection stays open: longer than load balancers keep theirs (60)."""
 WORKER_PATIENCE = 30
@@ -31,9 +31,10 @@ BACKLOG = 2048
 def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="The number of processes.")] = 1,
     tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", help="Certificate chain (PEM), to serve https by itself.")
+        Path | None,
+        typer.Option("--tls-cert", help="The certificate chain (PEM), to serve https without a proxy."),
     ] = None,
     tls_key: Annotated[
         Path | None, typer.Option("--tls-key", help="The certificate's private key (PEM).")
@@ -46,7 +47,7 @@ def serve(
     check_tls(tls_cert, tls_key)
     if settings.dev and not is_loopback(host):
         raise ConfigurationError(
-            f"IDP_DEV shows every mail and every reason to everybody, so it does not go with --host {host}: "
+            f"IDP_DEV shows every mail and every reason to everybody, so it cannot be used with --host {host}: "
             "unset IDP_DEV, or listen on 127.0.0.1."
         )
     faults = run(find_faults(settings))
@@ -54,7 +55,7 @@ def serve(
         raise ConfigurationError("\n".join(faults))
     if settings.database_url.startswith("sqlite") and workers > 1:
         typer.echo(
-            "SQLite lets one worker write at a time; with several workers PostgreSQL is the better choice.",
+            "Only one worker at a time can write to SQLite; for several workers PostgreSQL is the better choice.",
             err=True,
         )
     listening = listen(host, port)
@@ -69,15 +70,15 @@ def dev(
     demo_port: Annotated[
         int, typer.Option("--demo-port", min=1, max=65535, help="The demo app's port.")
     ] = 8001,
-    host: Annotated[str, typer.Option("--host", help="Only a loopback address.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="The loopback address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Run the provider with a demo app, a demo user and everything made for it, on this machine only."""
+    """Run the provider with a demo app and demo users, on this machine only."""
     from idp.config import is_loopback
 
     if not is_loopback(host):
         raise InvalidValue(
-            f"idp dev shows its secrets to whoever asks, so it listens on this machine only, not on {host}; "
-            "for others to reach it use idp serve.",
+            f"idp dev shows its secrets to every visitor, so it listens on this machine only, not on {host}. "
+            "Use idp serve if other machines must reach the provider.",
             field="host",
         )
     if port == demo_port:
@@ -91,10 +92,10 @@ def dev(
 
 def migrate(
     to: Annotated[
-        str, typer.Option("--to", metavar="REV", help="A revision; base takes everything away.")
+        str, typer.Option("--to", metavar="REV", help="The revision to migrate to; base removes every table.")
     ] = "head",
 ) -> None:
-    """Bring the database to the schema that this program wants."""
+    """Bring the database to the schema that this program needs."""
     settings = read_settings()
 
     async def work() -> tuple[str | None, str | None]:
@@ -144,7 +145,7 @@ def _is_older(revision: str, current: str | None) -> bool:
 
 
 async def find_faults(settings: "Settings") -> list[str]:
-    """Return a sentence for each thing without which the provider cannot start."""
+    """Return a sentence for each fault that keeps the provider from starting."""
     from idp.clock import SystemClock
     from idp.keys.keyring import Keyring
     from idp.keys.master import load_master_key
@@ -186,7 +187,7 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
     if certificate is None and key is None:
         return
     if certificate is None or key is None:
-        raise InvalidValue("--tls-cert and --tls-key go together.", field="tls")
+        raise InvalidValue("Give both --tls-cert and --tls-key, or neither.", field="tls")
     import ssl
 
     try:
@@ -203,7 +204,7 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, or raise `ConfigurationError`: a port that is taken is one sentence."""
+    """Return a listening socket, or raise `ConfigurationError` with one sentence."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -217,9 +218,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
     except PermissionError as error:
         listening.close()
-        raise ConfigurationError(
-            f"Port {port} needs more rights than this user has; use one above 1023."
-        ) from error
+        raise ConfigurationError(f"This user may not listen on port {port}; use one above 1023.") from error
     except OSError as error:
         listening.close()
         raise ConfigurationError(
@@ -249,7 +248,7 @@ def _serve(
     fitting = allow_files(settings.server.connections)
     if fitting is not None:
         typer.echo(
-            f"This process may open so few files that {fitting} connections fit, fewer than "
+            f"This process may open only so many files that {fitting} connections fit, fewer than "
             f"IDP_SERVER__CONNECTIONS ({settings.server.connections}): raise its limit (ulimit -n).",
             err=True,
         )

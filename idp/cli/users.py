@@ -33,7 +33,7 @@ app = typer.Typer(help="People's accounts.", rich_markup_mode=None)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The e-mail address or the id.")]
 Password = Annotated[
-    str | None, typer.Option("--password", help="The password; none asks for it on the terminal.")
+    str | None, typer.Option("--password", help="The password. If unset, it is asked for on the terminal.")
 ]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
@@ -47,11 +47,14 @@ def create(
     password_stdin: PasswordStdin = False,
     name: Annotated[str | None, typer.Option("--name", help="The person's full name.")] = None,
     username: Annotated[
-        str | None, typer.Option("--username", help="The username that apps are told; unique.")
+        str | None,
+        typer.Option("--username", help="The unique username, which apps get as preferred_username."),
     ] = None,
     given_name: Annotated[str | None, typer.Option("--given-name", help="The given name.")] = None,
     family_name: Annotated[str | None, typer.Option("--family-name", help="The family name.")] = None,
-    verified: Annotated[bool, typer.Option("--verified", help="The address is known to be theirs.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="The address is known to belong to this person.")
+    ] = False,
     admin: Annotated[bool, typer.Option("--admin", help="Give the role admin.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,10 +72,10 @@ def invite(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to invite.")],
     as_json: AsJson = False,
 ) -> None:
-    """Invite a person by mail to make an account, where registration is by invitation."""
+    """Invite a person by mail to make an account, if registration is by invitation."""
     settings = read_settings()
     if settings.registration.mode != "invitation":
-        raise InvalidValue("Invitations count only with IDP_REGISTRATION__MODE=invitation.", field="mode")
+        raise InvalidValue("Invitations work only with IDP_REGISTRATION__MODE=invitation.", field="mode")
 
     async def make() -> str:
         async with _open() as people:
@@ -146,7 +149,7 @@ def username(
     remove: Annotated[bool, typer.Option("--remove", help="Take the username away.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show, change or remove an account's username, which apps are told as preferred_username."""
+    """Show, change or remove an account's username, which apps get as preferred_username."""
     if name is None and not remove:
         show(account, as_json=as_json)
         return
@@ -159,7 +162,7 @@ def tier(
     name: Annotated[str | None, typer.Argument(metavar="[TIER]", help="The new tier.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show or change what a person has subscribed to, which apps with the scope tier are told."""
+    """Show or change the tier that a person has subscribed to. Apps with the scope tier get it as a claim."""
     if name is None:
         show(account, as_json=as_json)
         return
@@ -188,11 +191,13 @@ def enable(
     account: Account,
     reason: Annotated[
         Literal["operator", "owner", "risk"],
-        typer.Option(help="Which: operator (idp user disable), owner (they deleted the account) or risk."),
+        typer.Option(
+            help="The reason: operator (idp user disable), owner (the owner deleted the account) or risk."
+        ),
     ] = "operator",
     as_json: AsJson = False,
 ) -> None:
-    """Lift one reason for which an account is switched off."""
+    """Remove one reason for which an account is switched off."""
     from idp.storage.models import DisabledBy
 
     _change(lambda people: people.enable(account, DisabledBy(reason)), as_json=as_json)
@@ -201,7 +206,9 @@ def enable(
 @app.command("reset-factors")
 def reset_factors(
     account: Account,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Call off a reset that waits.")] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel a reset that has not taken effect.")
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -212,7 +219,7 @@ def reset_factors(
     the owner uses one before.
     """
     if not cancel:
-        confirm(f"Remove every second factor of {account} and end its sessions?", yes=yes)
+        confirm(f"Remove every second factor of {account} and end the sessions?", yes=yes)
     said = ""
 
     async def reset(people: "PeopleAdministration") -> "User":
@@ -223,10 +230,10 @@ def reset_factors(
             return user
         asked = await people.reset_factors(account)
         said = (
-            f"The second factors of {asked.user.email} are gone, and its sessions have ended."
+            f"The second factors of {asked.user.email} are removed, and the sessions have ended."
             if asked.done
             else f"The second factors of {asked.user.email} will be removed on {_instant(asked.at)}, "
-            "unless one is used before."
+            "unless the owner uses one before."
         )
         return asked.user
 

@@ -8,9 +8,10 @@ from idp.cli.context import settings as read_settings
 
 
 def worker() -> None:
-    """Send mail, sweep what has expired and carry out what is due, apart from the processes that answer requests.
+    """Send mail, delete what has expired and do what is due, in a process of its own.
 
-    Those do this work too, unless IDP_SERVER__BACKGROUND=false. Any number of workers may run at once.
+    The processes that answer requests do this work too, unless IDP_SERVER__BACKGROUND=false. Any number of workers
+    may run at once.
     """
     from idp.ops.logging import configure_logging
 

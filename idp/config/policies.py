@@ -1,7 +1,7 @@
-"""What the operator wants in a situation: looked up, not built in.
+"""The operator's policy for a situation.
 
-Today the settings say it, and for every situation the same. A source that says it for a client or an organisation
-implements `Policies`; whatever asks is not changed by that.
+Today the settings give one policy for every situation. A source of policies for each client or organisation would
+implement `Policies`; the code that asks for a policy would not change.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class PolicyContext:
     """What a policy may depend on."""
 
     client_id: str | None = None
-    """The client that the user is on the way to; None for a user who came on their own."""
+    """The client that sent the user here; None if the user came directly."""
 
 
 NO_CONTEXT = PolicyContext()
@@ -43,16 +43,16 @@ class Policy:
     sessions: SessionSettings = field(default_factory=SessionSettings)
     """How long a browser session lives."""
     accounts: AccountSettings = field(default_factory=AccountSettings)
-    """How recent a sign-in has to be for something sensitive."""
+    """How recent a sign-in must be for a sensitive change."""
     brand: BrandSettings = field(default_factory=BrandSettings)
     """The look of the pages."""
 
 
 class Policies(Protocol):
-    """Says what the policy is."""
+    """A source of policies."""
 
     async def of(self, context: PolicyContext = NO_CONTEXT) -> Policy:
-        """Return the policy for a situation. It is asked at each request, so it has to be at hand."""
+        """Return the policy for a situation. Every request asks for it, so it must answer without delay."""
         ...
 
 

@@ -32,7 +32,7 @@ class Settings(Section):
 
     issuer: Annotated[str, AfterValidator(check_issuer)] = Field(
         "http://localhost:8000",
-        description="The issuer identifier: the public URL, without a slash at its end.",
+        description="The issuer identifier: the provider's public URL, without a slash at its end.",
     )
     database_url: str = Field(
         "sqlite:///idp.db",
@@ -40,33 +40,42 @@ class Settings(Section):
         "(?sslmode=verify-full).",
     )
     redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = Field(
-        None, description="redis://HOST:PORT/0, or rediss:// for TLS, for ephemeral state; none uses a table."
+        None,
+        description="redis://HOST:PORT/0, or rediss:// for TLS: where short-lived state is kept. If unset, a table of"
+        " the database keeps it.",
     )
     master_key: SecretStr | None = Field(
         None,
-        description="32 bytes in base64url that seal secrets at rest; more after commas only open old ones. "
-        "Make one with: idp keys generate-master",
+        description="The key that encrypts stored secrets: 32 bytes in base64url. Further keys may follow after "
+        "commas; they only decrypt what they encrypted before. Make one with: idp keys generate-master",
     )
     trusted_proxies: Networks = Field(
-        (), description="Networks (CIDR) whose X-Forwarded-For is believed for the address of a request."
+        (),
+        description="The networks (CIDR) of reverse proxies. For a request from one of them, X-Forwarded-For gives "
+        "the address of the user.",
     )
     smtp_url: str | None = Field(
         None,
-        description="smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT for mail; none keeps it.",
+        description="The mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT. If unset, mail "
+        "waits in the database.",
     )
     smtp_ca: str | None = Field(
-        None, description="Certificates (PEM) to trust for the mail server, beside those of the system."
+        None, description="Certificates (PEM) to trust for the mail server, in addition to the system's."
     )
     locale: str = Field(
-        "en", description="The language for people who read none of those that there are (translations/)."
+        "en",
+        description="The language of pages and mails for users whose own languages are not available (translations/).",
     )
     mail_from: str = Field(
         "no-reply@localhost", description="The sender of mails: an address, or Name <address>."
     )
     dev: bool = Field(
-        default=False, description="Development: errors are explained on pages. Never in production."
+        default=False,
+        description="Development: pages explain errors, and every mail can be read at /dev/mail. Never in production.",
     )
-    max_body_bytes: int = Field(64 * 1024, ge=1024, description="The largest request body taken, in bytes.")
+    max_body_bytes: int = Field(
+        64 * 1024, ge=1024, description="The largest request body that is accepted, in bytes."
+    )
     brand: BrandSettings = Field(BrandSettings(), description="The look of the hosted pages.")
     tokens: TokenSettings = Field(TokenSettings(), description="Token lifetimes.")
     sessions: SessionSettings = Field(SessionSettings(), description="Browser sessions.")
@@ -93,7 +102,7 @@ class Settings(Section):
     def _keep_development_here(self) -> Self:
         if self.dev and not is_loopback(urlsplit(self.issuer).hostname or ""):
             raise ValueError(
-                "IDP_DEV shows every mail and every reason to everybody, so it takes a loopback issuer only, "
+                "IDP_DEV shows every mail and every reason to everybody, so it needs a loopback issuer, "
                 "such as http://localhost:8000; unset it"
             )
         return self
@@ -111,13 +120,13 @@ class Settings(Section):
 
     @property
     def secure(self) -> bool:
-        """Whether people reach the provider by https; decides the cookies' names and attributes."""
+        """Whether users reach the provider by https; this decides the cookies' names and attributes."""
         return self.issuer.startswith("https://")
 
     @property
     def clients_may_be_private(self) -> bool:
-        """Whether a client's jwks_uri may lead to this machine or its network: an issuer that only this machine
-        reaches has its clients here, too."""
+        """Whether a client's jwks_uri may lead to this machine or its network. If unset, it may if the issuer is on
+        a loopback address, because then the clients are on this machine too."""
         wanted = self.clients.allow_private_addresses
         return is_loopback(urlsplit(self.issuer).hostname or "") if wanted is None else wanted
 

@@ -63,14 +63,14 @@ def read_certificates(value: str) -> str:
 
 
 def check_redis_url(value: str) -> str:
-    """Return the URL of a Redis server; what it can have as parameters is checked where Redis is known."""
+    """Return the URL of a Redis server; `idp.storage.ephemeral.redis` checks its parameters."""
     parts = urlsplit(value)
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
     try:
         port = parts.port
     except ValueError as error:
-        raise ValueError("names a port that is none") from error
+        raise ValueError("has an invalid port") from error
     if port == 0 or (parts.scheme != "unix" and not parts.hostname):
         raise ValueError("must name a host, as in redis://HOST:6379/0")
     return value
@@ -82,8 +82,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 def _check_algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
     if "RS256" not in value:
         raise ValueError(
-            "must have RS256: access tokens are signed with it, and OpenID Connect Discovery requires it of every "
-            "provider"
+            "must include RS256: it signs access tokens, and OpenID Connect Discovery requires it of every provider"
         )
     return value
 
@@ -114,7 +113,7 @@ CHARACTER_KINDS = ("upper", "lower", "digit", "symbol")
 
 def _check_character_kind(value: str) -> str:
     if value not in CHARACTER_KINDS:
-        raise ValueError(f"knows {', '.join(CHARACTER_KINDS)}")
+        raise ValueError(f"must be one of {', '.join(CHARACTER_KINDS)}")
     return value
 
 

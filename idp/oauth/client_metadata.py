@@ -42,7 +42,7 @@ class Attribute:
     kind: Kind
     help: str
     option: str
-    """How the command line spells it: `--jwks-uri`, or `--first-party/--third-party`."""
+    """Its option on the command line: `--jwks-uri`, or `--first-party/--third-party`."""
     defined_in: str
     set_by: Literal["client", "operator"]
     """`client`: a client that registers itself may choose it. `operator`: only the operator may."""
@@ -85,16 +85,16 @@ ISSUER_ALONE: Final = "issuer"
 
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
-    """What a client is registered with."""
+    """The metadata that a client is registered with."""
 
     client_name: str = attribute(
-        kind="text", option="--name", help="The name that people see.", column=True, check=checks.check_name
+        kind="text", option="--name", help="The name that users see.", column=True, check=checks.check_name
     )
     redirect_uris: tuple[str, ...] = attribute(
         (),
         kind="texts",
         option="--redirect-uri",
-        help="Where people come back to; compared letter by letter.",
+        help="A URI to which users are sent back. A request must give it letter by letter.",
         column=True,
         check=checks.check_uri,
     )
@@ -102,7 +102,7 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--post-logout-redirect-uri",
-        help="Where people may go after sign-out.",
+        help="A URI to which users may be sent after sign-out.",
         defined_in=LOGOUT,
         column=True,
         check=checks.check_uri,
@@ -111,15 +111,16 @@ class ClientMetadata:
         None,
         kind="text",
         option="--auth-method",
-        help="How it authenticates: client_secret_basic, client_secret_post, private_key_jwt or none. A client "
-        "with a secret may use both ways of sending it.",
+        help="How the client authenticates: client_secret_basic, client_secret_post, private_key_jwt or none. "
+        "A client with a secret may use both ways of sending it.",
         column=True,
     )
     grant_types: tuple[str, ...] = attribute(
         DEFAULT_GRANTS,
         kind="texts",
         option="--grant",
-        help="A grant that it may use: authorization_code, refresh_token, client_credentials or password.",
+        help="A grant that the client may use: authorization_code, refresh_token, client_credentials or "
+        "password.",
         column=True,
     )
     scopes: tuple[str, ...] = attribute(
@@ -127,7 +128,7 @@ class ClientMetadata:
         kind="scope",
         name="scope",
         option="--scope",
-        help="A scope that it may ask for.",
+        help="A scope that the client may ask for.",
         column=True,
         check=checks.check_scope,
     )
@@ -135,7 +136,7 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--audience",
-        help="The aud of its access tokens; the issuer where there is none.",
+        help="The aud of the client's access tokens. If unset, it is the issuer.",
         defined_in=OURS,
         set_by="operator",
         column=True,
@@ -145,7 +146,7 @@ class ClientMetadata:
         default=False,
         kind="flag",
         option="--first-party/--third-party",
-        help="Whether people are not asked for consent: the app is the operator's own.",
+        help="Whether the app is the operator's own. Its users are not asked for consent.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -153,7 +154,8 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--origin",
-        help="A web origin that may call from a browser (CORS), beyond those of its redirect URIs.",
+        help="A web origin whose scripts may call the provider (CORS), in addition to those of the redirect "
+        "URIs.",
         defined_in=OURS,
         set_by="operator",
         check=checks.check_origin,
@@ -162,23 +164,23 @@ class ClientMetadata:
         None,
         kind="document",
         option="--jwks",
-        help="A file with its public keys (JWKS).",
+        help="A file with the client's public keys (JWKS).",
         check=checks.check_jwks,
     )
     jwks_uri: str | None = attribute(
         None,
         kind="text",
         option="--jwks-uri",
-        help="The URL of its public keys.",
+        help="The URL of the client's public keys (JWKS).",
         check=checks.check_link,
     )
     assertion_audience: str | None = attribute(
         None,
         kind="text",
         option="--assertion-audience",
-        help="The one aud that its assertions (private_key_jwt) may have: `endpoint` takes the issuer, the token "
-        "endpoint and the endpoint that is called, `issuer` the issuer alone. Unless this is set, as "
-        "IDP_CLIENTS__ASSERTION_AUDIENCE says.",
+        help="The aud that the client's assertions (private_key_jwt) must have. `endpoint`: the issuer, the "
+        "token endpoint or the endpoint that is called. `issuer`: the issuer only. If unset, "
+        "IDP_CLIENTS__ASSERTION_AUDIENCE decides.",
         defined_in=OURS,
         set_by="operator",
         check=checks.check_assertion_audience,
@@ -187,8 +189,8 @@ class ClientMetadata:
         None,
         kind="flag",
         option="--require-pkce/--no-require-pkce",
-        help="Whether PKCE is required. Unless this is set, a client with a secret needs PKCE or an OpenID nonce. "
-        "A public client always needs PKCE.",
+        help="Whether PKCE is required. If unset, a client with a secret needs PKCE or an OpenID nonce. A "
+        "public client always needs PKCE.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -196,15 +198,15 @@ class ClientMetadata:
         "RS256",
         kind="text",
         option="--id-token-alg",
-        help="How its ID tokens are signed: RS256, ES256 or EdDSA.",
+        help="The algorithm that signs the client's ID tokens: RS256, ES256 or EdDSA.",
         defined_in=REGISTRATION,
     )
     id_token_claims: bool = attribute(
         default=False,
         kind="flag",
         option="--id-token-claims/--no-id-token-claims",
-        help="Whether the claims of the granted scopes (name, email, ...) are in the ID token too, for apps that do "
-        "not ask userinfo.",
+        help="Whether the claims of the granted scopes (name, email, ...) are also in the ID token, for apps "
+        "that do not ask userinfo.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -212,8 +214,8 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--access-token-claim",
-        help="A claim that its access tokens carry, where the granted scopes include it: email, name, ... Resource "
-        "servers then see it; roles, groups and tier are there anyway.",
+        help="A claim that the client's access tokens carry if a granted scope includes it: email, name, ... "
+        "Resource servers then see it. They see roles, groups and tier in any case.",
         defined_in=OURS,
         set_by="operator",
         check=checks.check_claim,
@@ -222,7 +224,7 @@ class ClientMetadata:
         default=True,
         kind="flag",
         option="--end-grants-on-logout/--keep-grants-on-logout",
-        help="Whether sign-out ends its grants without offline_access.",
+        help="Whether sign-out ends the client's grants that lack offline_access.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -230,7 +232,7 @@ class ClientMetadata:
         default=False,
         kind="flag",
         option="--require-second-factor/--no-require-second-factor",
-        help="Whether people must prove two factors for it.",
+        help="Whether users must prove two factors to sign in to the client.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -238,8 +240,8 @@ class ClientMetadata:
         (),
         kind="texts",
         option="--provider",
-        help="A provider that its users may come from, in the order of its sign-in page. Without any they may come "
-        "from all; with `none` alone, from none.",
+        help="A provider that users of the client may sign in with, in the order of the sign-in page. If "
+        "unset, all are offered; `none` alone offers none.",
         defined_in=OURS,
         set_by="operator",
     )
@@ -247,34 +249,42 @@ class ClientMetadata:
         None,
         kind="text",
         option="--logo-uri",
-        help="Its logo, shown on the hosted pages.",
+        help="The URL of the client's logo, which the hosted pages show.",
         check=checks.check_link,
     )
     client_uri: str | None = attribute(
         None,
         kind="text",
         option="--client-uri",
-        help="Its home page, linked on the hosted pages.",
+        help="The URL of the client's home page, to which the hosted pages link.",
         check=checks.check_link,
     )
     policy_uri: str | None = attribute(
-        None, kind="text", option="--policy-uri", help="Its privacy policy.", check=checks.check_link
+        None,
+        kind="text",
+        option="--policy-uri",
+        help="The URL of the client's privacy policy.",
+        check=checks.check_link,
     )
     tos_uri: str | None = attribute(
-        None, kind="text", option="--tos-uri", help="Its terms of service.", check=checks.check_link
+        None,
+        kind="text",
+        option="--tos-uri",
+        help="The URL of the client's terms of service.",
+        check=checks.check_link,
     )
     other: Mapping[str, Any] = field(default_factory=dict)
     """Stored metadata of another version of this program, kept as it is."""
 
     @property
     def auth_method(self) -> str:
-        """The client authentication method; chosen from the rest where none is named."""
+        """The client authentication method. If unset, it follows from whether the client has keys."""
         if self.token_endpoint_auth_method is not None:
             return self.token_endpoint_auth_method
         return SECRET_METHODS[0] if self.jwks is None and self.jwks_uri is None else KEY_METHOD
 
     def to_document(self) -> dict[str, Any]:
-        """Return the metadata document (RFC 7591 §2): what is not set is left out."""
+        """Return the metadata document (RFC 7591 §2): an attribute that is not set is left out."""
         document: dict[str, Any] = {}
         for known in ATTRIBUTES:
             value = getattr(self, known.field)

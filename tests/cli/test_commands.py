@@ -399,7 +399,7 @@ def test_a_taken_port_is_a_sentence(migrated: Idp) -> None:
     ("arguments", "sentence"),
     [
         (("serve", "--host", "no.such.host.invalid"), "not an address"),
-        (("serve", "--tls-cert", "cert.pem"), "go together"),
+        (("serve", "--tls-cert", "cert.pem"), "or neither"),
         (("serve", "--tls-cert", "cert.pem", "--tls-key", "key.pem"), "cannot be read"),
         (("serve", "--tls-cert", "bad.pem", "--tls-key", "bad.pem"), "not a certificate"),
         (("dev", "--host", "0.0.0.0"), "this machine only"),

@@ -91,7 +91,7 @@ def test_removing_a_provider_says_how_many_links_stay(migrated: Idp, installatio
         (("corp", *OIDC), "needs its issuer"),
         (("google", "--client-secret", "x"), "needs a client_id"),
         (("github", "--client-id", "x"), "client_secret"),
-        (("Corp!", *OIDC, "--issuer", "https://x.example"), "is no name"),
+        (("Corp!", *OIDC, "--issuer", "https://x.example"), "cannot name a provider"),
         (
             ("corp", "--type", "oicd", "--client-id", "x", "--issuer", "https://x.example"),
             "has the type oicd",

@@ -1,4 +1,4 @@
-"""The password grant: for clients that have it by name, under the throttle of the sign-in page."""
+"""The password grant: for clients that are registered with it, under the throttle of the sign-in page."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.support.provider import EMAIL, PASSWORD, Browser, RelyingParty, Runni
 
 @pytest.fixture
 async def old_app(provider: RunningProvider, person: User) -> RelyingParty:
-    """An app from before redirects that has the grant by name."""
+    """An app from before redirects that is registered with the grant."""
     return await provider.relying_party(grant_types=("password", "refresh_token"), redirect_uris=())
 
 

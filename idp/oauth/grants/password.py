@@ -1,4 +1,4 @@
-"""The resource owner password credentials grant (RFC 6749 §4.3), for old apps that have it by name."""
+"""The resource owner password credentials grant (RFC 6749 §4.3), for old apps that are registered with it."""
 
 from authlib.oauth2.rfc6749.grants import (
     ResourceOwnerPasswordCredentialsGrant as AuthlibPasswordGrant,
