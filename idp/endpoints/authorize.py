@@ -167,7 +167,7 @@ class AuthorizeEndpoint:
         if refusal.target is None:
             raise ClientRequestError(
                 Text(
-                    "The app that sent you here made a request that cannot be accepted: %(reason)s.",
+                    "The request of the app that sent you here cannot be accepted. %(reason)s.",
                     reason=error.description,
                 ),
                 facts={"error": error.error, **refusal.facts},

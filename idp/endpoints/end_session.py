@@ -124,7 +124,7 @@ class EndSessionEndpoint:
             if name in {"client_id", "post_logout_redirect_uri"}
         }
         self._errors.tell(paths.END_SESSION, error, client_id=facts.get("client_id sent"), facts=facts)
-        wrong = Text("There is a mistake in the app's request: %(reason)s.", reason=error.description)
+        wrong = Text("There is a mistake in the app's request. %(reason)s.", reason=error.description)
         if session is None:
             return self._pages.done(None, wrong)
         return await self._ask(request, NOTHING_ASKED, session, wrong)

@@ -40,6 +40,7 @@ class Cancelled(UpstreamError):
             ),
             detail=detail,
         )
+        self.label = label
 
 
 class UpstreamRefused(UpstreamError):

@@ -215,7 +215,7 @@ class Transactions:
     @staticmethod
     def _bound(transaction: Transaction | None, browser: str | None) -> Transaction:
         if transaction is None:
-            raise _gone("no such transaction: finished, expired, of another version, or made up")
+            raise _gone("the transaction is unknown: finished, expired, invalid, or begun by another version")
         if browser is None:
             raise FlowError(
                 "Your browser did not send the cookie that this sign-in began with. "

@@ -26,7 +26,8 @@ from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import User
 from idp.text import Text
 
-DEAD = Text("This link or code is wrong, has been used or has expired.")
+LINK_DEAD = Text("This link is wrong, has been used or has expired.")
+CODE_DEAD = Text("This code is wrong, has been used or has expired.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class EmailChanges:
                 await self._change(uow, user, ticket.email)
         # Raised only here: a wrong code has been counted and must stay so.
         if ticket is None:
-            raise InvalidValue(DEAD, field="code")
+            raise InvalidValue(CODE_DEAD if token is None else LINK_DEAD, field="code")
         if token is None:
             await guesses.succeeded(CHANGE_EMAIL, account.id, address)
         return user
@@ -158,7 +159,7 @@ class EmailChanges:
             user = await uow.users.locked(ticket.user_id) if ticket is not None else None
             ticket = await self._tickets.redeem_token(uow, token, UNDO_EMAIL_CHANGE)
             if ticket is None or user is None or user.disabled_at is not None:
-                raise InvalidValue(DEAD)
+                raise InvalidValue(LINK_DEAD)
             now, since = self._clock.now(), ticket.created_at
             # A later change of address led further away: its link must not bring the account there again.
             await uow.tickets.end_since(user.id, UNDO_EMAIL_CHANGE, since, now)

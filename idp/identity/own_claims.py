@@ -68,11 +68,11 @@ def _web_url(text: str) -> str | None:
 
 
 _CHECKS: Mapping[str, Any] = {
-    "phone_number": _pattern(_PHONE, Text("Use the international form, such as +491701234567.")),
+    "phone_number": _pattern(_PHONE, Text("Use the international format, such as +491701234567.")),
     "picture": _web_url,
     "profile": _web_url,
     "website": _web_url,
     "locale": lambda text: None if is_locale(text) else Text("Use a language tag such as en or de-AT."),
     "zoneinfo": lambda text: None if is_time_zone(text) else Text("Use a time zone such as Europe/Berlin."),
-    "birthdate": _pattern(_BIRTHDATE, Text("Use the form YYYY-MM-DD.")),
+    "birthdate": _pattern(_BIRTHDATE, Text("Use the format YYYY-MM-DD.")),
 }

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from idp.errors import Conflict, FlowError, InvalidValue, Unavailable
+from idp.flow.federated.arrivals import Arrivals
 from idp.flow.sign_in import SignIn
 from idp.flow.steps import SIGN_IN_STEPS, SelectAccount
 from idp.flow.visits import Visit
@@ -46,6 +47,7 @@ class LoginPage(FlowPage):
         second_factors: SecondFactors,
         sign_in: SignIn,
         offers: Offers,
+        arrivals: Arrivals,
         metrics: Metrics,
     ) -> None:
         super().__init__(parts)
@@ -53,6 +55,7 @@ class LoginPage(FlowPage):
         self._second_factors = second_factors
         self._sign_in = sign_in
         self._offers = offers
+        self._arrivals = arrivals
         self._metrics = metrics
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
@@ -72,7 +75,7 @@ class LoginPage(FlowPage):
         may_register = policy.registration.mode == "open" or transaction.invitation
         passkeys = policy.second_factor.policy != "off"
         view = LoginView(
-            email=turn.form["email"].strip() if "email" in turn.form else _known_email(visit),
+            email=turn.form["email"].strip() if "email" in turn.form else await self._known_email(visit),
             register_url=self.parts.path("/register", tx=tx) if may_register else None,
             recover_url=self.parts.path("/recover", tx=tx),
             providers=offer.buttons,
@@ -167,13 +170,16 @@ class LoginPage(FlowPage):
         client_id = turn.visit.client.client_id if turn.visit.client else None
         return await self._login.authenticate(email, password, turn.address, client_id=client_id)
 
-
-def _known_email(visit: Visit) -> str:
-    """Return the address that the app named, else that of the user who is signed in, unless they want to use
-    another account."""
-    request = visit.request
-    if request is not None and request.login_hint and "@" in request.login_hint:
-        return request.login_hint[:LONGEST_HINT]
-    if visit.session is not None and not visit.transaction.switching:
-        return visit.session.email
-    return ""
+    async def _known_email(self, visit: Visit) -> str:
+        """Return the address of the account to link to, else the one that the app named, else that of the user
+        who is signed in, unless they want to use another account."""
+        arrived, request = visit.transaction.arrived, visit.request
+        if arrived is not None and arrived.link_user is not None:
+            arrival = await self._arrivals.of(visit.transaction)
+            if arrival is not None and arrival.email:
+                return arrival.email
+        if request is not None and request.login_hint and "@" in request.login_hint:
+            return request.login_hint[:LONGEST_HINT]
+        if visit.session is not None and not visit.transaction.switching:
+            return visit.session.email
+        return ""

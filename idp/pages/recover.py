@@ -111,7 +111,7 @@ class ResetPage(MailLinkPage):
     def _dead(self) -> Response:
         return self.tell(
             status=400,
-            title=Text("This link is no longer good"),
+            title=Text("This link no longer works"),
             sentence=LINK_DEAD,
             next_url=self.parts.path("/recover"),
             next_label=Text("Ask for a new link"),

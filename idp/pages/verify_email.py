@@ -31,7 +31,7 @@ from idp.storage.models import User
 from idp.text import Text
 from idp.web.edge import BrowserEdge
 
-WRONG = Text("This code is wrong or no longer good. Look for the latest mail, or send a new one.")
+WRONG = Text("This code is wrong or has expired. Use the code from the latest mail, or send a new one.")
 NOT_THIS_PASSWORD = Text(
     "This address is confirmed, but the password that you chose here is not valid. Sign in, or choose a new one."
 )

@@ -90,7 +90,7 @@ class VerifyLinkPage(MailLinkPage):
     def _dead(self, visit: Visit | None) -> Response:
         return self.tell(
             status=400,
-            title=Text("This link is no longer good"),
+            title=Text("This link no longer works"),
             sentence=Text("It has expired, or a later mail has replaced it. Sign in to get a new one."),
             next_url=self.onward(visit),
             next_label=Text("Sign in"),

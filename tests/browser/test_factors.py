@@ -162,7 +162,7 @@ async def test_an_authenticator_app_is_set_up_and_used_at_an_app(
     await person.give_password()
     await person.page.get_by_role("link", name="Add an authenticator app").click()
     secret, _ = await person.set_up_app()
-    await person.page.get_by_role("link", name="I have saved them: continue").click()
+    await person.page.get_by_role("link", name="I have saved the codes").click()
     await expect(person.page.get_by_text("10 codes are left.")).to_be_visible()
     await person.page.context.clear_cookies()
     await person.visit(app)
@@ -266,7 +266,7 @@ async def test_an_app_that_requires_it_has_a_factor_set_up_on_the_way(
     await person.give_password()
     await expect(person.page.get_by_text("Set one up to continue.")).to_be_visible()
     await person.set_up_app()
-    await person.page.get_by_role("link", name="I have saved them: continue").click()
+    await person.page.get_by_role("link", name="I have saved the codes").click()
     assert (await person.arrived(app))["acr"] == MULTI
     assert complaints.heard == []
 

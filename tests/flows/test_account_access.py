@@ -72,6 +72,7 @@ async def test_an_app_is_listed_with_what_it_may_do_and_loses_it_at_once(
     assert "See your email address" in page.text
     page = await press(browser, page)
     assert "No app has access" in page.text
+    assert "These apps have access" not in page.text
     assert (await relying_party.refresh(tokens["refresh_token"])).status_code == 400
     introspected = await relying_party.post("/introspect", {"token": tokens["access_token"]})
     assert introspected.json() == {"active": False}

@@ -151,7 +151,9 @@ async def test_the_link_of_the_new_address_works_where_its_user_is_signed_in(
     assert EMAIL in page.text
     assert NEW in page.text.replace("<wbr>", "")
     assert (await user_of(provider, person)).email == EMAIL
-    assert "is changed" in (await browser.submit(page)).text
+    changed = await browser.submit(page)
+    assert "is changed" in changed.text
+    assert (changed.url.path, changed.url.params.get("token")) == ("/account/email", None)
     assert (await user_of(provider, person)).email == NEW
     assert (await browser.submit(page)).status_code == 400
 

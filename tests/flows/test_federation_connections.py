@@ -45,6 +45,29 @@ async def test_linking_and_unlinking_from_the_account_page(
     assert IdentityUnlinked.name in await events(federated)
 
 
+async def test_cancelling_at_the_provider_links_nothing_and_speaks_of_no_sign_in(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    await federated.create_user("alice@example.com", PASSWORD)
+    browser = await federated.browser()
+    await browser.log_in("alice@example.com", PASSWORD)
+    left = await press(browser, await connections_page(browser), "link")
+    page = await browser.get(await upstreams.choose(left, ""))
+    assert path_of(page) == "/account/connections"
+    assert "You cancelled at GitHub, so nothing was linked." in page.text
+    assert await identities(federated, "alice@example.com") == []
+
+
+async def test_an_account_without_a_password_is_offered_to_set_one(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    await elsewhere(browser, "google", "vera")
+    page = await browser.get("/account/password")
+    assert "Set a password" in page.text
+    assert "Change the password" not in page.text
+
+
 async def test_the_last_way_to_sign_in_cannot_be_removed(
     federated: RunningProvider, elsewhere: SignInElsewhere
 ) -> None:

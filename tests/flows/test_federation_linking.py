@@ -10,7 +10,7 @@ import pytest
 
 from idp.events.catalogue import AccountReclaimed, IdentityLinked
 from tests.support.factors import give_app
-from tests.support.provider import Browser, RunningProvider
+from tests.support.provider import Browser, RunningProvider, forms
 from tests.support.upstreams import (
     MakeFederated,
     SignInElsewhere,
@@ -47,9 +47,10 @@ async def test_the_owner_of_the_address_signs_in_first_and_then_it_is_linked(
     page = await elsewhere(browser, "google", "vera")
     assert path_of(page) == "/login"
     assert "An account with the address vera@example.com already exists" in page.text
+    assert forms(page)[0].fields["email"] == VERA
     assert SESSION not in browser.cookies
     assert await identities(federated, VERA) == []
-    page = await browser.submit(page, email=VERA, password=PASSWORD)
+    page = await browser.submit(page, password=PASSWORD)
     assert path_of(page) == "/account"
     assert await identities(federated, VERA) == [("google", "1001")]
     assert "linked to your account" in (await federated.mails.latest(VERA)).subject
@@ -186,12 +187,12 @@ async def test_an_attacker_with_an_unverified_address_upstream_gets_a_code_to_ty
     known = text_of(page)
     for _ in range(5):
         page = await browser.submit(page, code="000000")
-        assert "wrong or no longer good" in page.text
+        assert "wrong or has expired" in page.text
     page = await browser.submit(page, code="000000")
     assert page.status_code == 429
     federated.clock.advance(600)  # the throttle has forgotten; the code has not
     page = await browser.submit(page, code=(await federated.mails.latest(VERA)).code)
-    assert "wrong or no longer good" in page.text
+    assert "wrong or has expired" in page.text
     assert await identities(federated, VERA) == []
     stranger = await federated.browser()
     page = await stranger.submit(await elsewhere(stranger, "google", "noel"), email="free@example.com")

@@ -114,7 +114,7 @@ async def test_a_code_can_be_tried_five_times(provider: RunningProvider, browser
         assert page.status_code == 400
     provider.clock.advance(1)  # the budget for guesses
     page = await browser.submit(page, code=right)
-    assert "wrong or no longer good" in page.text
+    assert "wrong or has expired" in page.text
     provider.clock.advance(provider.settings.accounts.mail_interval)
     page = await browser.submit(page, decision="again")
     page = await browser.submit(page, code=(await provider.mails.latest(NEW)).code)

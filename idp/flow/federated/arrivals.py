@@ -118,7 +118,8 @@ class Arrivals:
         guessed_at, guesses = email_key(arrival.email or ""), self._mail_throttle.codes
         await guesses.check(CONFIRM_ADDRESS, guessed_at, address)
         wrong = InvalidValue(
-            "This code is wrong or no longer good. Look for the latest mail, or send a new one.", field="code"
+            "This code is wrong or has expired. Use the code from the latest mail, or send a new one.",
+            field="code",
         )
         tries = await self._store.increment(f"fed-code:{digest(arrival.id)}", ARRIVAL_TTL)
         if tries > MOST_WRONG_CODES or arrival.code_digest is None or arrival.mailed_to is None:

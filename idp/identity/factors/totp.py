@@ -63,7 +63,9 @@ class Totp(EnrollableFactor):
     label = Text("Authenticator app")
     add = Text("Add an authenticator app")
     set_up = Text("Set up an authenticator app")
-    set_up_lead = Text("The app shows a new code every 30 seconds, which you enter after your password.")
+    set_up_lead = Text(
+        "The app shows a new code every 30 seconds. When you sign in, enter the code after your password."
+    )
     instead = Text("Use an authenticator app instead")
     enrolment_template = "factors/totp_enrol.html"
 

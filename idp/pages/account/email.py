@@ -67,5 +67,5 @@ class VerifyOwnEmailPage(ConsolePage):
         email, code = visit.session.email, visit.form.get("code", "")
         user = await self._registration.verify_by_code(email, visit.user_id, code, address=visit.address)
         if user is None:
-            raise InvalidValue("This code is wrong or no longer good. Send a new mail.", field="code")
+            raise InvalidValue("This code is wrong or has expired. Send a new mail.", field="code")
         return self.done("verified")

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from idp.errors import Conflict, InvalidValue, Unavailable
 from idp.identity import page_paths
 from idp.identity.accounts import Accounts
-from idp.identity.email_change import DEAD, EmailChanges
+from idp.identity.email_change import LINK_DEAD, EmailChanges
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
 from idp.pages.mail_link import MailLinkPage
@@ -36,15 +36,15 @@ class ChangeEmailLink(MailLinkPage):
         """Ask for the press of a button, or for a sign-in to the account."""
         asked = await self._changes.asked(token)
         if asked is None:
-            return self._dead(400, DEAD)
+            return self._dead(400, LINK_DEAD)
         session = await self.parts.visits.session(self.edge.browser(request))
         if session is None or session.user_id != asked.user_id:
             return self.tell(
                 title=Text("Sign in to go on"),
                 sentence=Text(
-                    "A user of the account %(account)s wants to use this address for it. If that is you, open the "
-                    "link in the browser in which you are signed in, or sign in here and enter the code of the "
-                    "mail. If it is not, close this page: nothing changes.",
+                    "The user of the account %(account)s asked to change its address to yours. If that was you, "
+                    "open the link in the browser where you are signed in, or sign in here and enter the code from "
+                    "the mail. If it was not you, close this page. Nothing will change.",
                     account=asked.account,
                 ),
                 next_url=self.parts.path(self.path),
@@ -56,9 +56,9 @@ class ChangeEmailLink(MailLinkPage):
         return self.ask(
             request,
             token,
-            title=Text("Use this address from now on?"),
+            title=Text("Change your address?"),
             sentence=Text(
-                "Your account has the address %(account)s now. From then on it has this one:",
+                "The address of your account is %(account)s now. It will change to this one:",
                 account=session.email,
             ),
             email=asked.email,
@@ -77,12 +77,7 @@ class ChangeEmailLink(MailLinkPage):
             await self._changes.confirm(entered.account, token=form.get("token", ""))
         except (InvalidValue, Conflict, Unavailable) as error:
             return self._dead(error.status, error.sentence)
-        return self.tell(
-            title=Text("The address is changed"),
-            sentence=Text("Sign in with it from now on."),
-            next_url=self.parts.path("/account"),
-            next_label=Text("To your account"),
-        )
+        return self.edge.links.redirect("/account/email", done="email")
 
     def _dead(self, status: int, sentence: str) -> Response:
         return self.tell(
@@ -115,17 +110,17 @@ class UndoEmailChangePage(MailLinkPage):
         token = request.query_params.get("token", "")
         former = await self._changes.former(token)
         if former is None:
-            return self._dead(DEAD)
+            return self._dead(LINK_DEAD)
         return self.ask(
             request,
             token,
-            title=Text("Take the change of address back?"),
+            title=Text("Undo the change of address?"),
             sentence=Text(
-                "The account gets this address back. Its password ends, everybody who is signed in to it is signed "
-                "out, and providers and second factors that were added since the change are removed."
+                "Your account gets this address back. Its password stops working, everyone who is signed in to it "
+                "is signed out, and providers and second steps that were added since the change are removed."
             ),
             email=former,
-            button=Text("Take it back"),
+            button=Text("Undo the change"),
         )
 
     async def submit(self, request: Request) -> Response:
@@ -138,7 +133,9 @@ class UndoEmailChangePage(MailLinkPage):
             return self._dead(error.sentence, error.status)
         return self.tell(
             title=Text("Your account has its address back"),
-            sentence=Text("Choose a new password now: you get a mail with a link for it."),
+            sentence=Text(
+                "Your old password no longer works. Choose a new one: we will send you a mail with a link."
+            ),
             next_url=self.parts.path("/recover"),
             next_label=Text("Choose a password"),
         )
@@ -146,7 +143,7 @@ class UndoEmailChangePage(MailLinkPage):
     def _dead(self, sentence: str, status: int = 400) -> Response:
         return self.tell(
             status=status,
-            title=Text("This link is no longer good"),
+            title=Text("This link no longer works"),
             sentence=sentence,
             next_url=self.parts.path("/account"),
             next_label=Text("Sign in"),

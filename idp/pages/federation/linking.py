@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import Conflict, FlowError, IdpError, NotFound
+from idp.federation.upstream import Cancelled
 from idp.flow.federated.departures import Started
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.notices import notice
@@ -70,9 +71,16 @@ class LinkStep:
             await self._federation.link_asked(upstream, identity, session.account, address=address)
         except IdpError as error:
             await self._responses.note(visit, name, error)
-            told = notice(error)
+            told = notice(_not_linked(error))
         else:
             self._metrics.federated_sign_in(name, "linked")
             told = notice(Text("Your %(provider)s account is linked.", provider=upstream.label), "success")
         transaction = await self._visits.keep(visit, notice=told)
         return self._edge.links.redirect(page_paths.CONNECTIONS, tx=transaction.handle)
+
+
+def _not_linked(error: IdpError) -> IdpError | Text:
+    """Return what the user is told. The sentence of a cancellation is about a sign-in, which this is not."""
+    if isinstance(error, Cancelled):
+        return Text("You cancelled at %(provider)s, so nothing was linked.", provider=error.label)
+    return error
