@@ -107,7 +107,7 @@ def import_(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Register several clients, or none of them if one is refused. Generated secrets are shown only now."""
+    """Register several clients. If one is refused, no client is registered. Generated secrets are shown only now."""
     from idp.administration.clients import client_information
 
     clients_read = read_clients(file)
@@ -186,7 +186,7 @@ def rotate_secret(
 @app.command()
 def delete(client_id: ClientId, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a client with its grants and consents."""
-    confirm(f"Delete the client {client_id} with the consents of its users?", yes=yes)
+    confirm(f"Delete the client {client_id} with its grants and the consents of its users?", yes=yes)
 
     async def work() -> None:
         async with _open() as clients:

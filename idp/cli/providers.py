@@ -42,7 +42,8 @@ def add(
         str | None,
         typer.Option(
             "--type",
-            help="oidc for any OpenID provider, or one of those in docs/providers. If unset, the name is the type.",
+            help="oidc for any OpenID provider, or one of those in docs/providers. If unset, NAME if it is one of "
+            "those, else oidc.",
         ),
     ] = None,
     client_id: Annotated[

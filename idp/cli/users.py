@@ -95,7 +95,7 @@ def import_(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Make several accounts, or none of them if one is refused, with the password hashes of another system."""
+    """Make several accounts, with the password hashes of another system. If one is refused, no account is made."""
     documents = read_list(file, "users")
 
     async def make() -> list[dict[str, Any]]:

@@ -33,8 +33,8 @@ class UpstreamSettings(Section):
         Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] | None
     ) = Field(
         None,
-        description="How this provider authenticates there. If unset, it uses the best method that the other provider"
-        " supports.",
+        description="How this provider authenticates there. If unset, the method follows from "
+        "the type, the credentials and what the other provider supports.",
     )
     algorithms: Texts = Field(
         (),

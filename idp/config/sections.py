@@ -20,7 +20,7 @@ from idp.config.types import (
 class BrandSettings(Section):
     """What users see on the hosted pages."""
 
-    name: str = Field("idp", description="The name shown on pages and in mails.")
+    name: str = Field("idp", description="The provider's name on pages and in mails.")
     logo_url: str | None = Field(
         None,
         description="The https URL of an image that is shown above the forms. If unset, a plain mark is shown.",
@@ -484,7 +484,7 @@ class DatabaseSettings(Section):
 
 
 class LogSettings(Section):
-    """What is written to standard error."""
+    """The log, which is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The lowest level that is written."

@@ -52,7 +52,7 @@ class Settings(Section):
     trusted_proxies: Networks = Field(
         (),
         description="The networks (CIDR) of reverse proxies. For a request from one of them, X-Forwarded-For gives "
-        "the address of the user.",
+        "the address of the caller.",
     )
     smtp_url: str | None = Field(
         None,

@@ -363,6 +363,17 @@ def test_config_prints_every_setting(idp: Idp) -> None:
     assert "| `IDP_DATABASE__POOL_SIZE` | `10` |" in idp("config", "--markdown").out
 
 
+def test_every_duration_names_its_unit(idp: Idp) -> None:
+    ends = ("_TTL", "_GRACE", "_DELAY", "_UNDO", "_SKEW", "_AFTER", "_AHEAD", "_EVERY", "_WINDOW", "TIMEOUT")
+    durations = {
+        entry["name"]: entry["description"]
+        for entry in idp("config", "--json").json["settings"]
+        if entry["name"].endswith((*ends, "_INTERVAL"))
+    }
+    assert len(durations) > 20
+    assert not [name for name, text in durations.items() if "econds" not in text]
+
+
 def test_the_reference_in_the_documentation_is_the_one_that_config_prints() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text()
     assert written == render_markdown(), "run: idp config --markdown > docs/configuration.md"
