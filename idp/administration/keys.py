@@ -17,7 +17,7 @@ State = Literal["published", "signing", "verifying", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
-class SigningKey:
+class KeySummary:
     """A signing key and what it does now. Times are in seconds since 1970."""
 
     kid: str
@@ -37,14 +37,14 @@ class KeyAdministration:
         self._keyring = keyring
         self._clock = clock
 
-    async def all(self) -> list[SigningKey]:
+    async def all(self) -> list[KeySummary]:
         """Return every key that is kept."""
         async with self._database.reading() as uow:
             records = await uow.signing_keys.all()
         now = self._clock.now()
         signing = {kid for alg in {record.alg for record in records} for kid in _signing(records, alg, now)}
         return [
-            SigningKey(
+            KeySummary(
                 record.kid,
                 record.alg,
                 record.generation,
@@ -56,19 +56,19 @@ class KeyAdministration:
             for record in records
         ]
 
-    async def rotate(self, alg: str | None, *, emergency: bool) -> list[SigningKey]:
+    async def rotate(self, alg: str | None, *, emergency: bool) -> list[KeySummary]:
         """Make new keys, for one algorithm or all, and return them. `emergency`: drop the present ones now."""
         await self._keyring.ensure()
         return await self._of(await self._keyring.rotate_now(alg, emergency=emergency))
 
-    async def import_pem(self, file: Path) -> list[SigningKey]:
+    async def import_pem(self, file: Path) -> list[KeySummary]:
         """Take in a private key, which signs from now on; return it, or nothing for one that is known already."""
         read_pem(file)  # its faults are named with the file's own path
         with tempfile.TemporaryDirectory() as directory:
             _link(file, Path(directory))
             return await self._of(await self._keyring.import_pem(Path(directory)))
 
-    async def _of(self, kids: Collection[str]) -> list[SigningKey]:
+    async def _of(self, kids: Collection[str]) -> list[KeySummary]:
         return [key for key in await self.all() if key.kid in kids]
 
 

@@ -21,7 +21,7 @@ from idp.endpoints.revocation import RevocationEndpoint
 from idp.endpoints.token import TokenEndpoint
 from idp.endpoints.upstream_tokens import UpstreamTokensEndpoint
 from idp.endpoints.userinfo import UserInfoEndpoint
-from idp.flow.consents import Consents
+from idp.flow.consents import RememberedConsents
 from idp.identity.acr import ACR_VALUES
 from idp.identity.factors.passkeys import Passkeys
 from idp.identity.factors.recovery_codes import RecoveryCodes
@@ -115,7 +115,7 @@ def routes_of(provider: Provider, discovery: DiscoveryEndpoints) -> list[BaseRou
         RecoverPage(parts, provider.recovery),
         ResetPage(parts, provider.recovery, provider.policy),
         PasswordStrength(parts, provider.policy),
-        ConsentPage(parts, Consents(database, clock), federation.providers),
+        ConsentPage(parts, RememberedConsents(database, clock), federation.providers),
         AccountPages(
             parts,
             provider.gate,

@@ -12,7 +12,7 @@ from idp.cli.context import AsJson, open_database, print_json, print_table, run
 from idp.cli.context import settings as read_settings
 
 if TYPE_CHECKING:
-    from idp.administration.keys import KeyAdministration, SigningKey
+    from idp.administration.keys import KeyAdministration, KeySummary
 
 app = typer.Typer(help="Signing keys and the master key.", rich_markup_mode=None)
 
@@ -65,10 +65,10 @@ def generate_master() -> None:
     typer.echo(MasterKey.generate())
 
 
-def _done(work: Callable[["KeyAdministration"], Awaitable[list["SigningKey"]]]) -> list["SigningKey"]:
+def _done(work: Callable[["KeyAdministration"], Awaitable[list["KeySummary"]]]) -> list["KeySummary"]:
     """Do something with the keys and return those that it concerns."""
 
-    async def working() -> list["SigningKey"]:
+    async def working() -> list["KeySummary"]:
         async with _open() as keys:
             return await work(keys)
 
@@ -84,7 +84,7 @@ async def _open() -> AsyncIterator["KeyAdministration"]:
         yield key_administration(settings, database)
 
 
-def _description(key: "SigningKey") -> dict[str, Any]:
+def _description(key: "KeySummary") -> dict[str, Any]:
     return {
         "kid": key.kid,
         "alg": key.alg,
@@ -100,7 +100,7 @@ def _instant(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _show(keys: list["SigningKey"], *, as_json: bool) -> None:
+def _show(keys: list["KeySummary"], *, as_json: bool) -> None:
     rows = [_description(key) for key in keys]
     if as_json:
         print_json({"keys": rows})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from idp.federation.claims import text_of
-from idp.federation.credentials import AppleCredentials, Credentials
+from idp.federation.credentials import AppleCredentials, UpstreamCredentials
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.oidc import OpenIdUpstream
 from idp.federation.upstream import PendingAuthorization
@@ -15,7 +15,7 @@ from idp.federation.upstream import PendingAuthorization
 class AppleUpstream(OpenIdUpstream):
     """Apple."""
 
-    credentials_type: ClassVar[type[Credentials]] = AppleCredentials
+    credentials_type: ClassVar[type[UpstreamCredentials]] = AppleCredentials
 
     async def finish(self, answer: Mapping[str, str], memory: PendingAuthorization) -> UpstreamIdentity:
         """Take the name from beside the code: Apple tells it there, once, and not in the ID token."""

@@ -19,7 +19,7 @@ ASSERTION_TTL: Final = 120
 """Seconds."""
 
 
-class Credentials:
+class UpstreamCredentials:
     """Our client id at a provider, and the secret or key that goes with it."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Credentials:
         )
 
 
-class AppleCredentials(Credentials):
+class AppleCredentials(UpstreamCredentials):
     """Apple takes a token that is signed with a key of ours as the client secret."""
 
     def secret(self) -> str | None:

@@ -45,7 +45,7 @@ class SignInKnown:
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class CreateAccount:
     """The user gets an account of their own, with an address that is known to be theirs."""
 
 
@@ -93,7 +93,7 @@ class Reject:
 
 Decision = (
     SignInKnown
-    | Create
+    | CreateAccount
     | LinkAutomatically
     | ProveExisting
     | TakeOverUnverified
@@ -120,7 +120,7 @@ def decide(
     if account is None:
         if not policy.registration_open:
             return Reject("registration_closed")
-        return Create() if policy.domain_allowed else Reject("domain_not_allowed")
+        return CreateAccount() if policy.domain_allowed else Reject("domain_not_allowed")
     if account.disabled:
         return Reject("disabled")
     if not (account.email_verified or account.vouched or account.has_factor):

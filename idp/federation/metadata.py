@@ -16,7 +16,7 @@ KEYS_TTL: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderMetadata:
+class UpstreamMetadata:
     """The part of the discovery document that is used."""
 
     issuer: str
@@ -39,7 +39,7 @@ class MetadataSource:
         self._http = http
         self._label = label
         self._clock = clock
-        self._metadata: tuple[float, ProviderMetadata] | None = None
+        self._metadata: tuple[float, UpstreamMetadata] | None = None
         self.keys = FetchedKeys(self._fetch_keys, clock, KEYS_TTL)
         """The published keys; fetching them raises `UpstreamDown`."""
 
@@ -48,7 +48,7 @@ class MetadataSource:
         """Where the document is (OIDC Discovery §4.1)."""
         return self.issuer.rstrip("/") + "/.well-known/openid-configuration"
 
-    async def get(self) -> ProviderMetadata:
+    async def get(self) -> UpstreamMetadata:
         """Return the metadata; raise `UpstreamDown`. An old one will do while the provider is away."""
         now = self._clock.now()
         if self._metadata is not None and self._metadata[0] > now:
@@ -72,7 +72,7 @@ class MetadataSource:
         except Malformed as error:
             raise UpstreamDown(self._label, f"{metadata.jwks_uri}: {error}") from error
 
-    async def _fetch(self) -> ProviderMetadata:
+    async def _fetch(self) -> UpstreamMetadata:
         status, document = await self._http.json("GET", self.url)
         if status != 200:
             raise UpstreamDown(self._label, f"{self.url} answers {status}")
@@ -82,7 +82,7 @@ class MetadataSource:
                 self._label, f"{self.url} is the document of {str(issuer)[:200]!r}, not of {self.issuer!r}"
             )
         methods = foreign.texts(document, "token_endpoint_auth_methods_supported")
-        return ProviderMetadata(
+        return UpstreamMetadata(
             issuer=self.issuer,
             authorization_endpoint=self._endpoint(document, "authorization_endpoint"),
             token_endpoint=self._endpoint(document, "token_endpoint"),

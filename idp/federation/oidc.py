@@ -10,11 +10,11 @@ from idp.crypto import random_token
 from idp.errors import ConfigurationError
 from idp.federation import id_token as tokens
 from idp.federation.claims import auth_time, identity_of, tokens_of
-from idp.federation.credentials import Credentials
+from idp.federation.credentials import UpstreamCredentials
 from idp.federation.http import ProviderHttp
 from idp.federation.id_token import BadIdToken
 from idp.federation.identity import UpstreamIdentity, UpstreamTokens
-from idp.federation.metadata import MetadataSource, ProviderMetadata
+from idp.federation.metadata import MetadataSource, UpstreamMetadata
 from idp.federation.upstream import (
     CANCELLATIONS,
     AuthorizationRedirect,
@@ -42,7 +42,7 @@ DOWN = frozenset({"server_error", "temporarily_unavailable"})
 class OpenIdUpstream:
     """An OpenID provider."""
 
-    credentials_type: ClassVar[type[Credentials]] = Credentials
+    credentials_type: ClassVar[type[UpstreamCredentials]] = UpstreamCredentials
 
     def __init__(
         self, name: str, settings: UpstreamSettings, preset: Preset, http: ProviderHttp, clock: Clock
@@ -151,14 +151,14 @@ class OpenIdUpstream:
     def check_claims(self, claims: Mapping[str, Any]) -> None:
         """Refuse a user who may not come in, by the claims of the ID token."""
 
-    def _check_iss(self, told: str | None, metadata: ProviderMetadata) -> None:
+    def _check_iss(self, told: str | None, metadata: UpstreamMetadata) -> None:
         if told is None and metadata.announces_iss:
             raise self.refused("the answer has no iss, which the provider announces (RFC 9207)")
         if told is not None and told != self.issuer:
             raise self.refused(f"the answer is from {told[:200]!r}: mix-up (RFC 9207)")
 
     async def _redeem(
-        self, metadata: ProviderMetadata, code: str, memory: PendingAuthorization
+        self, metadata: UpstreamMetadata, code: str, memory: PendingAuthorization
     ) -> UpstreamTokens:
         return await self._token_request(
             metadata,
@@ -170,7 +170,7 @@ class OpenIdUpstream:
             },
         )
 
-    async def _token_request(self, metadata: ProviderMetadata, form: Mapping[str, str]) -> UpstreamTokens:
+    async def _token_request(self, metadata: UpstreamMetadata, form: Mapping[str, str]) -> UpstreamTokens:
         extra, headers = self.credentials.present(metadata.token_endpoint_auth_methods)
         status, response = await self._http.json(
             "POST", metadata.token_endpoint, data={**form, **extra}, headers=headers
@@ -226,7 +226,7 @@ class OpenIdUpstream:
             raise self.refused("auth_time is from before this sign-in, in spite of prompt=login", sentence)
 
     async def _userinfo(
-        self, metadata: ProviderMetadata, access_token: str, claims: Mapping[str, Any]
+        self, metadata: UpstreamMetadata, access_token: str, claims: Mapping[str, Any]
     ) -> dict[str, Any]:
         if metadata.userinfo_endpoint is None or not self.settings.userinfo:
             return {}
@@ -301,7 +301,7 @@ class OpenIdUpstream:
             faults.append(_with_hint(error.detail or error.sentence))
         return Report(facts, tuple(faults))
 
-    def _scope_faults(self, metadata: ProviderMetadata) -> list[str]:
+    def _scope_faults(self, metadata: UpstreamMetadata) -> list[str]:
         faults = []
         if "openid" not in self.scopes:
             faults.append("The scope openid is missing: without it there is no ID token.")

@@ -8,7 +8,7 @@ from idp.oauth.authorization_request import AuthorizationRequest
 from idp.storage.database import Database
 
 
-class Consents:
+class RememberedConsents:
     """Keeps and audits the decisions of the consent page."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from idp.flow.transaction import Proof, Transaction
 from idp.identity.claims import standard_claims
 from idp.identity.factors.factor import ChallengeAnswer
 from idp.identity.factors.registry import default_kind
-from idp.identity.login import AccountDeleted, PasswordLogin
+from idp.identity.login import DeletedAccountError, PasswordLogin
 from idp.identity.second_factor import SecondFactors
 from idp.oauth.clients import Client
 from idp.oauth.errors import StepRequiredError
@@ -75,7 +75,7 @@ class People:
         """Check a password, with the throttle and the audit of the sign-in page."""
         try:
             found = await self._login.authenticate(username, password, address, client_id=client.client_id)
-        except AccountDeleted:  # the owner has got a mail
+        except DeletedAccountError:  # the owner has got a mail
             return None
         return None if found is None else await self._finish(found.user, found.authentication, client)
 

@@ -100,7 +100,7 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class SealedTransaction:
     """What is known of a transaction before the user did anything, as it is sealed."""
 
     id: str
@@ -113,7 +113,7 @@ class Draft:
     hint_used: bool
 
     @classmethod
-    def of(cls, transaction: Transaction) -> "Draft":
+    def of(cls, transaction: Transaction) -> "SealedTransaction":
         """Return the draft of a transaction."""
         return cls(**{each.name: getattr(transaction, each.name) for each in fields(cls)})
 
@@ -128,7 +128,7 @@ TRANSACTION = Kind("tx", Transaction, 0)
 
 FINISHED = "transaction"
 
-DRAFT = Kind("tx-draft", Draft, 0, sealed=True)
+DRAFT = Kind("tx-draft", SealedTransaction, 0, sealed=True)
 
 
 class Transactions:
@@ -206,7 +206,7 @@ class Transactions:
         return None if gone else opened
 
     def _seal(self, transaction: Transaction) -> Transaction:
-        sealed = self._drafts.encode(DRAFT.name, Draft.of(transaction)).decode()
+        sealed = self._drafts.encode(DRAFT.name, SealedTransaction.of(transaction)).decode()
         return replace(transaction, sealed=sealed)
 
     def _time_left(self, transaction: Transaction) -> float:

@@ -17,7 +17,7 @@ from idp.events.catalogue import (
     UserRemoved,
 )
 from idp.identity.addresses import email_key
-from idp.identity.endings import Event, Kept, end
+from idp.identity.endings import AccountEvent, LeftOpen, end
 from idp.identity.generation import ProvenAccount, look
 from idp.identity.new_user import new_user
 from idp.identity.passwords import PasswordHasher, check_acceptable
@@ -131,7 +131,7 @@ class Accounts:
             now = self._clock.now()
             user = await _locked(uow, user_id)
             user.password_hash = hashed
-            await end(uow, user, Event.PASSWORD_SET, now, Kept(keep_session))
+            await end(uow, user, AccountEvent.PASSWORD_SET, now, LeftOpen(keep_session))
             await uow.users.save(user)
             changed = PasswordChanged(
                 user_id=user_id, removed=password is None, source=source, address=address
@@ -149,7 +149,7 @@ class Accounts:
             now = self._clock.now()
             user = await _locked(uow, user_id)
             if user.disable(by, now):
-                await end(uow, user, Event.DISABLED, now)
+                await end(uow, user, AccountEvent.DISABLED, now)
                 await uow.users.save(user)
                 await record(uow, UserDisabled(user_id=user_id, by=by.value), now)
 
@@ -196,7 +196,7 @@ class Accounts:
         async with self._database.unit_of_work() as uow:
             now = self._clock.now()
             user = await _locked(uow, user_id)
-            await end(uow, user, Event.REMOVED, now)
+            await end(uow, user, AccountEvent.REMOVED, now)
             await uow.users.delete(user.id)
             await record(uow, UserRemoved(user_id=user_id), now)
 

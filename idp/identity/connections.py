@@ -21,7 +21,7 @@ from idp.events.catalogue import (
 )
 from idp.identity import page_paths
 from idp.identity.addresses import email_key, same_mailbox
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.factors.registry import has_factor
 from idp.identity.generation import ProvenAccount, still
 from idp.identity.invitations import use_invitation
@@ -161,7 +161,7 @@ class Connections:
                 raise Conflict("This address has been verified or changed meanwhile.")
             if not user.verification_due or user.roles or await has_factor(uow, user.id):
                 raise Conflict("This account is not a stranger's: its owner has to sign in to it first.")
-            await end(uow, user, Event.EMPTIED, now)
+            await end(uow, user, AccountEvent.EMPTIED, now)
             user.email_verified = True
             user.verification_due = False
             user.profile = _profile(elsewhere)

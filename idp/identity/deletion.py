@@ -6,7 +6,7 @@ from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import AccountDeleted, AccountRestored
 from idp.identity import page_paths
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.generation import ProvenAccount, still
 from idp.identity.mail import Mailer
 from idp.identity.tickets import RESTORE_ACCOUNT, Tickets
@@ -39,7 +39,7 @@ class Deletion:
             user = await still(uow, account, to_change=True)
             user.disable(DisabledBy.OWNER, now)
             user.delete_at = now + self._settings.deletion_grace
-            await end(uow, user, Event.DELETED, now)
+            await end(uow, user, AccountEvent.DELETED, now)
             await uow.users.save(user)
             await record(uow, AccountDeleted(user_id=user.id, address=address), now)
             if self._settings.deletion_grace:

@@ -15,7 +15,7 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailChanged, EmailChangeUndone
 from idp.identity import page_paths
 from idp.identity.addresses import email_key, masked
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.even import evenly
 from idp.identity.factors.registry import delete_factors
 from idp.identity.generation import ProvenAccount, still
@@ -130,7 +130,7 @@ class EmailChanges:
 
     async def _change(self, uow: UnitOfWork, user: User, email: str) -> None:
         old, now = user.email, self._clock.now()
-        await self._move(uow, user, email, Event.EMAIL_CHANGED)
+        await self._move(uow, user, email, AccountEvent.EMAIL_CHANGED)
         await record(uow, EmailChanged(user_id=user.id), now)
         path, undo_until = page_paths.ACCOUNT, now + self._settings.email_undo
         if self._settings.email_undo:
@@ -165,10 +165,10 @@ class EmailChanges:
             await uow.tickets.end_since(user.id, UNDO_EMAIL_CHANGE, since, now)
             await delete_factors(uow, user.id, since=since)
             await uow.identities.delete_all(user.id, since=since)
-            await self._move(uow, user, ticket.email, Event.EMAIL_CHANGE_UNDONE)
+            await self._move(uow, user, ticket.email, AccountEvent.EMAIL_CHANGE_UNDONE)
             await record(uow, EmailChangeUndone(user_id=user.id, address=address), now)
 
-    async def _move(self, uow: UnitOfWork, user: User, email: str, event: Event) -> None:
+    async def _move(self, uow: UnitOfWork, user: User, email: str, event: AccountEvent) -> None:
         now = self._clock.now()
         user.email, user.email_key = email, email_key(email)
         user.email_verified = True

@@ -39,7 +39,7 @@ class What(Enum):
     PROFILE = "profile"
 
 
-class Event(Enum):
+class AccountEvent(Enum):
     """What happens to an account."""
 
     PASSWORD_CHANGED = "password_changed"
@@ -72,26 +72,26 @@ class Event(Enum):
 _ACCESS = frozenset({What.PROOFS, What.SESSIONS, What.GRANTS, What.TICKETS, What.DEVICES})
 """All ways in which somebody may be in the account now, or come in without its secrets."""
 
-ENDINGS: Mapping[Event, frozenset[What]] = {
-    Event.PASSWORD_CHANGED: _ACCESS,
-    Event.PASSWORD_CHANGED_ALONE: frozenset({What.PROOFS, What.TICKETS, What.DEVICES}),
-    Event.PASSWORD_RESET: _ACCESS,
-    Event.PASSWORD_SET: _ACCESS,
-    Event.EMAIL_CHANGED: frozenset({What.TICKETS}),  # they went to the old address
-    Event.EMAIL_CHANGE_UNDONE: _ACCESS | {What.PASSWORD, What.CONSENTS},
-    Event.SIGNED_OUT_EVERYWHERE: frozenset({What.PROOFS, What.SESSIONS}),
-    Event.FACTOR_REMOVED: frozenset({What.DEVICES}),
-    Event.LAST_FACTOR_REMOVED: frozenset({What.DEVICES, What.FACTORS}),
-    Event.FACTORS_RESET: _ACCESS | {What.FACTORS},
-    Event.EMPTIED: frozenset(What) - {What.INVITATIONS},  # one may be what the owner comes with
-    Event.DISABLED: _ACCESS | {What.INVITATIONS},
-    Event.DELETED: _ACCESS | {What.INVITATIONS},
-    Event.REMOVED: frozenset({What.INVITATIONS}),  # all others hang from the account's row
+ENDINGS: Mapping[AccountEvent, frozenset[What]] = {
+    AccountEvent.PASSWORD_CHANGED: _ACCESS,
+    AccountEvent.PASSWORD_CHANGED_ALONE: frozenset({What.PROOFS, What.TICKETS, What.DEVICES}),
+    AccountEvent.PASSWORD_RESET: _ACCESS,
+    AccountEvent.PASSWORD_SET: _ACCESS,
+    AccountEvent.EMAIL_CHANGED: frozenset({What.TICKETS}),  # they went to the old address
+    AccountEvent.EMAIL_CHANGE_UNDONE: _ACCESS | {What.PASSWORD, What.CONSENTS},
+    AccountEvent.SIGNED_OUT_EVERYWHERE: frozenset({What.PROOFS, What.SESSIONS}),
+    AccountEvent.FACTOR_REMOVED: frozenset({What.DEVICES}),
+    AccountEvent.LAST_FACTOR_REMOVED: frozenset({What.DEVICES, What.FACTORS}),
+    AccountEvent.FACTORS_RESET: _ACCESS | {What.FACTORS},
+    AccountEvent.EMPTIED: frozenset(What) - {What.INVITATIONS},  # one may be what the owner comes with
+    AccountEvent.DISABLED: _ACCESS | {What.INVITATIONS},
+    AccountEvent.DELETED: _ACCESS | {What.INVITATIONS},
+    AccountEvent.REMOVED: frozenset({What.INVITATIONS}),  # all others hang from the account's row
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LeftOpen:
     """What the user who caused the event keeps: where they are."""
 
     session_id: str | None = None
@@ -100,10 +100,10 @@ class Kept:
     """The kind of mail of which the last stays good."""
 
 
-NOTHING = Kept()
+NOTHING = LeftOpen()
 
 
-async def end(uow: UnitOfWork, user: User, event: Event, now: float, kept: Kept = NOTHING) -> None:
+async def end(uow: UnitOfWork, user: User, event: AccountEvent, now: float, kept: LeftOpen = NOTHING) -> None:
     """End what the table says. `user` was read by `users.locked` in this unit of work, and the caller saves it.
 
     What does not end goes on in the new generation of the account.
@@ -125,7 +125,7 @@ async def end(uow: UnitOfWork, user: User, event: Event, now: float, kept: Kept 
         await uow.grants.carry_over(user.id, user.generation)
 
 
-_ROWS: Mapping[What, Callable[[UnitOfWork, User, float, Kept], Awaitable[object]]] = {
+_ROWS: Mapping[What, Callable[[UnitOfWork, User, float, LeftOpen], Awaitable[object]]] = {
     What.SESSIONS: lambda uow, user, now, kept: uow.sessions.end_all_for_user(user.id, now, kept.session_id),
     What.GRANTS: lambda uow, user, now, kept: uow.grants.revoke_for_user(user.id, now, kept.grant_id),
     What.TICKETS: lambda uow, user, now, kept: uow.tickets.end_all_for_user(

@@ -9,7 +9,7 @@ from idp.errors import IdpError, InvalidValue, NotFound
 from idp.events.audit import record
 from idp.events.catalogue import FactorRemoved
 from idp.identity import page_paths
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.factor_reset import FactorResets
 from idp.identity.factors.factor import EnrollableFactor
 from idp.identity.factors.recovery_codes import RecoveryCodes
@@ -137,7 +137,9 @@ class EnrolledFactors:
             last = not await has_factor(uow, user.id)
             owner = await uow.users.locked(user.id)
             if owner is not None:
-                await end(uow, owner, Event.LAST_FACTOR_REMOVED if last else Event.FACTOR_REMOVED, now)
+                await end(
+                    uow, owner, AccountEvent.LAST_FACTOR_REMOVED if last else AccountEvent.FACTOR_REMOVED, now
+                )
                 await uow.users.save(owner)
             await record(uow, FactorRemoved(user_id=user.id, kind=kind), now)
             await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=page_paths.SECURITY)

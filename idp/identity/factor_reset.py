@@ -15,7 +15,7 @@ from idp.errors import IdpError, InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import FactorResetCancelled, FactorResetRequested, FactorsReset
 from idp.identity import page_paths
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.factors.registry import has_factor
 from idp.identity.mail import Mailer
 from idp.storage.database import Database, UnitOfWork
@@ -103,7 +103,7 @@ class FactorResets:
         user = await uow.users.locked(user_id)
         if user is None:
             return
-        await end(uow, user, Event.FACTORS_RESET, now)
+        await end(uow, user, AccountEvent.FACTORS_RESET, now)
         await uow.users.save(user)
         await record(uow, FactorsReset(user_id=user.id), now)
         await self._mailer.queue(uow, "factor_removed", user.email, user=user, path=page_paths.SECURITY)

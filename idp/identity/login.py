@@ -40,7 +40,7 @@ def by_password(now: float, generation: int) -> Authentication:
     return Authentication(now, ACR_SINGLE, (AMR_PASSWORD,), generation)
 
 
-class AccountDeleted(InvalidValue):
+class DeletedAccountError(InvalidValue):
     """The password is right, and the owner has deleted the account."""
 
     status = 401
@@ -74,7 +74,7 @@ class PasswordLogin:
         """Return the user, or None: the address, the password or the account may be at fault.
 
         Raise `Throttled` when tries come too fast, `Unavailable` when too many people sign in at once, and
-        `AccountDeleted` for the right password of an account that its owner can still bring back: a mail says how.
+        `DeletedAccountError` for the right password of an account that its owner can still bring back: a mail says how.
         Every place that takes a password comes here, the password grant too.
         """
         key = await self._key_of(email)
@@ -93,7 +93,7 @@ class PasswordLogin:
         if deleted:  # only its owner knows the password, and is told
             await self._note_failure(user, address, client_id)
             await self._way_back.offer(user, address=address)
-            raise AccountDeleted(DELETED)
+            raise DeletedAccountError(DELETED)
         if self._hasher.needs_rehash(hashed):
             with suppress(Unavailable):  # the next sign-in will do
                 await self._rehash(user, hashed, password)

@@ -5,7 +5,7 @@ from idp.errors import InvalidValue
 from idp.events.audit import record
 from idp.events.catalogue import PasswordChanged
 from idp.identity import page_paths
-from idp.identity.endings import Event, Kept, end
+from idp.identity.endings import AccountEvent, LeftOpen, end
 from idp.identity.generation import ProvenAccount, look, still
 from idp.identity.mail import Mailer
 from idp.identity.password_policy import PasswordPolicy
@@ -64,8 +64,8 @@ class PasswordChange:
                     "Your password was changed at this moment. Try again.", field="current_password"
                 )
             user.password_hash = hashed
-            event = Event.PASSWORD_CHANGED if end_others else Event.PASSWORD_CHANGED_ALONE
-            await end(uow, user, event, now, Kept(keep_session, keep_grant))
+            event = AccountEvent.PASSWORD_CHANGED if end_others else AccountEvent.PASSWORD_CHANGED_ALONE
+            await end(uow, user, event, now, LeftOpen(keep_session, keep_grant))
             await uow.users.save(user)
             await record(uow, PasswordChanged(user_id=user.id, address=address), now)
             await self._mailer.queue(uow, "password_changed", user.email, user=user, path=page_paths.RECOVER)

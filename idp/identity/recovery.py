@@ -6,7 +6,7 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, PasswordChanged
 from idp.identity import page_paths
 from idp.identity.addresses import email_key
-from idp.identity.endings import Event, end
+from idp.identity.endings import AccountEvent, end
 from idp.identity.even import evenly
 from idp.identity.mail import Mailer
 from idp.identity.mail_throttle import MailThrottle
@@ -86,7 +86,9 @@ class Recovery:
             if ticket is None or user is None or user.disabled_at is not None or user.email != ticket.email:
                 raise InvalidValue(LINK_DEAD, field="token")
             # The account may have been made by somebody else (pre-hijacking).
-            await end(uow, user, Event.EMPTIED if user.verification_due else Event.PASSWORD_RESET, now)
+            await end(
+                uow, user, AccountEvent.EMPTIED if user.verification_due else AccountEvent.PASSWORD_RESET, now
+            )
             user.password_hash = hashed
             if not user.email_verified:  # the link was read there
                 user.email_verified = True

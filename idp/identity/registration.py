@@ -20,7 +20,7 @@ from idp.events.audit import record
 from idp.events.catalogue import EmailVerified, InvitationMade, RegistrationContested, UserCreated
 from idp.identity import page_paths
 from idp.identity.addresses import email_key
-from idp.identity.endings import NOTHING, Event, Kept, end
+from idp.identity.endings import NOTHING, AccountEvent, LeftOpen, end
 from idp.identity.even import evenly
 from idp.identity.factors.registry import signs_in_alone
 from idp.identity.invitations import use_invitation
@@ -270,8 +270,8 @@ class Registration:
         """Take away all that was chosen and done without a proof. A mail that the owner has got stays good where
         no other may be sent: it shows that somebody reads the mailbox, and nothing else."""
         now = self._clock.now()
-        kept = NOTHING if may_mail else Kept(ticket_purpose=VERIFY_EMAIL)
-        await end(uow, user, Event.EMPTIED, now, kept)
+        kept = NOTHING if may_mail else LeftOpen(ticket_purpose=VERIFY_EMAIL)
+        await end(uow, user, AccountEvent.EMPTIED, now, kept)
         user.updated_at = now
         await uow.users.save(user)
         await record(uow, RegistrationContested(user_id=user.id, address=address), now)

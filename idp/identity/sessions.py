@@ -11,7 +11,7 @@ from idp.crypto import digest, random_token
 from idp.errors import FlowError
 from idp.events.audit import record
 from idp.events.catalogue import SignedIn, SignedOut
-from idp.identity.endings import Event, Kept, end
+from idp.identity.endings import AccountEvent, LeftOpen, end
 from idp.identity.generation import ENDED, ProvenAccount, still
 from idp.storage.database import Database, UnitOfWork
 from idp.storage.models import BrowserSession, User, new_id
@@ -193,7 +193,7 @@ class Sessions:
             user = await still(uow, session.account, to_change=True)
             live = await uow.sessions.live_for_user(user.id, now, lifetimes.idle_ttl)
             ending = [each.id for each in live if each.id != session.id]
-            await end(uow, user, Event.SIGNED_OUT_EVERYWHERE, now, Kept(session.id))
+            await end(uow, user, AccountEvent.SIGNED_OUT_EVERYWHERE, now, LeftOpen(session.id))
             await uow.users.save(user)
             for session_id in ending:
                 await record(uow, SignedOut(user_id=user.id, session_id=session_id), now)

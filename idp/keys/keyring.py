@@ -135,7 +135,7 @@ class Keyring:
             made = [
                 (await self._make(d.alg, d.generation, d.activates_at, now), d.generation)
                 for d in due
-                if isinstance(d, rotation.Create)
+                if isinstance(d, rotation.CreateKey)
             ]
             async with self._database.unit_of_work() as uow:
                 for new, generation in made:

@@ -15,7 +15,7 @@ KEEP_EXPIRED = 30 * DAY
 
 
 @dataclass(frozen=True)
-class Create:
+class CreateKey:
     """Make a key of this generation, to sign from `activates_at` on."""
 
     alg: str
@@ -38,7 +38,7 @@ class Delete:
     kid: str
 
 
-Decision = Create | Expire | Delete
+Decision = CreateKey | Expire | Delete
 
 
 def plan(keys: Sequence[SigningKeyRecord], now: float, settings: Settings) -> list[Decision]:
@@ -83,7 +83,7 @@ def _create(alg: str, line: Sequence[SigningKeyRecord], now: float, settings: Se
     generation = next_generation(line, alg)
     lasting = [key for key in line if key.expires_at is None]
     if not lasting:  # the first ever, or all were dropped: nothing to wait for
-        return [Create(alg, generation, now)]
+        return [CreateKey(alg, generation, now)]
     newest = lasting[-1]
     ahead = publish_ahead(settings)
     signed_enough = newest.activates_at + settings.keys.rotate_after
@@ -91,7 +91,7 @@ def _create(alg: str, line: Sequence[SigningKeyRecord], now: float, settings: Se
     # than they sign, waiting for it keeps the line from growing at every look.
     if newest.activates_at > now or now < signed_enough - ahead:
         return []
-    return [Create(alg, generation, max(signed_enough, now + ahead))]
+    return [CreateKey(alg, generation, max(signed_enough, now + ahead))]
 
 
 def _expire(line: Sequence[SigningKeyRecord], now: float, settings: Settings) -> list[Decision]:

@@ -36,10 +36,10 @@ class Connection(Protocol):
         ...
 
 
-class Connections:
+class OpenConnections:
     """The connections of one worker. `most` and `most_per_address` of 0 are no bound.
 
-    Connections from `trusted_proxies` have no bound by address: each proxy brings many users.
+    OpenConnections from `trusted_proxies` have no bound by address: each proxy brings many users.
     """
 
     def __init__(self, most: int, most_per_address: int, trusted_proxies: Iterable[str] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from idp.config import ServerSettings
-from idp.ops.connections import Connections
+from idp.ops.connections import OpenConnections
 
 MOST_HEADERS: Final = 100
 MOST_HEAD_BYTES: Final = 64 * 1024
@@ -171,11 +171,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._write_timer = None
 
 
-def _connections_of(server_state: Any, settings: ServerSettings, trusted_proxies: Any) -> Connections:
+def _connections_of(server_state: Any, settings: ServerSettings, trusted_proxies: Any) -> OpenConnections:
     """Return the connections of a server, which uvicorn's own state of it holds."""
     found = getattr(server_state, "bounded_connections", None)
     if found is None:
-        found = server_state.bounded_connections = Connections(
+        found = server_state.bounded_connections = OpenConnections(
             settings.connections, settings.connections_per_address, trusted_proxies
         )
-    return cast("Connections", found)
+    return cast("OpenConnections", found)

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from idp.errors import FlowError
 from idp.federation.registry import Providers
-from idp.flow.consents import Consents
+from idp.flow.consents import RememberedConsents
 from idp.flow.steps import Consent
 from idp.flow.visits import Visit
 from idp.oauth.authorization_request import AuthorizationRequest
@@ -23,7 +23,7 @@ class ConsentPage(FlowPage):
     steps = (Consent.name,)
     personal = True
 
-    def __init__(self, parts: PageParts, consents: Consents, providers: Providers) -> None:
+    def __init__(self, parts: PageParts, consents: RememberedConsents, providers: Providers) -> None:
         super().__init__(parts)
         self._consents = consents
         self._providers = providers

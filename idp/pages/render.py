@@ -22,7 +22,7 @@ from idp.pages.qr_code import qr_code
 from idp.pages.static import load_assets
 from idp.text import Text
 
-__all__ = ["BrandSettings", "ClientView", "Message", "Renderer", "brand_css", "form_action_source", "web_url"]
+__all__ = ["BrandOfPages", "ClientView", "Message", "Renderer", "brand_css", "form_action_source", "web_url"]
 
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem"})
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -33,7 +33,7 @@ _locale: ContextVar[str] = ContextVar("idp_page_locale", default=SOURCE)
 """The language of the page that is being rendered. Macros see this, and no page context."""
 
 
-class BrandSettings(Protocol):
+class BrandOfPages(Protocol):
     """How the operator wants the pages to look."""
 
     @property
@@ -91,7 +91,7 @@ class Renderer:
         self,
         *,
         templates_dir: Path,
-        brand: BrandSettings,
+        brand: BrandOfPages,
         base_path: str,
         dev: bool,
         catalogues: Catalogues | None = None,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.clock import SystemClock
-from idp.dev.upstreams.google import SigningKey
+from idp.dev.upstreams.google import StandInKey
 from tests.support.provider import Browser, MakeProvider, RunningProvider, callback_of, the_form
 from tests.support.servers import free_port
 from tests.support.upstreams import link_to, path_of
@@ -25,7 +25,7 @@ def pem(key: rsa.RSAPrivateKey) -> str:
 
 
 @pytest.fixture
-def issuer(node: Path, application: Callable[..., None], google_key: SigningKey) -> str:
+def issuer(node: Path, application: Callable[..., None], google_key: StandInKey) -> str:
     """A running oidc-provider; we are known to it by secret as `basic` and `post`, and by key as `key`."""
     port = free_port()
     clients: list[dict[str, Any]] = [
@@ -51,7 +51,7 @@ def issuer(node: Path, application: Callable[..., None], google_key: SigningKey)
 
 
 @pytest.fixture
-async def provider(make_provider: MakeProvider, issuer: str, google_key: SigningKey) -> RunningProvider:
+async def provider(make_provider: MakeProvider, issuer: str, google_key: StandInKey) -> RunningProvider:
     """A provider that offers the three."""
     common = {"type": "oidc", "issuer": issuer}
     key = {"private_key": pem(google_key.private), "key_id": google_key.kid}

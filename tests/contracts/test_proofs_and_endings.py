@@ -18,9 +18,9 @@ import pytest
 from idp.authentication import Authentication
 from idp.crypto import digest
 from idp.errors import IdpError
-from idp.flow.consents import Consents
+from idp.flow.consents import RememberedConsents
 from idp.identity.connections import UpstreamAccount
-from idp.identity.endings import ENDINGS, Event, What, end
+from idp.identity.endings import ENDINGS, AccountEvent, What, end
 from idp.identity.factors.passkeys import Passkeys
 from idp.identity.factors.recovery_codes import RecoveryCodes
 from idp.identity.factors.totp import Totp
@@ -60,7 +60,7 @@ class World:
     new_hash: str
     numbers: "itertools.count[int]"
 
-    async def account(self, event: Event) -> "Account":
+    async def account(self, event: AccountEvent) -> "Account":
         """Make an account that has something of everything, and to which the event is going to happen."""
         number = next(self.numbers)
         now, parts = self.provider.clock.now(), self.provider.parts
@@ -297,7 +297,9 @@ class Account:
 
     async def consent(self) -> Usable | None:
         request = AuthorizationRequest(self.world.client_id, CALLBACK, scopes=("openid",))
-        await Consents(self.world.provider.database, self.world.provider.clock).allow(self.proven, request)
+        await RememberedConsents(self.world.provider.database, self.world.provider.clock).allow(
+            self.proven, request
+        )
 
         async def is_remembered() -> bool:
             async with self.world.provider.database.reading() as uow:
@@ -377,20 +379,20 @@ async def world(
     )
 
 
-async def finish(world: World, account: Account, event: Event) -> None:
+async def finish(world: World, account: Account, event: AccountEvent) -> None:
     """Let the event happen."""
     now = world.provider.clock.now()
     async with world.provider.database.unit_of_work() as uow:
         user = await uow.users.locked(account.user.id)
         assert user is not None
         await end(uow, user, event, now)
-        if event in {Event.PASSWORD_RESET, Event.PASSWORD_SET, Event.EMPTIED}:
+        if event in {AccountEvent.PASSWORD_RESET, AccountEvent.PASSWORD_SET, AccountEvent.EMPTIED}:
             user.password_hash = world.new_hash
-        if event in {Event.DISABLED, Event.DELETED}:
+        if event in {AccountEvent.DISABLED, AccountEvent.DELETED}:
             user.disable(DisabledBy.OPERATOR, now)
         await uow.users.save(user)
     # Back at once: what was proven before must not come back with the account.
-    if event in {Event.DISABLED, Event.DELETED}:
+    if event in {AccountEvent.DISABLED, AccountEvent.DELETED}:
         async with world.provider.database.unit_of_work() as uow:
             user = await uow.users.locked(account.user.id)
             assert user is not None
@@ -419,7 +421,7 @@ async def turns(most: int) -> None:
         await asyncio.sleep(0)
 
 
-async def a_round(world: World, event: Event, survivors: Counter[str], led: Counter[str]) -> None:
+async def a_round(world: World, event: AccountEvent, survivors: Counter[str], led: Counter[str]) -> None:
     account = await world.account(event)
     chosen = [(what, proof) for what, proof in PROOFS if what in ENDINGS[event]]
     random.shuffle(chosen)
@@ -440,8 +442,8 @@ async def a_round(world: World, event: Event, survivors: Counter[str], led: Coun
             survivors[proof.__name__] += 1
 
 
-@pytest.mark.parametrize("event", [event for event in Event if What.PROOFS in ENDINGS[event]])
-async def test_nothing_that_was_proven_before_is_of_use_after(world: World, event: Event) -> None:
+@pytest.mark.parametrize("event", [event for event in AccountEvent if What.PROOFS in ENDINGS[event]])
+async def test_nothing_that_was_proven_before_is_of_use_after(world: World, event: AccountEvent) -> None:
     survivors: Counter[str] = Counter()
     led: Counter[str] = Counter()
     for _ in range(ROUNDS // AT_ONCE):
@@ -463,9 +465,11 @@ async def change_password(world: World, account: Account) -> None:
     )
 
 
-@pytest.mark.parametrize("event", [Event.PASSWORD_RESET, Event.PASSWORD_SET, Event.EMPTIED])
+@pytest.mark.parametrize(
+    "event", [AccountEvent.PASSWORD_RESET, AccountEvent.PASSWORD_SET, AccountEvent.EMPTIED]
+)
 async def test_a_change_of_password_under_way_does_not_replace_the_new_one(
-    world: World, event: Event
+    world: World, event: AccountEvent
 ) -> None:
     async def race() -> str | None:
         account = await world.account(event)

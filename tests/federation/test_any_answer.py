@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from idp.clock import ManualClock
 from idp.config import UpstreamSettings
-from idp.dev.upstreams.google import SigningKey
+from idp.dev.upstreams.google import StandInKey
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.registry import build_upstream
 from idp.federation.upstream import PendingAuthorization, UpstreamError
@@ -24,7 +24,7 @@ from idp.keys.signing import signer
 from idp.outgoing import Outgoing
 from tests.support.any_json import ANY_JSON, altered
 
-KEY = SigningKey()
+KEY = StandInKey()
 NOW = 1_800_000_000
 ISSUER = "https://id.example"
 MEMORY = PendingAuthorization("https://us.example/callback", "verifier", "the-nonce", NOW, max_age=600)

@@ -8,7 +8,7 @@ from idp.federation.identity import UpstreamIdentity
 from idp.federation.linking import (
     AskForEmail,
     ConfirmAddress,
-    Create,
+    CreateAccount,
     Decision,
     LinkAutomatically,
     LinkingPolicy,
@@ -42,7 +42,7 @@ AUTO = LinkingPolicy(auto_link=True)
         (VERIFIED, MINE, None, LinkingPolicy(), SignInKnown("u1")),
         (NO_EMAIL, MINE, None, LinkingPolicy(registration_open=False), SignInKnown("u1")),
         (VERIFIED, OFF, None, LinkingPolicy(), Reject("disabled")),
-        (VERIFIED, None, None, LinkingPolicy(), Create()),
+        (VERIFIED, None, None, LinkingPolicy(), CreateAccount()),
         (VERIFIED, None, None, LinkingPolicy(registration_open=False), Reject("registration_closed")),
         (VERIFIED, None, None, LinkingPolicy(domain_allowed=False), Reject("domain_not_allowed")),
         (VERIFIED, None, MINE, LinkingPolicy(), ProveExisting("u1")),
@@ -75,7 +75,7 @@ def test_each_case(
 
 def test_an_address_proven_by_our_own_mail_is_never_linked_automatically() -> None:
     assert decide(UNVERIFIED, None, MINE, AUTO, proven_here=True) == ProveExisting("u1")
-    assert decide(UNVERIFIED, None, None, AUTO, proven_here=True) == Create()
+    assert decide(UNVERIFIED, None, None, AUTO, proven_here=True) == CreateAccount()
 
 
 @given(

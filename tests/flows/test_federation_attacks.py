@@ -17,7 +17,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from idp.dev.upstreams.google import GoogleStandIn, SigningKey
+from idp.dev.upstreams.google import GoogleStandIn, StandInKey
 from idp.keys.signing import signer, write_compact
 from idp.outgoing import Limits
 from tests.support.provider import Browser, RunningProvider
@@ -48,7 +48,7 @@ def signed_with_the_public_key_as_secret(google: GoogleStandIn, claims: dict[str
 
 
 def with_a_key_of_its_own(google: GoogleStandIn, claims: dict[str, Any], **header: Any) -> str:
-    key = SigningKey()
+    key = StandInKey()
     head = {"alg": "RS256", "kid": google.signing_key().kid, "jwk": key.jwk, **header}
     text = f"{b64(head)}.{b64(claims)}"
     signature = base64.urlsafe_b64encode(signer(key.private)(text.encode())).rstrip(b"=").decode()
@@ -177,7 +177,7 @@ async def test_a_key_that_is_replaced_under_its_name_or_without_one_is_found(
             def answer(_request: Request, jwk: dict[str, Any] = jwk) -> Response:
                 return JSONResponse({"keys": [jwk]})
 
-            def sign(claims: dict[str, Any], key: SigningKey = key, kid: str | None = kid) -> str:
+            def sign(claims: dict[str, Any], key: StandInKey = key, kid: str | None = kid) -> str:
                 head = {"alg": "RS256"} | ({"kid": kid} if kid else {})
                 text = f"{b64(head)}.{b64(claims)}"
                 signature = base64.urlsafe_b64encode(signer(key.private)(text.encode())).rstrip(b"=")

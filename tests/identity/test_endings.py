@@ -6,7 +6,7 @@ import pytest
 
 from idp.crypto import digest
 from idp.identity.connections import UpstreamAccount
-from idp.identity.endings import ENDINGS, Event, Kept, What, end
+from idp.identity.endings import ENDINGS, AccountEvent, LeftOpen, What, end
 from idp.identity.generation import ProvenAccount
 from idp.identity.registration import NewAccount
 from idp.identity.tickets import UNDO_EMAIL_CHANGE, VERIFY_EMAIL
@@ -177,9 +177,9 @@ async def left_of(database: Database, user: User) -> set[What]:
     return {what for what, there in found.items() if there}
 
 
-@pytest.mark.parametrize("event", [event for event in Event if event is not Event.REMOVED])
+@pytest.mark.parametrize("event", [event for event in AccountEvent if event is not AccountEvent.REMOVED])
 async def test_an_event_ends_what_the_table_says_and_nothing_else(
-    provider: RunningProvider, event: Event
+    provider: RunningProvider, event: AccountEvent
 ) -> None:
     user = await full_account(provider)
     async with provider.database.unit_of_work() as uow:
@@ -195,7 +195,7 @@ async def test_what_is_kept_goes_on_in_the_new_generation(provider: RunningProvi
     async with provider.database.unit_of_work() as uow:
         locked = await uow.users.locked(user.id)
         assert locked
-        await end(uow, locked, Event.PASSWORD_CHANGED, provider.clock.now(), Kept(ID, ID))
+        await end(uow, locked, AccountEvent.PASSWORD_CHANGED, provider.clock.now(), LeftOpen(ID, ID))
         await uow.users.save(locked)
     left = await left_of(provider.database, user)
     assert {What.SESSIONS, What.GRANTS} <= left
@@ -206,7 +206,7 @@ async def test_an_account_that_was_not_locked_is_a_mistake_of_ours(provider: Run
     user = await provider.create_user()
     with pytest.raises(RuntimeError):
         async with provider.database.unit_of_work() as uow:
-            await end(uow, user, Event.DISABLED, provider.clock.now())
+            await end(uow, user, AccountEvent.DISABLED, provider.clock.now())
 
 
 # Every operation -----------------------------------------------------------------------------------------
@@ -302,35 +302,37 @@ async def remove(provider: RunningProvider, user: User) -> None:
     await provider.parts.accounts.remove(user.id)
 
 
-OPERATIONS: tuple[tuple[Event, Callable[[RunningProvider, User], Awaitable[None]]], ...] = (
-    (Event.PASSWORD_CHANGED, change_password),
-    (Event.PASSWORD_CHANGED_ALONE, change_password_alone),
-    (Event.PASSWORD_RESET, reset_password),
-    (Event.PASSWORD_SET, set_password),
-    (Event.EMAIL_CHANGED, change_email),
-    (Event.EMAIL_CHANGE_UNDONE, undo_email_change),
-    (Event.FACTOR_REMOVED, remove_factor),
-    (Event.LAST_FACTOR_REMOVED, remove_last_factor),
-    (Event.FACTORS_RESET, reset_factors),
-    (Event.EMPTIED, take_over),
-    (Event.EMPTIED, register_again),
-    (Event.EMPTIED, reset_unverified),
-    (Event.DISABLED, disable),
-    (Event.DELETED, delete),
-    (Event.REMOVED, remove),
+OPERATIONS: tuple[tuple[AccountEvent, Callable[[RunningProvider, User], Awaitable[None]]], ...] = (
+    (AccountEvent.PASSWORD_CHANGED, change_password),
+    (AccountEvent.PASSWORD_CHANGED_ALONE, change_password_alone),
+    (AccountEvent.PASSWORD_RESET, reset_password),
+    (AccountEvent.PASSWORD_SET, set_password),
+    (AccountEvent.EMAIL_CHANGED, change_email),
+    (AccountEvent.EMAIL_CHANGE_UNDONE, undo_email_change),
+    (AccountEvent.FACTOR_REMOVED, remove_factor),
+    (AccountEvent.LAST_FACTOR_REMOVED, remove_last_factor),
+    (AccountEvent.FACTORS_RESET, reset_factors),
+    (AccountEvent.EMPTIED, take_over),
+    (AccountEvent.EMPTIED, register_again),
+    (AccountEvent.EMPTIED, reset_unverified),
+    (AccountEvent.DISABLED, disable),
+    (AccountEvent.DELETED, delete),
+    (AccountEvent.REMOVED, remove),
 )
 
 
 @pytest.mark.parametrize(("event", "operation"), OPERATIONS, ids=lambda value: getattr(value, "__name__", ""))
 async def test_every_operation_ends_what_its_event_does(
-    provider: RunningProvider, event: Event, operation: Callable[[RunningProvider, User], Awaitable[None]]
+    provider: RunningProvider,
+    event: AccountEvent,
+    operation: Callable[[RunningProvider, User], Awaitable[None]],
 ) -> None:
     user = await full_account(provider)
     await operation(provider, user)
     expected = set(What) - ENDINGS[event]
     if event.value.startswith("password_"):
         expected -= {What.PASSWORD}  # it is another one now
-    if event is Event.REMOVED:
+    if event is AccountEvent.REMOVED:
         expected = set()
     assert await left_of(provider.database, user) == expected
 

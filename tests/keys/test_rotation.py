@@ -13,7 +13,7 @@ from idp.config import DAY, HOUR, Settings, load_settings
 from idp.crypto import MasterKey
 from idp.errors import InvalidValue, Unavailable
 from idp.keys import InvalidToken, Keyring, rotation
-from idp.keys.rotation import Create, Delete, Expire, plan
+from idp.keys.rotation import CreateKey, Delete, Expire, plan
 from idp.storage.database import Database
 from idp.storage.models import SigningKeyRecord
 from tests.support.identity import audit_events
@@ -38,17 +38,17 @@ def kids(keyring: Keyring) -> set[str]:
 
 
 def test_first_key_signs_at_once() -> None:
-    assert plan([], 5.0, SETTINGS) == [Create("RS256", 1, 5.0)]
+    assert plan([], 5.0, SETTINGS) == [CreateKey("RS256", 1, 5.0)]
 
 
 def test_successor_is_made_a_day_before_its_turn_and_not_earlier() -> None:
     turn = 90.0 * DAY
     assert plan([key(1, 0)], turn - DAY - 1, SETTINGS) == []
-    assert plan([key(1, 0)], turn - DAY, SETTINGS) == [Create("RS256", 2, turn)]
+    assert plan([key(1, 0)], turn - DAY, SETTINGS) == [CreateKey("RS256", 2, turn)]
 
 
 def test_a_server_that_slept_past_the_turn_still_publishes_ahead() -> None:
-    assert plan([key(1, 0)], 200.0 * DAY, SETTINGS) == [Create("RS256", 2, 201.0 * DAY)]
+    assert plan([key(1, 0)], 200.0 * DAY, SETTINGS) == [CreateKey("RS256", 2, 201.0 * DAY)]
 
 
 def test_old_key_stays_until_its_last_token_has_expired_and_its_record_goes_later() -> None:
@@ -81,7 +81,7 @@ def test_whatever_the_pace_a_key_signs_now_and_was_published_before(
         while due := plan(list(keys.values()), now, settings):
             for decision in due:
                 match decision:
-                    case Create(_, generation, activates_at):
+                    case CreateKey(_, generation, activates_at):
                         assert generation == 1 or activates_at >= now + ahead
                         keys[f"k{generation}"] = key(generation, activates_at)
                     case Expire(kid, expires_at):

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from idp.identity.password_policy import Strength
 from idp.pages.account.profile import ADDRESS, CLAIMS
-from idp.pages.account.sessions import AppSignInView, SessionView
+from idp.pages.account.sessions import AppSignInView, SessionRow
 from idp.pages.brand import DARK_SURFACES, LIGHT_SURFACES, contrast, parse_color
 from idp.pages.render import (
     ClientView,
@@ -240,8 +240,8 @@ FULL |= {
         ],
         **FAULTY,
         "sessions": [
-            SessionView("1", "Firefox on Linux", "192.0.2.1", 0.0, 9.0, current=True),
-            SessionView("2", "curl", "", 0.0, 9.0, current=False),
+            SessionRow("1", "Firefox on Linux", "192.0.2.1", 0.0, 9.0, current=True),
+            SessionRow("2", "curl", "", 0.0, 9.0, current=False),
         ],
         "zone": "Europe/Berlin",
         "more": True,

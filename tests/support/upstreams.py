@@ -18,7 +18,7 @@ from idp.dev.upstreams import (
     StandIn,
     settings_for,
 )
-from idp.dev.upstreams.google import SigningKey
+from idp.dev.upstreams.google import StandInKey
 from tests.support.provider import Browser, MakeProvider, RunningProvider, forms
 
 UPSTREAMS = "https://upstreams.test"
@@ -60,13 +60,13 @@ class SignInElsewhere(Protocol):
 
 
 @pytest.fixture(scope="session")
-def google_key() -> SigningKey:
+def google_key() -> StandInKey:
     """Making one takes a moment."""
-    return SigningKey()
+    return StandInKey()
 
 
 @pytest.fixture
-def upstreams(google_key: SigningKey) -> Upstreams:
+def upstreams(google_key: StandInKey) -> Upstreams:
     """Google and GitHub."""
     return Upstreams(
         GoogleStandIn(UPSTREAMS + GOOGLE_PATH, keys=[google_key]), GitHubStandIn(UPSTREAMS + GITHUB_PATH)

@@ -20,7 +20,7 @@ from idp.dev.relying_app.edge import PageHeaders, origin
 from idp.dev.relying_app.errors import RelyingAppError
 from idp.dev.relying_app.pages import Pages
 from idp.dev.relying_app.protected_resource import ProtectedResource
-from idp.dev.relying_app.provider import Provider
+from idp.dev.relying_app.provider import OpenIDProvider
 from idp.dev.relying_app.tokens import Keys, TokenVerifier
 
 STATIC = Path(__file__).parent / "static"
@@ -42,7 +42,7 @@ def create_relying_app(
     """
     # The environment's proxies are for the internet; a provider on localhost is never behind one.
     http = httpx.AsyncClient(transport=transport, timeout=10, trust_env=False)
-    provider = Provider(
+    provider = OpenIDProvider(
         issuer=issuer, client_id=client_id, client_secret=client_secret, http=http, clock=clock
     )
     verifier = TokenVerifier(issuer=issuer, client_id=client_id, keys=Keys(provider.jwks, clock), clock=clock)

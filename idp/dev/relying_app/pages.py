@@ -18,14 +18,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from idp.dev.relying_app import presentation
 from idp.dev.relying_app.edge import read_form
 from idp.dev.relying_app.errors import ProviderRefusedError, RelyingAppError, RequestRefusedError
-from idp.dev.relying_app.provider import Provider
+from idp.dev.relying_app.provider import OpenIDProvider
 from idp.dev.relying_app.sessions import (
     SESSION_SECONDS,
+    DemoSignIn,
     Outcome,
     PendingSignIn,
     Session,
     SessionStore,
-    SignIn,
 )
 from idp.dev.relying_app.tokens import TokenVerifier, read_unverified
 
@@ -48,7 +48,7 @@ class Pages:
         self,
         *,
         base_url: str,
-        provider: Provider,
+        provider: OpenIDProvider,
         verifier: TokenVerifier,
         http: httpx.AsyncClient,
         clock: Callable[[], float],
@@ -126,7 +126,7 @@ class Pages:
         )
         userinfo = await self._provider.userinfo(tokens["access_token"], subject=claims["sub"])
         session = self._sessions.renew(session)
-        session.sign_in = SignIn(
+        session.sign_in = DemoSignIn(
             id_token=tokens["id_token"],
             id_token_claims=claims,
             access_token=tokens["access_token"],
@@ -249,7 +249,7 @@ class Pages:
             signed_in=signed_in,
         )
 
-    async def _signed_in_form(self, request: Request) -> tuple[Session, SignIn, dict[str, str]]:
+    async def _signed_in_form(self, request: Request) -> tuple[Session, DemoSignIn, dict[str, str]]:
         form = await read_form(request)
         session = self._session(request)
         if session is None or session.sign_in is None:
@@ -260,7 +260,7 @@ class Pages:
             )
         return session, session.sign_in, form
 
-    def _refresh_outcome(self, before: tuple[str, str | None, str, float | None], now: SignIn) -> Outcome:
+    def _refresh_outcome(self, before: tuple[str, str | None, str, float | None], now: DemoSignIn) -> Outcome:
         access_token, refresh_token, id_token, expires_at = before
         shown = presentation.fingerprint
 

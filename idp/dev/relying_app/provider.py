@@ -20,7 +20,7 @@ from idp.dev.relying_app.errors import (
 DISCOVERY_SECONDS = 300
 
 
-class Provider:
+class OpenIDProvider:
     def __init__(
         self,
         *,

@@ -27,7 +27,7 @@ class PendingSignIn:
 
 
 @dataclass
-class SignIn:
+class DemoSignIn:
     """The tokens of a signed-in person, with the claims that were verified."""
 
     id_token: str
@@ -58,7 +58,7 @@ class Session:
     expires_at: float
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     pending: OrderedDict[str, PendingSignIn] = field(default_factory=OrderedDict)
-    sign_in: SignIn | None = None
+    sign_in: DemoSignIn | None = None
     outcome: Outcome | None = None
     logout_state: str | None = None
     # One refresh at a time: two tabs must not spend the same refresh token.

@@ -19,7 +19,7 @@ LIFETIME = 3600
 
 
 @dataclass
-class SigningKey:
+class StandInKey:
     """A key with its id."""
 
     kid: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -46,7 +46,7 @@ class GoogleStandIn(StandIn):
     """Google, as far as a sign-in goes."""
 
     label: ClassVar[str] = "Google"
-    keys: list[SigningKey] = field(default_factory=list)
+    keys: list[StandInKey] = field(default_factory=list)
     """The published keys; the last one signs. Made when the first is needed."""
     extra_claims: dict[str, Any] = field(default_factory=dict)
     """What ID tokens say beside, or instead of, the truth, for tests; None leaves a claim out."""
@@ -87,15 +87,15 @@ class GoogleStandIn(StandIn):
         self.signing_key()
         return JSONResponse({"keys": [key.jwk for key in self.keys]})
 
-    def signing_key(self) -> SigningKey:
+    def signing_key(self) -> StandInKey:
         """Return the key that signs."""
         if not self.keys:
-            self.keys.append(SigningKey())
+            self.keys.append(StandInKey())
         return self.keys[-1]
 
     def rotate(self) -> None:
         """Sign with a new key; the old one is gone."""
-        self.keys = [SigningKey()]
+        self.keys = [StandInKey()]
 
     async def token(self, request: Request) -> Response:
         """Redeem a code or a refresh token."""

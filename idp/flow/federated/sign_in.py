@@ -14,7 +14,7 @@ from idp.federation.identity import UpstreamIdentity, UpstreamTokens
 from idp.federation.linking import (
     AskForEmail,
     ConfirmAddress,
-    Create,
+    CreateAccount,
     Decision,
     LinkAutomatically,
     LinkingPolicy,
@@ -141,7 +141,7 @@ class FederatedSignIn:
             case SignInKnown(user_id):
                 user = await connections.sign_in(user_id, elsewhere)
                 return self._entered(upstream, identity, user, "succeeded")
-            case Create():
+            case CreateAccount():
                 if upstream.settings.confirm_profile and not confirmed:
                     arrival = await self.arrivals.wait(
                         identity, transaction, "profile", proven_here=proven_here

@@ -44,7 +44,7 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredPasskey:
     """A credential that an authenticator has made, verified."""
 
     credential_id: str
@@ -94,7 +94,7 @@ class WebAuthnRelyingParty:
         )
         return Challenge(options.challenge, options_to_json(options))
 
-    def verify_registration(self, response: str, challenge: bytes) -> Registered:
+    def verify_registration(self, response: str, challenge: bytes) -> RegisteredPasskey:
         """Verify what the authenticator made (§7.1); raise `InvalidValue`."""
         document = parse(response)
         try:
@@ -111,7 +111,7 @@ class WebAuthnRelyingParty:
             ) from error
         properties = _part(_part(document, "clientExtensionResults"), "credProps")
         transports = document["response"].get("transports")
-        return Registered(
+        return RegisteredPasskey(
             credential_id=_encode(verified.credential_id),
             public_key=verified.credential_public_key,
             sign_count=verified.sign_count,

@@ -22,7 +22,7 @@ SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class SessionView:
+class SessionRow:
     """A session as its owner sees it."""
 
     id: str
@@ -105,8 +105,8 @@ def _app_view(sign_in: AppSignIn) -> AppSignInView:
     )
 
 
-def _view(session: BrowserSession, current_id: str) -> SessionView:
-    return SessionView(
+def _view(session: BrowserSession, current_id: str) -> SessionRow:
+    return SessionRow(
         id=session.id,
         device=device_of(session.user_agent),
         address=session.address,
