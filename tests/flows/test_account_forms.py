@@ -172,8 +172,16 @@ async def test_a_link_with_a_made_up_token_is_dead(browser: Browser, path: str, 
 @pytest.mark.parametrize("token", ["", "made-up", "x" * 5000, "%00", "%F0%9F%A6%A6"])
 async def test_a_made_up_link_restores_nothing_and_says_so_at_once(browser: Browser, token: str) -> None:
     answer = await browser.get(f"/account/restore?token={token}")
-    assert (answer.status_code, "was not restored" in answer.text) == (400, True)
+    assert (answer.status_code, "This link no longer works" in answer.text) == (400, True)
     assert "Keep your account?" not in answer.text
+
+
+async def test_a_made_up_link_that_undoes_a_change_of_address_speaks_of_no_code(browser: Browser) -> None:
+    answer = await browser.get("/account/email/undo?token=made-up")
+    assert (answer.status_code, "This link is wrong, has been used or has expired." in answer.text) == (
+        400,
+        True,
+    )
 
 
 async def test_a_transaction_ends_after_its_time(provider: RunningProvider, browser: Browser) -> None:

@@ -107,7 +107,9 @@ class RestorePage(MailLinkPage):
     def _dead(self, status: int, sentence: str) -> Response:
         return self.tell(
             status=status,
-            title=Text("Your account was not restored"),
+            title=Text("This link no longer works")
+            if sentence == LINK_DEAD
+            else Text("Your account was not restored"),
             sentence=sentence,
             next_url=self.parts.path("/account"),
             next_label=Text("Sign in"),
