@@ -11,7 +11,6 @@ seconds. A refused request does not count, so who is refused gets in again as so
 
 import asyncio
 import hashlib
-from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -100,9 +99,9 @@ class RateLimiter:
     async def stop(self) -> None:
         """Stop sharing, and close the connections to Redis."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            while not self._task.done():  # a library may swallow a cancellation that comes with a time limit
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=1)
             self._task = None  # race: nothing starts it again
         if self._redis is not None:
             await self._redis.aclose()

@@ -58,9 +58,14 @@ class Direct:
             raise
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._pool is not None:
-            await self._pool.close()
+        """Close the connections. asyncpg waits without end for one whose server has gone; that is cut off here."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
     async def _open(self) -> Any:
         async with self._opening:

@@ -108,8 +108,11 @@ class FailoverStore:
     async def close(self) -> None:
         """Stop probing and close the connections to Redis."""
         if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+            while (
+                not self._probing.done()
+            ):  # a library may swallow a cancellation that comes with a time limit
+                self._probing.cancel()
+                await asyncio.wait({self._probing}, timeout=1)
         await self._primary.close()
 
     async def _use(
