@@ -116,11 +116,6 @@ class Providers:
             )
         return stored[1]
 
-    def for_address(self, email: str) -> str | None:
-        """Return the name of the provider that the people of an address's domain use."""
-        domain = email.rpartition("@")[2].casefold().strip()
-        return {key.casefold(): name for key, name in self.settings.domains.items()}.get(domain)
-
     async def aclose(self) -> None:
         """Close every connection."""
         await self.outgoing.aclose()

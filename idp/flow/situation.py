@@ -97,11 +97,16 @@ class Situation:
             self.transaction.proof(step, self.session.session_id) is not None
         )
 
+    @property
+    def chosen_providers(self) -> Sequence[str]:
+        """The providers that the client chose (its metadata `providers`), in its order; empty if it takes users
+        from all."""
+        return self.client.metadata.providers if self.client else ()
+
     def takes_provider(self, name: str | None) -> bool:
-        """Whether the client takes users who signed in at this provider (its metadata `providers`); None is none,
-        which every client takes."""
-        wanted = self.client.metadata.providers if self.client else ()
-        return name is None or not wanted or name in wanted
+        """Whether the client takes users who signed in at this provider. Every client takes users who signed in
+        at none, which is None."""
+        return name is None or not self.chosen_providers or name in self.chosen_providers
 
     def prompted(self, prompt: str) -> bool:
         """Whether the client asked for this prompt."""

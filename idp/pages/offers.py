@@ -25,7 +25,7 @@ class Offer:
     """What a page offers on one visit."""
 
     buttons: Sequence[Button]
-    """Those that the client wants, in its order, or all that are not hidden."""
+    """Those that the client chose, in its order, or all that are not hidden."""
     straight_to: str | None
     """The provider that the app asks for with `idp_hint`, the first time."""
     domains: Mapping[str, str]
@@ -53,22 +53,17 @@ class Offers:
     async def for_visit(self, visit: Visit) -> Offer:
         """Return what a page offers. Cheap: the providers are kept for a few seconds."""
         upstreams = await self._providers.all()
-        wanted = _wanted(visit)
-        if wanted is None:
-            shown = [upstream for upstream in upstreams if not upstream.settings.hidden]
+        there = {upstream.name: upstream for upstream in upstreams}
+        if chosen := visit.situation.chosen_providers:
+            shown = [there[name] for name in chosen if name in there]
         else:
-            by_name = {upstream.name: upstream for upstream in upstreams}
-            shown = [by_name[name] for name in wanted if name in by_name]
-        there = {upstream.name for upstream in upstreams}
+            shown = [upstream for upstream in upstreams if not upstream.settings.hidden]
+        usable = {name for name in there if visit.situation.takes_provider(name)}
         domains = self._providers.settings.domains
         return Offer(
             tuple(Button(each.name, each.label, self._start(each.name, visit)) for each in shown),
-            _straight_to(visit, there, wanted),
-            {
-                domain.casefold(): name
-                for domain, name in domains.items()
-                if name in there and wants(visit, name)
-            },
+            _straight_to(visit, usable),
+            {domain.casefold(): name for domain, name in domains.items() if name in usable},
             targets(upstreams),
         )
 
@@ -87,20 +82,7 @@ def targets(upstreams: Sequence[Upstream]) -> tuple[str, ...]:
     return ("https:", *sorted(plain))
 
 
-def _straight_to(visit: Visit, there: set[str], wanted: Sequence[str] | None) -> str | None:
-    """A hidden provider may be named too, but none that the client does not want: anybody can write a hint."""
+def _straight_to(visit: Visit, usable: set[str]) -> str | None:
+    """A hidden provider may be named too, but none that the client does not take: anybody can write a hint."""
     hint = visit.request.idp_hint if visit.request is not None else None
-    if hint is None or visit.transaction.hint_used or (wanted is not None and hint not in wanted):
-        return None
-    return hint if hint in there else None
-
-
-def wants(visit: Visit, name: str) -> bool:
-    """Tell whether the client of a visit takes users from a provider (its metadata `providers`)."""
-    wanted = _wanted(visit)
-    return wanted is None or name in wanted
-
-
-def _wanted(visit: Visit) -> Sequence[str] | None:
-    """Return the names of the providers that a client wants, in its order; None when it did not choose."""
-    return visit.client.metadata.providers or None if visit.client else None
+    return hint if hint in usable and not visit.transaction.hint_used else None

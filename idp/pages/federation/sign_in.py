@@ -16,7 +16,6 @@ from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
 from idp.pages.federation.paths import leave
 from idp.pages.federation.responses import FederatedResponses, is_asked
-from idp.pages.offers import wants
 from idp.pages.parts import PageParts
 from idp.pages.views import SignedOutView
 from idp.web.forms import read_form
@@ -67,7 +66,7 @@ class UpstreamSignInPages:
             visit = await self._visits.load(self._edge.browser(request), transaction_id)
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)
-        _check_wanted(visit, upstream.name)
+        _check_taken(visit, upstream.name)
         self._parts.admission.check(request)  # before anything is stored: a refusal stores nothing
         response: Response
         try:
@@ -101,7 +100,7 @@ class UpstreamSignInPages:
             return await self._linking.finish(visit, started, answer)
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)  # signed in by another way meanwhile
-        _check_wanted(visit, name)
+        _check_taken(visit, name)
         try:
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
@@ -132,9 +131,9 @@ class UpstreamSignInPages:
         return self._parts.renderer.page(SignedOutView())
 
 
-def _check_wanted(visit: Visit, name: str) -> None:
-    """Raise `NotFound` for a provider whose users the client does not take, whoever has made the link."""
-    if not wants(visit, name):
+def _check_taken(visit: Visit, name: str) -> None:
+    """Raise `NotFound` for a provider from which the client takes no users: anybody can write a link."""
+    if not visit.situation.takes_provider(name):
         raise NotFound(
             "This app takes no users from this provider.", detail=f"providers of the client: no {name}"
         )
