@@ -270,6 +270,17 @@ async def test_an_arrival_that_has_expired_leads_back_to_the_sign_in_page(
     assert "has expired or was finished" in page.text
 
 
+async def test_an_arrival_from_a_provider_that_is_gone_leads_back_to_the_sign_in_page(
+    federated: RunningProvider, elsewhere: SignInElsewhere
+) -> None:
+    browser = await federated.browser()
+    page = await elsewhere(browser, "google", "noel")
+    del federated.parts.federation.providers._configured["google"]
+    page = await browser.get(f"/authorize/resume?tx={page.url.params['tx']}")
+    assert (page.status_code, path_of(page)) == (200, "/login")
+    assert "not available any more" in page.text
+
+
 @pytest.mark.parametrize("name", ["google", "github"])
 @pytest.mark.parametrize("person", ["uma", "noel"])
 async def test_who_has_no_verified_address_gives_one_and_shows_that_it_is_theirs(

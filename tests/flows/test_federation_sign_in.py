@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from idp.identity.connections import UpstreamAccount
+from idp.storage.models import User
 from tests.support.provider import RunningProvider, callback_of
 from tests.support.upstreams import MakeFederated, SignInElsewhere, Upstreams, link_to, path_of, text_of
 
@@ -256,3 +258,44 @@ async def test_a_provider_that_the_client_does_not_want_cannot_be_used_by_a_link
     refused = await browser.get(f"/federation/google/start?tx={page.url.params['tx']}")
     assert refused.status_code == 404
     assert "takes no users from this provider" in refused.text
+
+
+async def test_a_provider_that_the_client_takes_no_more_leads_back_to_the_sign_in_page(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    app = await federated.relying_party()
+    browser = await federated.browser()
+    left = await browser.get(link_to(await browser.get(app.authorization_url()), "google"))
+    await federated.parts.administration.clients.change(app.client_id, {"providers": ("github",)})
+    federated.clock.advance(6)  # until every worker has read it
+    page = await browser.get(await upstreams.choose(left, "vera"))
+    assert path_of(page) == "/login"
+    assert "takes no users from this provider" in page.text
+    assert await federated.parts.accounts.find("vera@example.com") is None
+
+
+async def test_an_account_that_is_disabled_on_the_way_back_leads_to_the_sign_in_page(
+    federated: RunningProvider,
+    upstreams: Upstreams,
+    elsewhere: SignInElsewhere,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await elsewhere(await federated.browser(), "google", "vera")
+    user = await federated.parts.accounts.find("vera@example.com")
+    assert user is not None
+    browser = await federated.browser()
+    callback = await upstreams.choose(
+        await browser.get(link_to(await browser.get("/login"), "google")), "vera"
+    )
+    connections = federated.parts.federation.connections
+    sign_in = connections.sign_in
+
+    async def sign_in_before_the_end(user_id: str, elsewhere: UpstreamAccount) -> User:
+        found = await sign_in(user_id, elsewhere)
+        await federated.parts.accounts.disable(user.id)
+        return found
+
+    monkeypatch.setattr(connections, "sign_in", sign_in_before_the_end)
+    page = await browser.get(callback)
+    assert (page.status_code, path_of(page)) == (200, "/login")
+    assert "Sign in again" in page.text

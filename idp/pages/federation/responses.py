@@ -36,10 +36,10 @@ class FederatedResponses:
         """Sign the user in, or ask what has to be asked first."""
         match settled:
             case Admitted():
-                self._metrics.federated_sign_in(upstream.name, settled.outcome)
                 progress = await self._sign_in.sign_in(
                     visit.browser, visit.transaction, settled.user_id, settled.authentication
                 )
+                self._metrics.federated_sign_in(upstream.name, settled.outcome)
                 return self._edge.go_on(progress)
             case Waiting(arrival, None):
                 arrived = Arrived(arrival.id)

@@ -100,16 +100,16 @@ class UpstreamSignInPages:
             return await self._linking.finish(visit, started, answer)
         if not is_asked(visit):
             return self._edge.resume(visit.transaction)  # signed in by another way meanwhile
-        _check_taken(visit, name)
         try:
+            _check_taken(visit, name)
             upstream = await self._federation.providers.get(name)
             identity = await upstream.finish(answer, started.memory)
             settled = await self._federation.settle(
                 upstream, identity, visit.transaction, address=browser.visitor.address
             )
+            return await self._responses.go_on(visit, upstream, settled)
         except IdpError as error:
             return await self._responses.back(visit, name, error)
-        return await self._responses.go_on(visit, upstream, settled)
 
     async def _answer(self, request: Request) -> dict[str, str]:
         query = request.query_params

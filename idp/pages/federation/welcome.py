@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from idp.errors import InvalidValue
+from idp.errors import InvalidValue, NotFound
+from idp.federation.upstream import Upstream
 from idp.flow.federated.arrivals import Arrival
 from idp.flow.federated.departures import EXPIRED
 from idp.flow.federated.sign_in import FederatedSignIn
@@ -33,10 +34,10 @@ class WelcomePage(FlowPage):
 
     async def show(self, turn: Turn, refusal: Refusal | None = None) -> Response:
         """Ask for what is missing."""
-        arrival, form = await self._arrival(turn), turn.form
-        if arrival is None:
-            return await self._lost(turn)
-        upstream = await self._federation.providers.get(arrival.provider)
+        arrived, form = await self._arrived(turn), turn.form
+        if isinstance(arrived, Response):
+            return arrived
+        arrival, upstream = arrived
         return self.page(
             "federation_welcome.html",
             turn,
@@ -49,25 +50,25 @@ class WelcomePage(FlowPage):
 
     async def take(self, turn: Turn) -> Response:
         """Take the form."""
-        arrival, visit, decision = await self._arrival(turn), turn.visit, turn.form.get("decision")
-        if arrival is None:
-            return await self._lost(turn)
+        arrived, visit, decision = await self._arrived(turn), turn.visit, turn.form.get("decision")
+        if isinstance(arrived, Response):
+            return arrived
+        arrival, upstream = arrived
         if decision == "cancel":
             await self._federation.arrivals.forget(arrival)
             return await self.go_on(visit, arrived=None)
         if arrival.stage == "profile":
-            return await self._take_profile(turn, arrival)
+            return await self._take_profile(turn, arrival, upstream)
         if arrival.stage == "code" and decision not in {"again", "send"}:
-            return await self._take_code(turn, arrival)
+            return await self._take_code(turn, arrival, upstream)
         email = turn.form.get("email", "").strip() or (arrival.email if decision == "again" else "") or ""
         if not email:
             raise InvalidValue("Enter your email.", field="email")
         waiting = await self._federation.arrivals.ask_address(arrival, email, address=turn.address)
         return await self.go_on(visit, arrived=Arrived(waiting.id))
 
-    async def _take_profile(self, turn: Turn, arrival: Arrival) -> Response:
+    async def _take_profile(self, turn: Turn, arrival: Arrival, upstream: Upstream) -> Response:
         name = claim_name(turn.form.get("name", "")) or None
-        upstream = await self._federation.providers.get(arrival.provider)
         await self._federation.arrivals.forget(arrival)
         settled = await self._federation.settle(
             upstream,
@@ -79,21 +80,22 @@ class WelcomePage(FlowPage):
         )
         return await self._responses.go_on(turn.visit, upstream, settled)
 
-    async def _take_code(self, turn: Turn, arrival: Arrival) -> Response:
+    async def _take_code(self, turn: Turn, arrival: Arrival, upstream: Upstream) -> Response:
         code = turn.form.get("code", "").strip()
         if not code:
             raise InvalidValue("Enter the code from the mail.", field="code")
-        upstream = await self._federation.providers.get(arrival.provider)
         identity = await self._federation.arrivals.confirm_address(arrival, code, address=turn.address)
         settled = await self._federation.settle(
             upstream, identity, turn.visit.transaction, address=turn.address, proven_here=True
         )
         return await self._responses.go_on(turn.visit, upstream, settled)
 
-    async def _lost(self, turn: Turn) -> Response:
-        """The arrival has expired, or another request used it: the user signs in anew."""
-        return await self.go_on(turn.visit, arrived=None, notice=notice(EXPIRED))
-
-    async def _arrival(self, turn: Turn) -> Arrival | None:
+    async def _arrived(self, turn: Turn) -> tuple[Arrival, Upstream] | Response:
+        """Return the arrival and its provider; the way back to the sign-in page if one of them is gone."""
         arrival = await self._federation.arrivals.of(turn.visit.transaction)
-        return None if arrival is None or arrival.stage == "link" else arrival
+        if arrival is None or arrival.stage == "link":  # expired, or used by another request
+            return await self.go_on(turn.visit, arrived=None, notice=notice(EXPIRED))
+        try:
+            return arrival, await self._federation.providers.get(arrival.provider)
+        except NotFound as error:  # the operator has removed it in the meantime
+            return await self._responses.back(turn.visit, arrival.provider, error)
