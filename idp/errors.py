@@ -73,9 +73,7 @@ class FlowError(IdpError):
     `resume` names the sign-in that is under way in this browser all the same, for a page to lead back to it.
     """
 
-    def __init__(self, sentence: str, *, detail: str | None = None, resume: str | None = None) -> None:
-        super().__init__(sentence, detail=detail)
-        self.resume = resume
+    resume: str | None = None
 
 
 class ClientRequestError(IdpError):

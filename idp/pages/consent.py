@@ -58,7 +58,6 @@ class ConsentPage(FlowPage):
         raise FlowError(
             "This sign-in is not at this step. Go back to the app and start again.",
             detail="consent was posted while another step was pending",
-            resume=visit.transaction.handle,
         )
 
 

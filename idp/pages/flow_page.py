@@ -4,8 +4,8 @@ A page never sends the user to another page. It adds to the transaction what the
 back to where the flow decides what is next.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -74,39 +74,32 @@ class FlowPage:
         visit = await self.arrive(request)
         if not self.is_asked(visit):
             return self.edge.resume(visit.transaction)
-        response = await self.show(Turn(request, visit, {}))
+        with _leading_back_to(visit):
+            response = await self.show(Turn(request, visit, {}))
         self.edge.keep_name(request, response, visit.browser)
         return response
 
     async def post(self, request: Request) -> Response:
         """Answer POST."""
         form = await read_form(request)
-        try:
-            if not self.personal or "csrf_token" not in form:
-                self.edge.check_form(request, form, self.purpose)
-            visit = await self.visits.load(self.edge.browser(request), form.get("tx"))
+        if "tx" not in form:  # no form of these pages: each names its transaction
+            self.edge.check_form(request, form, self.purpose)
+        visit = await self.visits.load(self.edge.browser(request), form.get("tx"))
+        with _leading_back_to(visit):
             self.edge.check_form(request, form, self.form_purpose(visit))
-        except FlowError as error:
-            error.resume = await self._under_way(request, form.get("tx"))
-            raise
-        if not self.is_asked(visit):
-            return self.out_of_turn(visit)
-        turn = Turn(request, visit, form)
+            if not self.is_asked(visit):
+                return self.out_of_turn(visit)
+            return await self._answer(Turn(request, visit, form))
+
+    async def _answer(self, turn: Turn) -> Response:
         try:
-            self.parts.admission.check(request)
-            if visit.transaction.sealed is not None:  # stored by the first form that is sent
-                visit = replace(visit, transaction=await self.visits.keep(visit))
-                turn = Turn(request, visit, form)
+            self.parts.admission.check(turn.request)
+            if turn.visit.transaction.sealed is not None:  # stored by the first form that is sent
+                visit = replace(turn.visit, transaction=await self.visits.keep(turn.visit))
+                turn = replace(turn, visit=visit)
             return await self.take(turn)
         except (InvalidValue, Conflict, Unavailable) as error:
             return await self.refused(turn, error)
-
-    async def _under_way(self, request: Request, handle: str | None) -> str | None:
-        """Return what names the transaction if it is this browser's, though its form was not in order."""
-        with suppress(FlowError):
-            visit = await self.visits.load(self.edge.browser(request), handle)
-            return visit.transaction.handle
-        return None
 
     async def arrive(self, request: Request) -> Visit:
         """Load the transaction that the query names; raise `FlowError` if it is not this browser's."""
@@ -151,3 +144,13 @@ class FlowPage:
         if not self.personal or visit.session is None:
             return self.purpose
         return f"{self.purpose}:{visit.session.id}"
+
+
+@contextmanager
+def _leading_back_to(visit: Visit) -> Iterator[None]:
+    """Let the page of an error lead back to the sign-in: it is this browser's, and goes on."""
+    try:
+        yield
+    except FlowError as error:
+        error.resume = visit.transaction.handle
+        raise

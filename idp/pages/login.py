@@ -38,7 +38,6 @@ class LoginPage(FlowPage):
     purpose = "login"
     steps = SIGN_IN_STEPS
     begins = True
-    personal = True  # where it shows an account to go on with: see `form_purpose`
 
     def __init__(
         self,

@@ -1,12 +1,17 @@
 """The forms before an account: what they refuse, what they keep to themselves, whose they are."""
 
-import re
-from html import unescape
-
 import pytest
 
 from idp.storage.models import User
-from tests.support.provider import EMAIL, Browser, MakeProvider, RelyingParty, RunningProvider, the_form
+from tests.support.provider import (
+    EMAIL,
+    Browser,
+    MakeProvider,
+    RelyingParty,
+    RunningProvider,
+    onward_of,
+    the_form,
+)
 from tests.support.registering import NEW, NEW_PASSWORD, register
 
 WAYS = ["/register", "/recover", "/login"]
@@ -230,10 +235,7 @@ async def test_a_form_that_is_too_old_leads_back_to_the_sign_in_that_it_is_of(
     page = await browser.get(relying_party.authorization_url())
     refused = await browser.submit(page, csrf_token="of another day")
     assert refused.status_code == 400
-    onward = re.search(r'href="([^"]+)">Continue<', refused.text)
-    assert onward is not None
-    again = await browser.get(unescape(onward[1]))
-    assert the_form(again).action == "/login"
+    assert the_form(await browser.get(onward_of(refused))).action == "/login"
 
 
 async def test_a_form_of_no_sign_in_leads_to_the_account(browser: Browser) -> None:

@@ -70,6 +70,7 @@ async def test_without_its_cookie_a_browser_is_told_to_allow_cookies(
     posted = await browser.submit(page, email=EMAIL, password=PASSWORD)
     assert (shown.status_code, posted.status_code) == (400, 400)
     assert "Allow cookies" in shown.text
+    assert "Allow cookies" in posted.text
     assert "idp_session" not in browser.cookies
 
 

@@ -7,6 +7,7 @@ from tests.support.provider import (
     RelyingParty,
     RunningProvider,
     callback_of,
+    onward_of,
     the_form,
 )
 
@@ -160,6 +161,16 @@ async def test_an_empty_or_half_empty_post_decides_nothing(
     ):
         assert (await browser.post("/consent", fields)).status_code == 400
     assert asks_for_consent(await browser.get(relying_party.authorization_url()))
+
+
+async def test_a_post_without_a_decision_leads_back_to_the_question(
+    relying_party: RelyingParty, browser: Browser
+) -> None:
+    await browser.log_in()
+    form = the_form(await browser.get(relying_party.authorization_url())).fields
+    refused = await browser.post("/consent", form)
+    assert (refused.status_code, "Choose Allow or Deny." in refused.text) == (400, True)
+    assert asks_for_consent(await browser.get(onward_of(refused)))
 
 
 async def test_allowing_twice_goes_on_and_gives_one_code(

@@ -7,12 +7,14 @@ provider; the databases are copies of one that was migrated, and given signing k
 import base64
 import hashlib
 import itertools
+import re
 import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import CodeType
@@ -348,6 +350,13 @@ async def browser(provider: RunningProvider) -> Browser:
 async def other_browser(provider: RunningProvider) -> Browser:
     """Somebody else's browser, at another address."""
     return await provider.browser("192.0.2.7")
+
+
+def onward_of(page: httpx.Response) -> str:
+    """Return where the page of an error leads on to."""
+    onward = re.search(r'href="([^"]+)">Continue<', page.text)
+    assert onward is not None, f"no way on: {page.text[:600]}"
+    return unescape(onward[1])
 
 
 # The relying party --------------------------------------------------------------------------------------
