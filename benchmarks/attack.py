@@ -32,7 +32,7 @@ from idp.ops.logging import configure_logging
 
 ALL = "0-1"
 PAUSE = 0.1
-"""Seconds between two honest sign-ins, and half of those between two looks at /health."""
+"""Seconds between two honest sign-ins, and between two looks at /health."""
 ENDURED = 2.0
 """An honest sign-in's p99 may grow by less than this factor."""
 HEADINGS = [

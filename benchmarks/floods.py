@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -49,10 +50,10 @@ class Flood:
         async with httpx.AsyncClient(transport=transport, base_url=base, timeout=30) as client:
             yield client
 
-    async def send(self, client: httpx.AsyncClient, method: str, url: str, **options: object) -> str:
+    async def send(self, client: httpx.AsyncClient, method: str, url: str, **options: Any) -> str:
         """Send a request as a new browser does; note and return the answer."""
         client.cookies.clear()
-        return await self.note(client.request(method, url, **options))  # type: ignore[arg-type]
+        return await self.note(client.request(method, url, **options))
 
     async def note(self, sending: Awaitable[httpx.Response]) -> str:
         """Note what came of a request and return its page."""

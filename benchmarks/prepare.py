@@ -99,7 +99,7 @@ class Material:
         """Return requests that redeem a code each: openid, so two signatures and a refresh token."""
         grants = self._grants(number, "openid profile offline_access", redeemed=False)
         collected = _Collected(self.provider.clock.now())
-        issuer = AuthorizationCodes(collected, self.provider.clock)  # type: ignore[arg-type]  # it only puts
+        issuer = AuthorizationCodes(collected, self.provider.clock)  # type: ignore[arg-type]  # issuing only puts
         requests = []
         for grant in grants:
             code = await issuer.issue(
