@@ -153,8 +153,8 @@ class Answer:
     @property
     def next_url(self) -> str | None:
         """The URL of the next page of a list (RFC 8288 §3.3, `rel="next"`), whatever host it names."""
-        link = self.headers.get("link", "")[:LONGEST_LINK]
-        return httpx.Response(200, headers={"link": link}).links.get("next", {}).get("url")
+        link = self.headers.get("link", "")[:LONGEST_LINK].encode()  # text would have to be ASCII
+        return httpx.Response(200, headers=[(b"link", link)]).links.get("next", {}).get("url")
 
     def json(self) -> Any:
         """Return the JSON value; raise ValueError."""
@@ -250,6 +250,8 @@ class Outgoing:
         if parsed.scheme not in schemes or not parsed.host or parsed.userinfo:
             hint = f"; {self._setting} would allow it" if parsed.scheme == "http" else ""
             raise ValueError(f"{url[:200]!r} is not an https URL{hint}")
+        if parsed.port is not None and not 0 < parsed.port < 65536:  # sockets would raise OverflowError
+            raise ValueError(f"{url[:200]!r} has a port that there is not")
 
 
 class FetchBudget:

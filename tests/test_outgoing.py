@@ -129,6 +129,11 @@ async def test_only_https_urls_are_asked(outgoing: Outgoing, url: str) -> None:
     assert "is not an https URL" in (reason := await refused(outgoing, url)) or "not a URL" in reason
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999999", "9999999999999999999999"])
+async def test_a_port_that_there_is_not_is_not_asked(open_outgoing: Outgoing, port: str) -> None:
+    assert "has a port that there is not" in await refused(open_outgoing, f"https://127.0.0.1:{port}/")
+
+
 async def test_the_log_learns_which_setting_stands_in_the_way(
     outgoing: Outgoing, resolved: dict[str, list[str]]
 ) -> None:

@@ -36,7 +36,9 @@ async def come_back(emails: Callable[[httpx.Request], httpx.Response]) -> Upstre
 
 
 def said(body: object, link: str = "") -> httpx.Response:
-    return httpx.Response(200, stream=httpx.ByteStream(json.dumps(body).encode()), headers={"link": link})
+    return httpx.Response(
+        200, stream=httpx.ByteStream(json.dumps(body).encode()), headers={"link": link.encode()}
+    )
 
 
 def entry(number: int, *, primary: bool = False) -> dict[str, object]:
@@ -74,3 +76,14 @@ async def test_a_next_page_elsewhere_does_not_get_the_token() -> None:
 
     await come_back(emails)
     assert asked == ["github.example"]
+
+
+async def test_a_next_page_of_any_characters_is_asked_for() -> None:
+    asked: list[str] = []
+
+    def emails(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("page", "1"))
+        return said([entry(1)], f'<{API}/user/emails?page=é>; rel="next"' if len(asked) == 1 else "")
+
+    await come_back(emails)
+    assert asked == ["1", "é"]
