@@ -46,7 +46,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     # What happens to the connection ---------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """A connection is open; TLS is agreed on by now."""
         super().connection_made(transport)
         self.peer = self.client[0] if self.client else ""
@@ -88,6 +88,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The other side takes more."""
         self._forget_write_timer()
+        if self.transport.is_closing():
+            self._end_soon()  # for the rest, of which it may take nothing
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:

@@ -231,6 +231,20 @@ async def test_an_answer_that_nobody_takes_is_given_up() -> None:
                 await asyncio.sleep(0.01)
 
 
+async def test_the_rest_of_an_answer_that_nobody_takes_is_given_up() -> None:
+    """The connection is closing, and what was taken of the answer was enough for its writer to go on."""
+    async with serving(write_timeout=0.2) as served:
+        reader, writer = await served.connect()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        (protocol,) = served.server.server_state.connections
+        protocol.resume_writing()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            while served.server.server_state.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_a_tls_handshake_has_a_deadline(tmp_path: Path) -> None:
     loop_of = ServerConfig(
         None, bounds=ServerSettings(tls_handshake_timeout=0.3), trusted_proxies=(), log_config=None
