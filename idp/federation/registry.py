@@ -86,14 +86,14 @@ class Providers:
             name: build_upstream(name, upstream, self.outgoing, clock)
             for name, upstream in settings.providers.items()
         }
-        self._stored: dict[str, tuple[str, Upstream]] = {}
-        """The sealed settings that each was built from, and the provider."""
+        self._stored: dict[str, tuple[str, Upstream]] | None = None
+        """The sealed settings that each was built from, and the provider; None before they are read."""
         self._read_until = float("-inf")
 
     async def all(self) -> list[Upstream]:
         """Return every provider, in the order in which they are shown."""
-        await self._read()
-        found = {**{name: upstream for name, (_, upstream) in self._stored.items()}, **self._configured}
+        stored = await self._read()
+        found = {**{name: upstream for name, (_, upstream) in stored.items()}, **self._configured}
         return sorted(found.values(), key=lambda upstream: (upstream.settings.order, upstream.name))
 
     async def offered(self) -> frozenset[tuple[str, str]]:
@@ -108,8 +108,7 @@ class Providers:
         """Return a provider; raise `NotFound`."""
         if name in self._configured:
             return self._configured[name]
-        await self._read()
-        stored = self._stored.get(name)
+        stored = (await self._read()).get(name)
         if stored is None:
             raise NotFound(
                 "This way to sign in is not available any more.", detail=f"no provider {name[:60]!r}"
@@ -120,16 +119,18 @@ class Providers:
         """Close every connection."""
         await self.outgoing.aclose()
 
-    async def _read(self) -> None:
+    async def _read(self) -> dict[str, tuple[str, Upstream]]:
         now = self._clock.now()
-        if now < self._read_until:
-            return
-        self._read_until = now + RELOAD_EVERY
+        if self._stored is not None:
+            if now < self._read_until:
+                return self._stored
+            self._read_until = now + RELOAD_EVERY  # meanwhile the others believe what was read before
         async with self._database.reading() as uow:
             rows = await uow.upstreams.all()
+        before = self._stored or {}
         stored: dict[str, tuple[str, Upstream]] = {}
         for row in rows:
-            known = self._stored.get(row.name)
+            known = before.get(row.name)
             if known is not None and known[0] == row.sealed_settings:
                 stored[row.name] = known  # with its caches
                 continue
@@ -139,7 +140,8 @@ class Providers:
                 stored[row.name] = (row.sealed_settings, built)
             except ConfigurationError as error:  # one bad row must not take the others away
                 log.warning("a provider cannot be used", provider=row.name, reason=error.sentence)
-        self._stored = stored
+        self._stored, self._read_until = stored, now + RELOAD_EVERY  # race: the later one stands until then
+        return stored
 
 
 def seal(name: str, settings: UpstreamSettings, master_key: MasterKey) -> str:
