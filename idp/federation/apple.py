@@ -1,6 +1,5 @@
 """Apple: an OpenID provider that takes a signed token as the client secret and tells the name beside the code."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -10,6 +9,7 @@ from idp.federation.credentials import AppleCredentials, UpstreamCredentials
 from idp.federation.identity import UpstreamIdentity
 from idp.federation.oidc import OpenIdUpstream
 from idp.federation.upstream import PendingAuthorization
+from idp.foreign import LONGEST_TEXT, Malformed, json_object
 
 
 class AppleUpstream(OpenIdUpstream):
@@ -25,7 +25,10 @@ class AppleUpstream(OpenIdUpstream):
 
 def _name_in(user: str) -> str | None:
     try:
-        name = json.loads(user[:4000])["name"]
-        return text_of(f"{name['firstName']} {name['lastName']}")
-    except (ValueError, TypeError, KeyError, RecursionError):
+        name = json_object(user[:LONGEST_TEXT]).get("name")
+    except Malformed:
         return None
+    if not isinstance(name, dict):
+        return None
+    parts = (text_of(name.get(part)) for part in ("firstName", "lastName"))
+    return text_of(" ".join(part for part in parts if part))

@@ -208,6 +208,16 @@ async def test_apple_gets_a_signed_secret_and_tells_the_name_beside_the_code(
         "user": '{"name": {"firstName": "Vera", "lastName": "Apfel"}}',
     }
     assert (await apple.finish(answer, memory)).name == "Vera Apfel"
+    for user, name in (
+        ('{"name": {"firstName": "Vera", "lastName": null}}', "Vera"),
+        ('{"name": {"lastName": "Apfel"}}', "Apfel"),
+        ('{"name": {"firstName": ["Vera"]}}', None),
+        ('{"name": "Vera"}', None),
+        ("[" * 4000, None),
+    ):
+        url, _, memory = await begin(apple)
+        answer = {**await answer_of(upstreams, url, "vera"), "user": user}
+        assert (await apple.finish(answer, memory)).name == name
     import jwt
 
     claims = jwt.decode(
