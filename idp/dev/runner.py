@@ -132,9 +132,12 @@ def banner(settings: Settings, demo_url: str, seconds: float) -> str:
     """Return what the demo says when it is ready, `seconds` after the command was given."""
     issuer = settings.issuer
     people = "\n".join(f"    {person.email:<20} {person.password}" for person in seed.PEOPLE)
-    scheme = urlsplit(settings.database_url).scheme
-    file = make_url(settings.database_url).database if scheme.startswith("sqlite") else None
-    begin_anew = f"delete {file}" if file else "choose an empty database"
+    database = urlsplit(settings.database_url).scheme
+    begin_anew = "choose an empty database"
+    if database.startswith("sqlite"):  # the URL of another may have a password
+        database += f" ({settings.database_url})"
+        file = make_url(settings.database_url).database
+        begin_anew = f"delete {file}" if file else begin_anew
     other_issuer = (
         ""
         if issuer == Settings.model_fields["issuer"].default
@@ -154,5 +157,5 @@ def banner(settings: Settings, demo_url: str, seconds: float) -> str:
     Mail        {issuer}/dev/mail
 {other_issuer}
   Passwords that you change stay changed. To start over, stop and {begin_anew}.
-  Ready in {seconds:.1f} s, on {scheme} ({settings.database_url}), for this machine only. Stop with Ctrl+C.
+  Ready in {seconds:.1f} s, on {database}, for this machine only. Stop with Ctrl+C.
 """

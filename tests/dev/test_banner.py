@@ -17,3 +17,10 @@ def test_the_banner_says_how_to_start_over() -> None:
     assert "To start over, stop and delete idp.db." in banner(Settings(), DEMO, 1.0)
     elsewhere = Settings(database_url="postgresql://idp@localhost/idp")
     assert "To start over, stop and choose an empty database." in banner(elsewhere, DEMO, 1.0)
+
+
+def test_the_banner_has_no_password_of_a_database() -> None:
+    elsewhere = Settings(database_url="postgresql://idp:the-password@localhost/idp")
+    assert "on postgresql, for this machine only" in (text := banner(elsewhere, DEMO, 1.0))
+    assert "the-password" not in text
+    assert "on sqlite (sqlite:///idp.db), for this machine only" in banner(Settings(), DEMO, 1.0)
