@@ -5,7 +5,6 @@ Text never has a NUL or half a surrogate pair, which JSON can carry and neither 
 """
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -100,7 +99,7 @@ def seconds(document: Mapping[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
         raise Malformed(f"{name} is not a number of seconds")
-    return float(value) if math.isfinite(value) else None
+    return float(value)
 
 
 def one_or_more_texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ class Preset:
     """What is known of a type of provider, so that nobody has to configure it."""
 
     label: str
-    """The name on the button; "" takes that of the configuration."""
+    """What people read on the button; "" takes the provider's name. A label in the settings goes before both."""
     protocol: str = "openid"
     """How to speak to it: a line of `registry.PROTOCOLS`."""
     issuer: str | None = None

@@ -39,7 +39,7 @@ class Connection(Protocol):
 class OpenConnections:
     """The connections of one worker. `most` and `most_per_address` of 0 are no bound.
 
-    OpenConnections from `trusted_proxies` have no bound by address: each proxy brings many users.
+    Connections from `trusted_proxies` have no bound by address: each proxy brings many users.
     """
 
     def __init__(self, most: int, most_per_address: int, trusted_proxies: Iterable[str] = ()) -> None:
