@@ -118,6 +118,8 @@ async def test_it_is_set_up_renamed_and_removed_on_the_security_page(browser: Br
     await browser.post("/account/security", {**form.fields, "name": "Magic", "decision": "rename"})
     form = forms(await browser.get("/account/security"))[0]
     assert form.fields["name"] == "Magic"
+    page = await browser.post("/account/security", {**form.fields, "name": "", "decision": "rename"})
+    assert page.text.count("Give it a name.") == 1
     page = await browser.post("/account/security", {**form.fields, "decision": "remove"})
     assert "No second step is set up yet." in page.text
     assert (
