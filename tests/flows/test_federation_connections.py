@@ -58,6 +58,21 @@ async def test_cancelling_at_the_provider_links_nothing_and_speaks_of_no_sign_in
     assert await identities(federated, "alice@example.com") == []
 
 
+async def test_a_provider_that_is_down_is_told_on_the_page_of_the_connections(
+    federated: RunningProvider, upstreams: Upstreams
+) -> None:
+    await federated.create_user("alice@example.com", PASSWORD)
+    browser = await federated.browser()
+    await browser.log_in("alice@example.com", PASSWORD)
+    page = await connections_page(browser)
+    upstreams.google.mode = "down"
+    form = next(each for each in forms(page) if each.fields.get("provider") == "google")
+    page = await browser.post("/account/connections", {**form.fields, "decision": "link"})
+    assert (page.status_code, path_of(page)) == (503, "/account/connections")
+    assert "cannot be reached at the moment" in page.text
+    assert ("decision", "link") in forms(page)[-1].buttons
+
+
 async def test_an_account_without_a_password_is_offered_to_set_one(
     federated: RunningProvider, elsewhere: SignInElsewhere
 ) -> None:

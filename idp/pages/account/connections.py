@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from idp.errors import FlowError, InvalidValue
-from idp.federation.upstream import UpstreamRequest
+from idp.federation.upstream import UpstreamError, UpstreamRequest
 from idp.flow.federated.sign_in import FederatedSignIn
 from idp.identity import page_paths
 from idp.identity.accounts import Accounts
@@ -99,7 +99,10 @@ class ConnectionsPage(ConsolePage):
         browser = self.edge.named_browser(visit.request)
         transaction = (await self.parts.visits.begin(browser, self.path)).transaction
         ask = UpstreamRequest(select_account=True)
-        url = await self._federation.departures.begin(
-            upstream, transaction, ask, purpose="link", user_id=visit.user_id
-        )
+        try:
+            url = await self._federation.departures.begin(
+                upstream, transaction, ask, purpose="link", user_id=visit.user_id
+            )
+        except UpstreamError as error:
+            return await self.page(visit, Refusal.of(error))
         return leave(url)
