@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -67,10 +67,10 @@ class ClientView:
             object.__setattr__(self, field, web_url(getattr(self, field)))
 
 
+@dataclass(frozen=True, slots=True)
 class View:
     """The variables of one template, as the fields of a dataclass: `class LoginView(View, template="login.html")`."""
 
-    __slots__ = ()
     template: ClassVar[str]
 
     def __init_subclass__(cls, *, template: str | None = None) -> None:
@@ -81,7 +81,7 @@ class View:
     @property
     def context(self) -> dict[str, object]:
         """The variables by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 class Renderer:
