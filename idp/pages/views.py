@@ -116,8 +116,6 @@ class SignOutView(View, template="end_session.html"):
 class SignedOutView(View, template="signed_out.html"):
     """The end of a session."""
 
-    return_url: str | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorView(View, template="error.html"):

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from starlette.applications import Starlette
 
-from idp.identity.password_policy import Strength
+from idp.identity.password_strength import Strength
 from idp.pages.account.profile import ADDRESS, CLAIMS
 from idp.pages.account.sessions import AppSignInView, SessionRow
 from idp.pages.brand import DARK_SURFACES, LIGHT_SURFACES, contrast, parse_color
+from idp.pages.offers import Button
 from idp.pages.render import (
     ClientView,
     Message,
@@ -27,7 +28,9 @@ from idp.pages.render import (
     form_action_source,
     web_url,
 )
+from idp.pages.scopes import ScopeView
 from idp.pages.static import Asset, StaticPages
+from idp.pages.strength import StrengthView
 from idp.pages.views import (
     ConsentView,
     ErrorView,
@@ -64,21 +67,6 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Scope:
-    name: str = "email"
-    title: str = "See your email address"
-    detail: str | None = "ada@example.com"
-
-
-@dataclass(frozen=True)
-class Provider:
-    id: str = "google"
-    label: str = "Google"
-    url: str = "/federation/google/start"
-    icon: str | None = "favicon.svg"
-
-
-@dataclass(frozen=True)
 class Mail:
     to: str = "ada@example.com"
     subject: str = "Confirm your address"
@@ -97,8 +85,8 @@ CLIENT = ClientView(
 
 RULE = "At least 10 characters."
 NOTHING = {"email": "", "name": ""}
-UNJUDGED = {"csrf": "judge", "verdict": None}
-JUDGED = {"csrf": "judge", "verdict": Strength(1, "weak", ("Add another word.",))}
+UNJUDGED = StrengthView("judge", None)
+JUDGED = StrengthView("judge", Strength(1, Text("weak"), (Text("Add another word."),)))
 SCRIPTS = {
     "form_post.html": ["form_post.js"],
     "login.html": ["password.js", "passkey.js"],
@@ -116,10 +104,14 @@ def _of(*views: View) -> dict[str, dict[str, Any]]:
 
 NOBODY: Any = Account(name="")
 SOMEBODY: Any = Account()
-STRENGTH: Any = UNJUDGED
-WEAK: Any = JUDGED
-BUTTONS: Any = [Provider(), Provider(icon=None)]
-SCOPES: Any = [Scope(), Scope(detail=None)]
+BUTTONS = [
+    Button("google", "Google", "/federation/google/start", "favicon.svg"),
+    Button("corp", "Corp", "/federation/corp/start"),
+]
+SCOPES = [
+    ScopeView("email", "See your email address", "ada@example.com"),
+    ScopeView("openid", "Recognise you", ""),
+]
 
 MINIMAL: dict[str, dict[str, Any]] = {
     **_of(
@@ -131,11 +123,11 @@ MINIMAL: dict[str, dict[str, Any]] = {
         ErrorView("Not found", "There is no such page.", "e1"),
         FormPostView("https://photos.example/cb", []),
         HandOverView("https://photos.example/cb"),
-        RegisterView(NOTHING, RULE, STRENGTH, "/login"),
+        RegisterView(NOTHING, RULE, UNJUDGED, "/login"),
         VerifyEmailView("ada@example.com", "/verify-email/state"),
         MailLinkView("Confirm this address?", "Only if that was you."),
         RecoverView(NOTHING, "/recover", "/login"),
-        ResetView("t", "ada@example.com", RULE, STRENGTH),
+        ResetView("t", "ada@example.com", RULE, UNJUDGED),
     ),
     "dev_mail.html": {"mails": []},
 }
@@ -172,7 +164,7 @@ FULL: dict[str, dict[str, Any]] = {
         LoginView("ada@example.com", "/register", "/recover", BUTTONS, organisations=True, passkeys=True),
         SelectAccountView(SOMEBODY),
         ConsentView(SOMEBODY, SCOPES, "photos.example"),
-        SignedOutView("com.example.app:/signed-out"),
+        SignedOutView(),
         SignOutView(SOMEBODY, "opaque"),
         ErrorView(
             "Not found",
@@ -183,7 +175,7 @@ FULL: dict[str, dict[str, Any]] = {
         ),
         FormPostView("https://photos.example/cb", [("code", "c"), ("state", "s")]),
         HandOverView("https://photos.example/cb?code=c&state=s"),
-        RegisterView({"email": "ada@example.com", "name": "Ada"}, RULE, WEAK, "/login", providers=BUTTONS),
+        RegisterView({"email": "ada@example.com", "name": "Ada"}, RULE, JUDGED, "/login", providers=BUTTONS),
         VerifyEmailView("ada@example.com", "/verify-email/state", "/register"),
         MailLinkView(
             "Confirm this address?",
@@ -196,7 +188,7 @@ FULL: dict[str, dict[str, Any]] = {
             "Sign in",
         ),
         RecoverView(NOTHING, "/recover", "/login"),
-        ResetView("t", "ada@example.com", RULE, WEAK),
+        ResetView("t", "ada@example.com", RULE, JUDGED),
     ),
     "dev_mail.html": {"mails": [Mail(), Mail(html=None)]},
 }
@@ -204,7 +196,6 @@ for template, errors in {
     "login.html": {},
     "register.html": {"password": "Use at least 10 characters.", "email": "No address.", "name": "No name."},
     "verify_email.html": {"code": "This code is wrong."},
-    "mail_link.html": {},
     "recover.html": {"email": "No address."},
     "reset.html": {"password": "Too short."},
 }.items():
@@ -439,7 +430,7 @@ def test_https_and_loopback_client_links_are_kept(link: str) -> None:
 )
 def test_a_page_is_not_sent_with_a_script_as_destination(link: str) -> None:
     with pytest.raises(ValueError, match="link to a URL"):
-        renderer().page(SignedOutView(link))
+        renderer().page(HandOverView(link))
     with pytest.raises(ValueError, match="link to a URL"):
         renderer().page(FormPostView(link, []))
 
