@@ -111,9 +111,8 @@ class TokenPipeline:
             body["scope"] = scope
         if issuance.refresh_token is not None:
             body["refresh_token"] = issuance.refresh_token
-        if (
-            grant is None or subject is None
-        ):  # the client's own token: its subject is the client (RFC 9068 §2.2)
+        if grant is None or subject is None:
+            # The client's own token: its subject is the client (RFC 9068 §2.2).
             token = mint.access_token(
                 client, subject=client.client_id, scope=scope, confirmation=confirmation
             )

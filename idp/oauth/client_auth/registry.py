@@ -69,9 +69,8 @@ class ClientAuthentication(AuthlibClientAuthentication):
         method = self._method_of(request)
         request.client_at_hand = self._clients.at_hand(request.claimed_client_id or "")
         if not method.waits and request.client_at_hand is not None:
-            return self._proven(
-                request, method, methods, "token"
-            )  # the greenlet costs more than the comparison
+            # Without the greenlet, which costs more than the comparison.
+            return self._proven(request, method, methods, "token")
         return await bridge.enter(self._proven, request, method, methods, "token")
 
     def authenticate(self, request: CoreRequest, methods: Collection[str], endpoint: str) -> Client:
