@@ -2,6 +2,8 @@
 
 import pytest
 
+from idp.oauth.subject import Subject
+from idp.storage.database import UnitOfWork
 from idp.storage.models import User
 from tests.support.provider import Browser, RelyingParty, RunningProvider
 
@@ -128,6 +130,30 @@ async def test_the_code_of_an_account_that_was_disabled_is_worth_nothing(
     code = (await relying_party.sign_in(browser))["code"]
     await provider.parts.accounts.disable(person.id)
     assert (await relying_party.redeem(code)).json()["error"] == "invalid_grant"
+
+
+async def test_a_code_gets_nothing_when_the_authentication_ends_during_its_redemption(
+    provider: RunningProvider,
+    person: User,
+    relying_party: RelyingParty,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Elsewhere the password may be changed between two statements of the redemption."""
+    code, subjects = (await relying_party.sign_in(browser))["code"], provider.parts.core.subjects
+    find = subjects.find
+
+    async def find_and_end(uow: UnitOfWork, user_id: str) -> Subject | None:
+        found = await find(uow, user_id)
+        user = await uow.users.get(user_id)
+        assert user is not None
+        user.generation += 1
+        await uow.users.save(user)
+        return found
+
+    monkeypatch.setattr(subjects, "find", find_and_end)
+    refused = await relying_party.redeem(code)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
 
 async def test_an_unknown_code_is_an_invalid_grant(relying_party: RelyingParty) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from idp.storage.models import User
+from tests.support.identity import audit_names
 from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
 
 GRACE = 10
@@ -77,6 +78,23 @@ async def test_without_a_grace_window_the_second_use_is_an_alarm(make_provider: 
     second = (await refreshed(app, first))["refresh_token"]
     assert await refused(app, first) == "invalid_grant"
     assert await refused(app, second) == "invalid_grant"
+
+
+async def test_an_account_that_is_disabled_during_a_refresh_is_no_reuse(
+    make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = await make_provider(tokens={"refresh_grace": 0})
+    person = await provider.create_user()
+    app, hot_path = await provider.relying_party(), provider.parts.core.hot_path
+    first, rotate = (await app.tokens(await provider.browser()))["refresh_token"], hot_path.rotate
+
+    async def disable_and_rotate(*arguments: Any) -> bool:
+        await provider.parts.accounts.disable(person.id)
+        return await rotate(*arguments)
+
+    monkeypatch.setattr(hot_path, "rotate", disable_and_rotate)
+    assert await refused(app, first) == "invalid_grant"
+    assert not [name for name in await audit_names(provider.database) if "reused" in name]
 
 
 async def test_reuse_is_in_the_audit_trail_once(

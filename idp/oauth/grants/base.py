@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from idp.crypto import digest, random_token
 from idp.oauth.clients import Client
 from idp.oauth.context import GrantContext
+from idp.oauth.errors import InvalidGrantError
 from idp.oauth.http import CoreRequest
 from idp.oauth.server import ProtocolServer
 from idp.oauth.subject import Subject
@@ -86,8 +87,13 @@ class TokenGrant(ABC):
         if not self.context.client.check_grant_type("refresh_token"):
             return None
         value, row = self.new_refresh_token(grant)
-        await self.context.uow.refresh_tokens.add(row)
+        await self.store(row)
         return value
+
+    async def store(self, token: RefreshToken) -> None:
+        """Store a refresh token; raise `InvalidGrantError` when its grant has ended in the meantime."""
+        if not await self.context.uow.refresh_tokens.add(token):
+            raise InvalidGrantError("The grant was revoked")
 
     @property
     def grant_lifetime(self) -> float:

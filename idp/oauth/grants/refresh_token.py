@@ -56,8 +56,7 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         if spent is not None:
             if not self._is_a_retry(spent):
                 await self._raise_alarm(found)
-            if not await self.context.uow.refresh_tokens.add(row):
-                raise InvalidGrantError("The grant was revoked")
+            await self.store(row)
         # No nonce: it belongs to the authentication, not to this request (OIDC Core §12.2).
         return Issuance(
             self._scopes(presented),
@@ -74,16 +73,16 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         used_from = Sender.of(self.request).to_text()
         if await hot_path.rotate(old, successor, now, successor.expires_at, used_from):
             return None
-        latest = await hot_path.find_refresh_token(
-            old
-        )  # another spent it since we looked, or its grant has ended
-        return found.token if latest is None else latest.token
+        latest = await hot_path.find_refresh_token(old)  # as it is now: another request may have spent it
+        if latest is None or latest.token.used_at is None:
+            raise InvalidGrantError("The grant was revoked")
+        return latest.token
 
     def _is_a_retry(self, spent: RefreshToken) -> bool:
         """Tell whether the same token again is a retry or a second tab. A public client proves nothing but the
         token, so within the window it must come from where it was first used: else one of two has stolen it."""
-        used_at = self.context.now if spent.used_at is None else spent.used_at
-        if self.context.now - used_at >= self.context.settings.refresh_grace:
+        assert spent.used_at is not None  # noqa: S101  `_spent_before` returns no other
+        if self.context.now - spent.used_at >= self.context.settings.refresh_grace:
             return False
         if not self.context.client.is_public or spent.used_from is None:
             return True
