@@ -127,7 +127,7 @@ class HotPath:
         )
 
     async def rotate(
-        self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float, used_from: str
+        self, old_digest: str, new: RefreshToken, now: float, grant_expires_at: float, used_from: str | None
     ) -> bool:
         """Spend the old token, add the new one, let the grant live on: all of it or nothing, and for good.
         Of many callers at once, one gets True."""

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from idp.crypto import digest
 from idp.storage.models import User
 from tests.support.identity import audit_names
 from tests.support.provider import Browser, MakeProvider, RelyingParty, RunningProvider
@@ -287,6 +288,18 @@ async def test_within_the_window_a_public_apps_token_is_a_retry_only_from_where_
     one = (await refreshed_from(public_app, first)).json()["refresh_token"]
     assert (await refreshed_from(public_app, first, address, agent)).is_success == is_taken
     assert (await refreshed_from(public_app, one)).is_success == is_taken
+
+
+async def test_only_for_a_public_app_it_is_kept_from_where_its_token_was_used(
+    provider: RunningProvider, relying_party: RelyingParty, public_app: RelyingParty, browser: Browser
+) -> None:
+    for app in (relying_party, public_app):
+        token = (await app.tokens(browser))["refresh_token"]
+        await refreshed(app, token)
+        async with provider.database.reading() as uow:
+            found = await uow.refresh_tokens.find(digest(token))
+        assert found is not None
+        assert (found.token.used_from is not None) is (app is public_app)
 
 
 async def test_a_client_with_a_secret_may_retry_from_another_of_its_machines(

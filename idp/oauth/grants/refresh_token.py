@@ -70,7 +70,7 @@ class RefreshTokenGrant(TokenGrant, AuthlibRefreshTokenGrant):
         if found.token.used_at is not None:
             return found.token
         old, now, hot_path = found.token.digest, self.context.now, self.context.core.hot_path
-        used_from = Sender.of(self.request).to_text()
+        used_from = Sender.of(self.request).to_text() if self.context.client.is_public else None
         if await hot_path.rotate(old, successor, now, successor.expires_at, used_from):
             return None
         latest = await hot_path.find_refresh_token(old)  # as it is now: another request may have spent it

@@ -66,7 +66,7 @@ class RefreshToken(Base):
     used_at: Mapped[Instant | None]
     """When it was first exchanged; the grace window counts from here."""
     used_from: Mapped[str | None] = mapped_column(String(64), default=None)
-    """From where (`idp.oauth.sender`)."""
+    """From where, for a public client (`idp.oauth.sender`); None for one that authenticates."""
 
 
 class Consent(Base):
