@@ -82,7 +82,7 @@ class Introspection(AuthlibIntrospectionEndpoint):
 
     def _with_status(self, token: AccessToken) -> AccessToken:
         if token.grant_id is None:  # a client's own
-            return replace(token, revoked=not wait(self._hot_path.token_stands(None, token.jti)))
+            return replace(token, revoked=wait(self._hot_path.token_status(None, token.jti)).jti_revoked)
         user = wait(self._hot_path.token_user(token.grant_id, token.jti))
         return replace(token, revoked=user is None, user=user)
 

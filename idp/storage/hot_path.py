@@ -8,49 +8,26 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Table, exists, select
-from sqlalchemy.sql import bindparam
+from sqlalchemy import Table, bindparam, select
 
 from idp.storage.database import Database
 from idp.storage.direct import Statement
-from idp.storage.models import Base, Grant, RefreshToken, RevokedToken, User
+from idp.storage.models import Base, Grant, RefreshToken, User
 from idp.storage.repositories._rows import table_of
-from idp.storage.repositories.grants import TokenStatus
-from idp.storage.repositories.refresh_tokens import (
-    ROTATE,
-    FoundRefreshToken,
-    rotation_values,
-)
-from idp.storage.repositories.standing import account_stands, grant_stands
+from idp.storage.repositories.grants import JTI_REVOKED, STATUS, STATUS_OF_JTI, TokenStatus
+from idp.storage.repositories.refresh_tokens import FIND, ROTATE, FoundRefreshToken, rotation_values
+from idp.storage.repositories.standing import account_stands
 
 _grants, _tokens, _users = table_of(Grant), table_of(RefreshToken), table_of(User)
-_revoked = table_of(RevokedToken)
-_jti_is_revoked = exists().where(_revoked.c.jti == bindparam("jti"))
 
-
-_STANDS = Statement(
-    select(_jti_is_revoked).select_from(_grants).where(_grants.c.id == bindparam("grant_id"), grant_stands())
-)
-_REVOKED = Statement(select(_jti_is_revoked))
-_STATUS = Statement(
-    select(_jti_is_revoked, *_grants.c, *_users.c)
-    .select_from(_grants.join(_users, _users.c.id == _grants.c.user_id))
-    .where(_grants.c.id == bindparam("grant_id"))
-)
+_STATUS_OF_JTI = Statement(STATUS_OF_JTI)
+_STATUS = Statement(STATUS)
 _USER = Statement(
-    select(_jti_is_revoked, _users.c.email, _users.c.email_verified, _users.c.profile)
+    select(JTI_REVOKED, _users.c.email, _users.c.email_verified, _users.c.profile)
     .select_from(_grants.join(_users, account_stands(_grants.c.user_id, _grants.c.generation)))
     .where(_grants.c.id == bindparam("grant_id"), _grants.c.revoked_at.is_(None))
 )
-_FIND = Statement(
-    select(*_tokens.c, *_grants.c, *_users.c)
-    .select_from(
-        _tokens.join(_grants, _grants.c.id == _tokens.c.grant_id).join(
-            _users, _users.c.id == _grants.c.user_id
-        )
-    )
-    .where(_tokens.c.digest == bindparam("digest"))
-)
+_FIND = Statement(FIND)
 _ROTATE = Statement(ROTATE)
 
 
@@ -75,18 +52,6 @@ class HotPath:
         self._database = database
         self._direct = database.direct
 
-    async def token_stands(self, grant_id: str | None, jti: str) -> bool:
-        """Tell whether an access token was neither revoked by itself nor with its grant, and its user, if there
-        is one, is not disabled."""
-        if self._direct is None:
-            status = await self.token_status(grant_id, jti)
-            return not status.jti_revoked and (grant_id is None or status.grant_active)
-        if grant_id is None:
-            row = await self._direct.row(_REVOKED, {"jti": jti})
-            return row is not None and not row[0]
-        row = await self._direct.row(_STANDS, {"jti": jti, "grant_id": grant_id})
-        return row is not None and not row[0]
-
     async def token_user(self, grant_id: str, jti: str) -> TokenUser | None:
         """Return the user of an access token that stands; None if it does not."""
         if self._direct is None:
@@ -99,17 +64,17 @@ class HotPath:
         return TokenUser(row[1], row[2], row[3].get("preferred_username"))
 
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
-        """Tell the same, with the grant and the user."""
-        if self._direct is None or grant_id is None:
+        """Tell whether an access token was revoked, by itself or with its grant, and what it stands on. A client's
+        own token has no grant."""
+        if self._direct is None:
             async with self._database.reading() as uow:
                 return await uow.grants.token_status(grant_id, jti)
-        row = await self._direct.row(_STATUS, {"jti": jti, "grant_id": grant_id})
-        if row is None:
-            return TokenStatus(grant_active=False, jti_revoked=False, user=None, grant=None)
-        values = tuple(row)
+        if grant_id is None:
+            (jti_revoked,) = await self._direct.row(_STATUS_OF_JTI, {"jti": jti}) or (True,)
+            return TokenStatus(jti_revoked)
+        values = tuple(await self._direct.row(_STATUS, {"jti": jti, "grant_id": grant_id}) or ())
         grant, user = _take(Grant, _grants, values, 1), _take(User, _users, values, 1 + len(_grants.c))
-        active = grant.stands_with(user)
-        return TokenStatus(grant_active=active, jti_revoked=bool(values[0]), user=user, grant=grant)
+        return TokenStatus(values[0], grant, user)
 
     async def find_refresh_token(self, digest: str) -> FoundRefreshToken | None:
         """Return the token, its grant and its person, in whatever state they are."""
@@ -140,8 +105,10 @@ class HotPath:
 
 
 def _take(model: type[Base], table: Table, values: tuple[Any, ...], start: int) -> Any:
-    """Return a row of a wider one as the model that it is of; no session knows it."""
-    return model(**dict(zip(_names(model, table), values[start : start + len(table.c)], strict=True)))
+    """Return a row of a wider one as the model that it is of; None where an outer join found none. No session
+    knows it."""
+    own = values[start : start + len(table.c)]
+    return None if own[0] is None else model(**dict(zip(_names(model, table), own, strict=True)))
 
 
 @cache

@@ -190,7 +190,8 @@ class Account:
     async def _refreshes(self, body: Mapping[str, str]) -> bool:
         access = self.parts.core.mint.read_access_token(body["access_token"])
         assert access is not None
-        if await self.parts.core.hot_path.token_stands(access.grant_id, access.jti):
+        assert access.grant_id is not None
+        if await self.parts.core.hot_path.token_user(access.grant_id, access.jti) is not None:
             return True
         return (
             await self.world.token(grant_type="refresh_token", refresh_token=body["refresh_token"])

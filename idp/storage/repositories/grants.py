@@ -23,11 +23,14 @@ OFFLINE_SCOPE = "offline_access"
 class TokenStatus:
     """Whether an access token still stands, and what it stands on."""
 
-    grant_active: bool
-    """The grant exists and stands (`Grant.stands_with`). False without a grant."""
     jti_revoked: bool
-    user: User | None
-    grant: Grant | None
+    grant: Grant | None = None
+    user: User | None = None
+
+    @property
+    def grant_active(self) -> bool:
+        """Whether the grant exists and stands (`Grant.stands_with`). False without a grant."""
+        return self.grant is not None and self.user is not None and self.grant.stands_with(self.user)
 
 
 def later(instant: float) -> ColumnElement[float]:
@@ -35,18 +38,19 @@ def later(instant: float) -> ColumnElement[float]:
     return case((Grant.expires_at < instant, instant), else_=Grant.expires_at)
 
 
-_jti_revoked = exists().where(RevokedToken.jti == bindparam("jti"))
-_STATUS_OF_JTI = select(_jti_revoked)
-_this_token = select(_jti_revoked.label("jti_revoked")).subquery("this_token")
-# Outer joins: a grant that is gone must not hide that the jti is revoked.
-_STATUS = (
-    select(_this_token.c.jti_revoked, Grant, User)
-    .select_from(_this_token)
-    .outerjoin(Grant, Grant.id == bindparam("grant_id"))
-    .outerjoin(User, User.id == Grant.user_id)
-)
-
 _grants, _users, _sessions = table_of(Grant), table_of(User), table_of(BrowserSession)
+
+JTI_REVOKED = exists().where(table_of(RevokedToken).c.jti == bindparam("jti"))
+STATUS_OF_JTI = select(JTI_REVOKED)
+_this_token = select(JTI_REVOKED.label("jti_revoked")).subquery("this_token")
+# Outer joins: a grant that is gone must not hide that the jti is revoked.
+STATUS = select(_this_token.c.jti_revoked, *_grants.c, *_users.c).select_from(
+    _this_token.outerjoin(_grants, _grants.c.id == bindparam("grant_id")).outerjoin(
+        _users, _users.c.id == _grants.c.user_id
+    )
+)
+_STATUS = select(_this_token.c.jti_revoked, Grant, User).from_statement(STATUS)
+
 _new = {column.key: bindparam(f"new_{column.key}", type_=column.type) for column in _grants.c}
 _while_it_stands = (
     select(*_new.values())
@@ -187,12 +191,10 @@ class Grants:
     async def token_status(self, grant_id: str | None, jti: str) -> TokenStatus:
         """Tell whether an access token still stands, in one query. Without a grant, only the `jti` can be."""
         if grant_id is None:
-            revoked = await self._session.scalar(_STATUS_OF_JTI, {"jti": jti})
-            return TokenStatus(grant_active=False, jti_revoked=bool(revoked), user=None, grant=None)
+            revoked = await self._session.scalar(STATUS_OF_JTI, {"jti": jti})
+            return TokenStatus(bool(revoked))
         row = (await self._session.execute(_STATUS, {"jti": jti, "grant_id": grant_id})).one()
-        jti_revoked, grant, user = row
-        active = grant is not None and grant.stands_with(user)
-        return TokenStatus(grant_active=active, jti_revoked=bool(jti_revoked), user=user, grant=grant)
+        return TokenStatus(*row)
 
     async def _revoke(self, now: float, *which: ColumnElement[bool]) -> int:
         statement = update(Grant).where(*which, Grant.revoked_at.is_(None)).values(revoked_at=now)

@@ -9,8 +9,7 @@ from idp.storage.models import Grant, RefreshToken, User
 from idp.storage.repositories._rows import changed, dialect_of, table_of
 from idp.storage.repositories.standing import grant_stands
 
-_tokens = table_of(RefreshToken)
-_grants = table_of(Grant)
+_tokens, _grants, _users = table_of(RefreshToken), table_of(Grant), table_of(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,18 @@ class FoundRefreshToken:
         return self.grant.stands_with(self.user)
 
 
+FIND = (
+    select(*_tokens.c, *_grants.c, *_users.c)
+    .select_from(
+        _tokens.join(_grants, _grants.c.id == _tokens.c.grant_id).join(
+            _users, _users.c.id == _grants.c.user_id
+        )
+    )
+    .where(_tokens.c.digest == bindparam("digest"))
+)
 _FIND = (
     select(RefreshToken, Grant, User)
-    .join(Grant, Grant.id == RefreshToken.grant_id)
-    .join(User, User.id == Grant.user_id)
-    .where(RefreshToken.digest == bindparam("digest"))
+    .from_statement(FIND)
     .execution_options(populate_existing=True)  # `spend` and `rotate` write past the session
 )
 
