@@ -10,8 +10,8 @@ from starlette.routing import Route
 from idp.oauth.errors import InvalidRequestError, OAuth2Error
 from idp.oauth.http import NO_STORE, CoreRequest, CoreResponse, single_valued
 from idp.oauth.resource import Resource, refusal_headers
+from idp.web.forms import FORM, has_form
 
-FORM = "application/x-www-form-urlencoded"
 LONGEST_QUERY = 16_000
 """Characters of a posted request that goes on as a query."""
 
@@ -28,15 +28,10 @@ def query_pairs(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
-def has_form(request: Request) -> bool:
-    """Tell whether the body is a form; a media type is the same in any case (RFC 9110 §8.3.1)."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
-
-
 async def form_pairs(request: Request) -> tuple[tuple[str, str], ...]:
     """Return the parameters of the form, as they came; raise `InvalidRequestError` for another body."""
     if not has_form(request):
-        raise InvalidRequestError("The content type must be application/x-www-form-urlencoded")
+        raise InvalidRequestError(f"The content type must be {FORM}")
     try:
         return tuple(parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError as error:

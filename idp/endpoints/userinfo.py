@@ -4,13 +4,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from idp.endpoints.edge import form_pairs, has_form, resource_refusal
+from idp.endpoints.edge import form_pairs, resource_refusal
 from idp.oauth import paths
 from idp.oauth.errors import OAuth2Error
 from idp.oauth.http import NO_STORE
 from idp.oauth.resource import Resource, ResourceGuard
 from idp.oauth.subject import Subjects
 from idp.oauth.userinfo import userinfo_claims
+from idp.web.forms import has_form
 
 
 class UserInfoEndpoint:

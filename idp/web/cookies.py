@@ -11,12 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from idp.config import Settings
-from idp.crypto import random_token
 
 BROWSER_TTL = 180 * 86_400
 """Seconds for which a browser keeps its name."""
-
-
 USUAL_PORTS = frozenset({None, 80, 443, 8000})
 """Ports of an issuer that its cookies do not name: the schemes' own, and that of the default issuer."""
 
@@ -55,10 +52,6 @@ class Cookies:
     def set_device(self, response: Response, token: str) -> None:
         """Mark the browser as trusted; the mark outlives the session."""
         self._set(response, self.device_name, token, self._device_ttl)
-
-    def browser_or_new(self, request: Request) -> str:
-        """Return the browser's name, or a new one, which the response then has to set."""
-        return self.browser(request) or random_token()
 
     def keep_browser(self, request: Request, response: Response, browser: str) -> None:
         """Set the browser's name on the response if the request did not have it."""

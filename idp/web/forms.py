@@ -16,6 +16,8 @@ from starlette.requests import Request
 SIGN_OUT: Final = "end_session"
 """The purpose of the forms that sign the user out: on the account pages, and on the page of /end_session."""
 
+FORM: Final = "application/x-www-form-urlencoded"
+
 _CONTEXT: Final = b"idp form token v1"
 _MIN_KEY_BYTES: Final = 32
 
@@ -48,9 +50,14 @@ class FormProtection:
         return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), expected.encode())
 
 
+def has_form(request: Request) -> bool:
+    """Tell whether the body is a form; a media type is the same in any case (RFC 9110 §8.3.1)."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a posted form, the first of each name; {} for another kind of body."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if not has_form(request):
         return {}
     body = (await request.body()).decode("utf-8", "replace")
     return dict(reversed(parse_qsl(body, keep_blank_values=True)))

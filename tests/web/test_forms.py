@@ -1,8 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
 
-from idp.web.forms import FormProtection
+from idp.web.forms import FormProtection, read_form
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
@@ -74,3 +76,24 @@ def test_another_key_makes_other_tokens(forms: FormProtection) -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         FormProtection(b"short")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "fields"),
+    [
+        ("application/x-www-form-urlencoded", {"name": "first"}),
+        ("Application/X-WWW-Form-URLencoded ; charset=UTF-8", {"name": "first"}),
+        ("application/x-www-form-urlencoded-not", {}),
+        ("multipart/form-data", {}),
+        ("", {}),
+    ],
+)
+async def test_a_form_is_known_by_its_media_type_in_any_case(
+    content_type: str, fields: dict[str, str]
+) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"name=first&name=second", "more_body": False}
+
+    headers = [(b"content-type", content_type.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    assert await read_form(request) == fields
