@@ -81,7 +81,7 @@ async def test_without_a_grace_window_the_second_use_is_an_alarm(make_provider: 
     assert await refused(app, second) == "invalid_grant"
 
 
-async def test_an_account_that_is_disabled_during_a_refresh_is_no_reuse(
+async def test_an_authentication_that_ends_during_a_refresh_is_no_reuse(
     make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = await make_provider(tokens={"refresh_grace": 0})
@@ -89,11 +89,15 @@ async def test_an_account_that_is_disabled_during_a_refresh_is_no_reuse(
     app, hot_path = await provider.relying_party(), provider.parts.core.hot_path
     first, rotate = (await app.tokens(await provider.browser()))["refresh_token"], hot_path.rotate
 
-    async def disable_and_rotate(*arguments: Any) -> bool:
-        await provider.parts.accounts.disable(person.id)
+    async def end_and_rotate(*arguments: Any) -> bool:
+        async with provider.database.unit_of_work() as uow:
+            user = await uow.users.get(person.id)
+            assert user is not None
+            user.generation += 1
+            await uow.users.save(user)
         return await rotate(*arguments)
 
-    monkeypatch.setattr(hot_path, "rotate", disable_and_rotate)
+    monkeypatch.setattr(hot_path, "rotate", end_and_rotate)
     assert await refused(app, first) == "invalid_grant"
     assert not [name for name in await audit_names(provider.database) if "reused" in name]
 
