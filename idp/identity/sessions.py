@@ -87,7 +87,7 @@ class Sessions:
         """
         account = ProvenAccount(user_id, authentication.generation)
         async with self._database.unit_of_work() as uow:
-            user = await still(uow, account)  # before any session: whatever ends the proof locks it first too
+            user = await _one_at_a_time(uow, account)
             if replacing is not None:
                 await self._end_replaced(uow, replacing)
             return await self._start(uow, user, authentication, visitor)
@@ -100,7 +100,7 @@ class Sessions:
         signed out."""
         account = ProvenAccount(user_id, authentication.generation)
         async with self._database.unit_of_work() as uow:
-            user = await still(uow, account)
+            user = await _one_at_a_time(uow, account)
             if replacing is None or not await self._end_replaced(uow, replacing):
                 raise FlowError(ENDED, detail="the session has ended")
             return await self._start(uow, user, authentication, visitor)
@@ -209,6 +209,12 @@ class Sessions:
             return False
         await record(uow, SignedOut(user_id=session.user_id, session_id=session.id), now)
         return True
+
+
+async def _one_at_a_time(uow: UnitOfWork, account: ProvenAccount) -> User:
+    """Return the account, locked before any of its sessions, as whatever ends the proof locks it first too. Sign-ins
+    of one user take turns: each ends sessions that others may be ending, and counts those that are left."""
+    return await still(uow, account, to_change=True)
 
 
 def _is_live(session: BrowserSession, now: float, idle_ttl: float) -> bool:

@@ -29,7 +29,7 @@ class TrustedBrowsers:
         """Mark a browser as trusted and return the value for its cookie."""
         token, now = random_token(), self._clock.now()
         async with self._database.unit_of_work() as uow:
-            await still(uow, account)
+            await still(uow, account, to_change=True)  # in turns: each deletes what others may be deleting
             device = TrustedDevice(
                 id=new_id(),
                 user_id=account.id,
