@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from idp.clock import Clock, SystemClock
+from idp.tasks import end_task
 
 WINDOW: Final = 60.0
 """Seconds."""
@@ -99,9 +100,7 @@ class RateLimiter:
     async def stop(self) -> None:
         """Stop sharing, and close the connections to Redis."""
         if self._task is not None:
-            while not self._task.done():  # a library may swallow a cancellation that comes with a time limit
-                self._task.cancel()
-                await asyncio.wait({self._task}, timeout=1)
+            await end_task(self._task)
             self._task = None  # race: nothing starts it again
         if self._redis is not None:
             await self._redis.aclose()

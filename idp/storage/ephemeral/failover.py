@@ -28,6 +28,7 @@ from idp.errors import ConfigurationError, Unavailable
 from idp.storage.ephemeral import EphemeralStore
 from idp.storage.ephemeral.redis import RedisStore
 from idp.storage.ephemeral.table import TableStore, refuse_in_transaction
+from idp.tasks import end_task
 from idp.trust import tls_fault
 
 OUTAGES = (
@@ -108,11 +109,7 @@ class FailoverStore:
     async def close(self) -> None:
         """Stop probing and close the connections to Redis."""
         if self._probing is not None:
-            while (
-                not self._probing.done()
-            ):  # a library may swallow a cancellation that comes with a time limit
-                self._probing.cancel()
-                await asyncio.wait({self._probing}, timeout=1)
+            await end_task(self._probing)
         await self._primary.close()
 
     async def _use(
