@@ -21,7 +21,7 @@ TEMPLATE = ROOT / "translations" / "messages.pot"
 FOR_OPERATORS = (
     "idp/administration",
     "idp/cli",
-    "idp/config.py",
+    "idp/config",
     "idp/dev",
     "idp/endpoints/edge.py",
     "idp/endpoints/token.py",
