@@ -4,6 +4,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from idp.oauth.http import NO_STORE
+
 
 class Links:
     """Knows the path that the issuer has."""
@@ -22,3 +24,8 @@ class Links:
     def redirect(self, path: str, **query: str) -> Response:
         """Send the browser to a path of ours. 303: a post is not repeated (RFC 9700 §4.12)."""
         return RedirectResponse(self.path(path, **query), status_code=303)
+
+
+def leave(url: str) -> Response:
+    """Send the browser to a URL of another site. 303: a post is not repeated there (RFC 9700 §4.12)."""
+    return RedirectResponse(url, status_code=303, headers=NO_STORE)

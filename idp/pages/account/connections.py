@@ -13,12 +13,12 @@ from idp.identity import page_paths
 from idp.identity.accounts import Accounts
 from idp.pages.account.console import AccountVisit, ConsolePage
 from idp.pages.account.gate import AccountGate
-from idp.pages.federation.paths import leave
 from idp.pages.notices import message_of
 from idp.pages.offers import targets
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
 from idp.pages.render import Message
+from idp.web.links import leave
 
 
 class ConnectionsPage(ConsolePage):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.errors import FlowError, IdpError, NotFound
@@ -14,11 +14,11 @@ from idp.flow.federated.sign_in import FederatedSignIn
 from idp.flow.visits import Visit
 from idp.ops.metrics import Metrics
 from idp.pages.federation.linking import LinkStep
-from idp.pages.federation.paths import leave
 from idp.pages.federation.responses import FederatedResponses, is_asked
 from idp.pages.parts import PageParts
 from idp.pages.views import SignedOutView
 from idp.web.forms import read_form
+from idp.web.links import leave
 
 MOST_PARAMETERS = 20
 
@@ -127,7 +127,7 @@ class UpstreamSignInPages:
         """Go on to where the sign-out leads, which has ended the session at the provider too."""
         onward = await self._federation.departures.signed_out_there(request.query_params.get("state"))
         if onward is not None:
-            return RedirectResponse(onward, status_code=303)
+            return leave(onward)
         return self._parts.renderer.page(SignedOutView())
 
 
