@@ -19,7 +19,7 @@ from idp.pages.clients import client_view
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.render import View
-from idp.web.forms import read_form
+from idp.web.forms import purpose_in, read_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class FlowPage:
         """Return the purpose of the form on this visit: with the session, if the page is personal."""
         if not self.personal or visit.session is None:
             return self.purpose
-        return f"{self.purpose}:{visit.session.id}"
+        return purpose_in(visit.session.id, self.purpose)
 
 
 @contextmanager

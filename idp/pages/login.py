@@ -19,6 +19,7 @@ from idp.pages.refusal import Refusal
 from idp.pages.render import View
 from idp.pages.views import LoginView, SelectAccountView
 from idp.text import Text
+from idp.web.forms import purpose_in
 
 WRONG = Text("That email and password do not match. Check both and try again.")
 LONGEST_HINT = 320
@@ -130,7 +131,7 @@ class LoginPage(FlowPage):
     def form_purpose(self, visit: Visit) -> str:
         """Bind the form to the session only where it shows an account to go on with."""
         if visit.session is not None and visit.is_at(SelectAccount.name):
-            return f"{self.purpose}:{visit.session.id}"
+            return purpose_in(visit.session.id, self.purpose)
         return self.purpose
 
     def page(

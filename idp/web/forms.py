@@ -55,6 +55,12 @@ def has_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
 
 
+def purpose_in(session_id: str, purpose: str) -> str:
+    """Return the purpose of a form that is about the user of a session: the form is void when another user has
+    signed in since."""
+    return f"{purpose}:{session_id}"
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a posted form, the first of each name; {} for another kind of body."""
     if not has_form(request):

@@ -17,6 +17,7 @@ from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.pages.render import Message
 from idp.text import Text
+from idp.web.forms import purpose_in
 
 NAVIGATION = (
     ("/account", Text("Overview")),
@@ -126,7 +127,8 @@ class ConsolePage:
         session = await self.enter(request)
         if isinstance(session, Response):
             return session
-        visit = AccountVisit(request, session, await self.edge.form(request, self._purpose(session)))
+        form = await self.edge.form(request, purpose_in(session.id, self.path))
+        visit = AccountVisit(request, session, form)
         try:
             self.parts.admission.check(request)
             return await self.take(visit) or await self.page(visit)
@@ -142,7 +144,7 @@ class ConsolePage:
         done = None if visit.form else self.done_sentence(request)
         response = self.parts.renderer.page(
             self.template,
-            csrf=self.edge.token(browser, self._purpose(session)),
+            csrf=self.edge.token(browser, purpose_in(session.id, self.path)),
             connects=self.connects,
             # Signing out, from any page, may lead on to the provider that the user came from.
             form_action=(*await self.targets(), *(("https:",) if session.authentication.upstream else ())),
@@ -163,7 +165,3 @@ class ConsolePage:
     def done(self, what: str, **details: str) -> Response:
         """Lead back to the page, which then says what was done."""
         return self.edge.links.redirect(self.under or self.path, done=what, **details)
-
-    def _purpose(self, session: CurrentSession) -> str:
-        """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""
-        return f"{self.path}:{session.id}"

@@ -15,11 +15,11 @@ from idp.identity.accounts import Accounts
 from idp.identity.enrolled_factors import EnrolledFactors
 from idp.identity.factors.recovery_codes import ALPHABET, RecoveryCodes
 from idp.identity.second_factor import SecondFactors
-from idp.identity.sessions import CurrentSession
 from idp.oauth.http import NO_STORE
 from idp.pages.account.gate import AccountGate
 from idp.pages.parts import PageParts
 from idp.pages.render import ClientView
+from idp.web.forms import purpose_in
 
 PATH = f"{page_paths.SECURITY}/recovery-codes"
 PURPOSE = "recovery_codes"
@@ -85,7 +85,7 @@ class RecoveryCodesPage:
         browser = self._edge.named_browser(request)
         response = self._parts.renderer.page(
             "recovery_codes_make.html",
-            csrf=self._edge.token(browser, _purpose(session)),
+            csrf=self._edge.token(browser, purpose_in(session.id, PURPOSE)),
             action=self._parts.path(PATH),
             left=await self._codes.left(session.user_id),
             possible=await self._second_factors.is_enrolled(session.user_id),
@@ -99,7 +99,7 @@ class RecoveryCodesPage:
         session = await self._gate.enter(request, PATH, recent=True, strong=True)
         if isinstance(session, Response):
             return session
-        await self._edge.form(request, _purpose(session))
+        await self._edge.form(request, purpose_in(session.id, PURPOSE))
         if not await self._second_factors.is_enrolled(session.user_id):
             raise InvalidValue("Set up an authenticator app or a passkey first.")
         user = await self._accounts.proven(session.account)
@@ -117,8 +117,3 @@ class RecoveryCodesPage:
         text = "\n".join([heading, "", *codes.split(), ""])
         headers = {"Content-Disposition": 'attachment; filename="recovery-codes.txt"', **NO_STORE}
         return PlainTextResponse(text, headers=headers)
-
-
-def _purpose(session: CurrentSession) -> str:
-    """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""
-    return f"{PURPOSE}:{session.id}"

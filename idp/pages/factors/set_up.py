@@ -19,6 +19,7 @@ from idp.pages.factors.security import SecurityPage
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal, outcome
 from idp.text import Text
+from idp.web.forms import purpose_in
 
 PURPOSE = "security_setup"
 NO_PAGE = Text("There is no page at this address.")
@@ -66,7 +67,7 @@ class SetUpPage:
         session = await self._gate.enter(request, SecurityPage.path, recent=True, strong=True)
         if isinstance(session, Response):
             return session
-        form = await self._edge.form(request, _purpose(session))
+        form = await self._edge.form(request, purpose_in(session.id, PURPOSE))
         if form.get("kind") != factor.kind:
             raise NotFound(NO_PAGE)
         user = await self._accounts.proven(session.account)
@@ -106,7 +107,7 @@ class SetUpPage:
         response = self._parts.renderer.page(
             factor.enrolment_template,
             factor=factor,
-            csrf=self._edge.token(browser, _purpose(session)),
+            csrf=self._edge.token(browser, purpose_in(session.id, PURPOSE)),
             action=self._parts.path(f"{SecurityPage.path}/{factor.page}"),
             required=False,
             may_put_off=False,
@@ -118,8 +119,3 @@ class SetUpPage:
         )
         self._edge.keep_name(request, response, browser)
         return response
-
-
-def _purpose(session: CurrentSession) -> str:
-    """Bind the form to the session: a form of one user is worth nothing when another has signed in since."""
-    return f"{PURPOSE}:{session.id}"
