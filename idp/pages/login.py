@@ -9,14 +9,12 @@ from idp.flow.steps import SIGN_IN_STEPS, SelectAccount
 from idp.flow.visits import Visit
 from idp.identity.login import AuthenticatedUser, PasswordLogin
 from idp.identity.second_factor import SecondFactors
-from idp.oauth.http import NO_STORE
 from idp.ops.metrics import Metrics
 from idp.pages.flow_page import FlowPage, Turn
 from idp.pages.notices import message_of
 from idp.pages.offers import Offer, Offers
 from idp.pages.parts import PageParts
 from idp.pages.refusal import Refusal
-from idp.pages.render import View
 from idp.pages.views import LoginView, SelectAccountView
 from idp.text import Text
 from idp.web.forms import purpose_in
@@ -133,14 +131,6 @@ class LoginPage(FlowPage):
         if visit.session is not None and visit.is_at(SelectAccount.name):
             return purpose_in(visit.session.id, self.purpose)
         return self.purpose
-
-    def page(
-        self, template: str | View, turn: Turn, refusal: Refusal | None = None, **context: object
-    ) -> Response:
-        """Keep the page out of every cache."""
-        response = super().page(template, turn, refusal, **context)
-        response.headers.update(NO_STORE)
-        return response
 
     def _send_on(self, visit: Visit, offer: Offer, email: str) -> Response:
         """Send a user to the provider of their address's domain."""
